@@ -1,0 +1,42 @@
+// Turns one of our processes into the single file that is shipped: no node_modules in the image, a start in a fraction
+// of the time, less memory. The local cluster runs the very same files, so what is demonstrated is what is shipped.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+/** Where the processes start, relative to the repository. */
+export const entryPoints = {
+  agent: 'agent/main.ts',
+  webhook: 'webhook/main.ts',
+  controller: 'controller/main.ts',
+  'model-server': 'packages/model-server/main.ts',
+} as const;
+
+export type ProcessName = keyof typeof entryPoints;
+
+// CommonJS dependencies inside an ES module bundle still ask for require, __filename and __dirname.
+const banner = [
+  "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+  "import{fileURLToPath as __toPath}from'node:url';import{dirname as __toDirectory}from'node:path';",
+  'const __filename=__toPath(import.meta.url),__dirname=__toDirectory(__filename);',
+].join('');
+
+/** Bundles one process into `directory` and returns the path of the file. Throws what esbuild finds wrong. */
+export async function bundleProcess(repository: string, name: ProcessName, directory: string): Promise<string> {
+  await mkdir(directory, { recursive: true });
+  const outfile = join(directory, `${name}.mjs`);
+  await build({
+    entryPoints: [join(repository, entryPoints[name])],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logLevel: 'error',
+    banner: { js: banner },
+  });
+  return outfile;
+}
