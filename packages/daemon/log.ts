@@ -27,7 +27,7 @@ export interface LogOptions {
 }
 
 // Secrets reach logs inside request headers, kubeconfigs and configuration objects, never deeper than this.
-const secretNames = ['token', 'authorization', 'password', 'bearerToken', 'tls.key', 'key', 'cookie'];
+const secretNames = ['token', 'authorization', 'password', 'bearerToken', 'tls.key', 'privateKey', 'cookie'];
 const redacted = secretNames.flatMap((name) => {
   const part = name.includes('.') ? `["${name}"]` : name;
   const join = (prefix: string) => (part.startsWith('[') ? prefix + part : `${prefix}.${part}`);

@@ -29,20 +29,22 @@ export function onShutdown(
     if (begun) return;
     begun = true;
     log.info('Began shutting down', { reason });
-    setTimeout(() => {
+    const giveUp = setTimeout(() => {
       log.error('Gave up shutting down in order', { reason, deadlineMs: deadline });
       process.exit(1);
     }, deadline);
-    work().then(
-      () => {
-        log.info('Shut down', { reason });
-        process.exit(code);
-      },
-      (cause: unknown) => {
-        log.error('Shutting down failed', { reason, cause });
-        process.exit(1);
-      },
-    );
+    work()
+      .finally(() => clearTimeout(giveUp))
+      .then(
+        () => {
+          log.info('Shut down', { reason });
+          process.exit(code);
+        },
+        (cause: unknown) => {
+          log.error('Shutting down failed', { reason, cause });
+          process.exit(1);
+        },
+      );
   };
   const onSignal = (signal: 'SIGTERM' | 'SIGINT', code: number) => {
     process.on(signal, () => {
