@@ -1,0 +1,26 @@
+// What users ask for: the schema, its parser, and the CustomResourceDefinition made from it.
+export {
+  type KnownMetricName,
+  knownMetricNames,
+  knownMetrics,
+  type MetricName,
+  type MetricShape,
+  type MetricSource,
+  weightOrder,
+} from './metric.ts';
+export { apiGroup, apiVersion, defaults, kind, parsePolicy, policySchema } from './parse-policy.ts';
+export type {
+  Algorithm,
+  AlgorithmPlugin,
+  MetricTarget,
+  Policy,
+  PresetName,
+  PrometheusSource,
+  ScalingPolicy,
+  ScalingRules,
+  ScheduleEntry,
+  SecretKey,
+} from './policy.ts';
+export { type PresetDefaults, presets } from './presets.ts';
+export type { Spec, SpecInput } from './schema.ts';
+export { type PolicyStatus, statusSchema } from './status.ts';
