@@ -1,0 +1,21 @@
+// The bounds of everything that is read here. A page or a stream comes from somebody else's process: it may be huge,
+// endless or hostile, and none of that may cost the reader more than these numbers.
+
+export const limits = {
+  /** Samples kept from one page. vLLM writes about 600, a node of 16 GPUs about 2,000; the rest is named a problem. */
+  samplesPerPage: 50_000,
+  /** Labels kept of one sample. */
+  labelsPerSample: 64,
+  /** Problems listed by one reader; what comes after is only counted. */
+  problems: 20,
+  /** Characters of somebody else's text quoted in a problem. */
+  quotedCharacters: 80,
+  /** Nesting of one streamed JSON value that is followed; deeper values are passed over. */
+  jsonDepth: 48,
+  /** Bytes kept of a finish reason, an event name or an error message in a stream. */
+  capturedBytes: 200,
+} as const;
+
+/** Somebody else's text, short enough for a log line. */
+export const quoted = (text: string): string =>
+  JSON.stringify(text.length > limits.quotedCharacters ? `${text.slice(0, limits.quotedCharacters)}…` : text);
