@@ -1,4 +1,5 @@
 // What users ask for: the schema, its parser, and the CustomResourceDefinition made from it.
+export { customResourceDefinition, resourceName } from './custom-resource-definition.ts';
 export {
   type KnownMetricName,
   knownMetricNames,
@@ -22,5 +23,7 @@ export type {
   SecretKey,
 } from './policy.ts';
 export { type PresetDefaults, presets } from './presets.ts';
+export { type Bounds, boundsAt } from './schedule.ts';
 export type { Spec, SpecInput } from './schema.ts';
 export { type PolicyStatus, statusSchema } from './status.ts';
+export { nothingAround, type ScaledTarget, type Surroundings, warningsOf } from './warnings.ts';
