@@ -1,0 +1,178 @@
+// What a target's decisions remember of each other: plain, bounded data that survives a restart in the status. Recent
+// wishes are kept as two staircases, since a window only ever asks for its highest and its lowest wish: constant demand
+// takes one entry, not one a second.
+import { elapsed, type Instant, instant, type Milliseconds } from '@kubeai/units';
+import type { LearnedStartup } from './ledger.ts';
+import { limits } from './limits.ts';
+import type { CurvePoint } from './load-curve.ts';
+import type { WorkModel } from './work-model.ts';
+
+export interface Recommendation {
+  readonly at: Instant;
+  readonly replicas: number;
+}
+
+export interface ScaleEvent {
+  readonly at: Instant;
+  /** Positive: grew by so many. Negative: shrank. */
+  readonly change: number;
+}
+
+/** What was true when the target last grew: the yardstick that tells backlog from demand while replicas start. */
+export interface Growth {
+  readonly since: Instant;
+  /** The last moment with replicas still starting. */
+  readonly lastStarting: Instant;
+  /** In flight, arrivals a second and the wish, when growth was last believed to follow demand. */
+  readonly inFlight: number;
+  readonly arrivals: number;
+  readonly replicas: number;
+}
+
+export interface LearnedLatency {
+  /** Slowdown over idle by concurrency per replica. */
+  readonly curve: readonly CurvePoint[];
+  /** Milliseconds an idle replica takes: fixed, and per token of the metric's token class. */
+  readonly floor: number;
+  readonly floorPerToken: number;
+  /** Highest concurrency per replica that was seen to hold the target. */
+  readonly good: number;
+  /** Replicas when the metric began to miss its target without more load. */
+  readonly probeFrom?: number;
+}
+
+export interface History {
+  /** The last decision. */
+  readonly at: Instant;
+  /** Size the target had then. */
+  readonly replicas: number;
+  /** When the current size was first seen; wishes are kept from `coveredFrom` on. */
+  readonly replicasSince: Instant;
+  readonly coveredFrom: Instant;
+  readonly highs: readonly Recommendation[];
+  readonly lows: readonly Recommendation[];
+  readonly events: readonly ScaleEvent[];
+  readonly lastScaleAt?: Instant;
+  /** We brought the target to zero ourselves, so we may bring it back. */
+  readonly wentToZero: boolean;
+  readonly failedRounds: number;
+  readonly startup: LearnedStartup;
+  readonly growth?: Growth;
+  readonly latency: Readonly<Record<string, LearnedLatency>>;
+  readonly work?: WorkModel;
+}
+
+/** A target that is seen for the first time: its size counts as the first wish, so nothing shrinks before a window. */
+export function emptyHistory(replicas: number, now: Instant): History {
+  return {
+    at: now,
+    replicas,
+    replicasSince: now,
+    coveredFrom: now,
+    highs: [{ at: now, replicas }],
+    lows: [],
+    events: [],
+    wentToZero: false,
+    failedRounds: 0,
+    startup: { samples: [] },
+    latency: {},
+  };
+}
+
+/** A history that continues after a pause of the controller: learned things stay, the window starts over if we were away. */
+export function continueHistory(history: History, replicas: number, now: Instant): History {
+  if (now >= history.at && elapsed(history.at, now) <= limits.historyGap) return history;
+  return {
+    ...history,
+    at: now,
+    coveredFrom: now,
+    highs: withHigh(
+      history.highs.filter(({ at }) => at <= now),
+      { at: now, replicas: Math.max(replicas, history.replicas) },
+    ),
+    lows: history.lows.filter(({ at }) => at <= now),
+    events: history.events.filter(({ at }) => at <= now),
+  };
+}
+
+/**
+ * Reads a history back from plain data (status, journal).
+ * @returns undefined when it is none; the caller then starts with `emptyHistory`.
+ */
+export function restoreHistory(data: unknown): History | undefined {
+  if (typeof data !== 'object' || data === null) return undefined;
+  const candidate = data as Partial<History>;
+  const numbers = [
+    candidate.at,
+    candidate.replicas,
+    candidate.replicasSince,
+    candidate.coveredFrom,
+    candidate.failedRounds,
+  ];
+  if (!numbers.every(Number.isFinite)) return undefined;
+  if (!areEntries(candidate.highs) || !areEntries(candidate.lows) || !Array.isArray(candidate.events)) return undefined;
+  if (!candidate.events.every((event) => Number.isFinite(event?.at) && Number.isInteger(event?.change)))
+    return undefined;
+  if (!Array.isArray(candidate.startup?.samples) || !candidate.startup.samples.every(Number.isFinite)) return undefined;
+  if (typeof candidate.latency !== 'object' || candidate.latency === null) return undefined;
+  return {
+    ...(candidate as History),
+    wentToZero: candidate.wentToZero === true,
+    highs: candidate.highs.slice(-limits.recommendations),
+    lows: candidate.lows.slice(-limits.recommendations),
+    events: candidate.events.slice(-limits.scaleEvents),
+    startup: { samples: candidate.startup.samples.slice(-limits.startupSamples) },
+  };
+}
+
+const areEntries = (list: unknown): list is Recommendation[] =>
+  Array.isArray(list) &&
+  list.every((entry) => Number.isFinite(entry?.at) && Number.isInteger(entry?.replicas) && entry.replicas >= 0);
+
+/** Enters a wish: an older one that is not higher can never be the highest of a window again. */
+export function withHigh(highs: readonly Recommendation[], wish: Recommendation): readonly Recommendation[] {
+  const kept = highs.filter(({ replicas }) => replicas > wish.replicas);
+  return bounded([...kept, wish], (left, right) => ({
+    at: right.at,
+    replicas: Math.max(left.replicas, right.replicas),
+  }));
+}
+
+/** The mirror image: an older wish that is not lower can never be the lowest again. */
+export function withLow(lows: readonly Recommendation[], wish: Recommendation): readonly Recommendation[] {
+  const kept = lows.filter(({ replicas }) => replicas < wish.replicas);
+  return bounded([...kept, wish], (left, right) => ({
+    at: right.at,
+    replicas: Math.min(left.replicas, right.replicas),
+  }));
+}
+
+/** Too many steps: the two oldest become one that holds for as long as the longer of them. */
+function bounded(
+  steps: readonly Recommendation[],
+  fold: (left: Recommendation, right: Recommendation) => Recommendation,
+): readonly Recommendation[] {
+  if (steps.length <= limits.recommendations) return steps;
+  return [fold(steps[0]!, steps[1]!), ...steps.slice(2)];
+}
+
+/** Forgets what no window can see any more. */
+export const within = <Entry extends { readonly at: Instant }>(
+  list: readonly Entry[],
+  span: Milliseconds,
+  now: Instant,
+) => (list.length === 0 || elapsed(list[0]!.at, now) < span ? list : list.filter(({ at }) => elapsed(at, now) < span));
+
+/** Enters a change of size; of too many, the two oldest add up under the younger one's time, which allows less. */
+export function withEvent(events: readonly ScaleEvent[], event: ScaleEvent): readonly ScaleEvent[] {
+  const all = [...events, event];
+  if (all.length <= limits.scaleEvents) return all;
+  const sameWay = all.findIndex((entry, index) => index > 0 && Math.sign(entry.change) === Math.sign(all[0]!.change));
+  const at = sameWay === -1 ? all[1]!.at : all[sameWay]!.at;
+  const merged = { at, change: all[0]!.change + (sameWay === -1 ? 0 : all[sameWay]!.change) };
+  return [merged, ...all.filter((_, index) => index !== 0 && index !== sameWay)].sort(
+    (left, right) => left.at - right.at,
+  );
+}
+
+export const beginning = instant(0);

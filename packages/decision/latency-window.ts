@@ -1,0 +1,125 @@
+// Percentiles over the last ten to fifteen seconds of all pods of a target. Sketches are added up as they arrive, into
+// buckets that hold only the range of bins that latencies of this target touch: a dense sketch takes 20 kB, this a few
+// hundred bytes, and twenty thousand policies must fit into one controller.
+import { binCount, createSketch, type EncodedSketch } from '@kubeai/sketch';
+import type { Instant } from '@kubeai/units';
+import { limits } from './limits.ts';
+
+/** The value that stands for each bin, asked once from the sketch that defines the bins. */
+const representatives = ((): Float64Array => {
+  const sketch = createSketch();
+  const values = new Float64Array(binCount);
+  for (let bin = 0; bin < binCount; bin += 1) {
+    sketch.clear();
+    sketch.merge({ sum: 0, bins: [bin, 1] });
+    values[bin] = sketch.quantile(0.5)!;
+  }
+  return values;
+})();
+
+const grain = 32;
+
+interface Bucket {
+  /** Number of the span of time it counts; buckets are reused. */
+  slot: number;
+  offset: number;
+  counts: Float32Array;
+  low: number;
+  count: number;
+  sum: number;
+}
+
+export interface LatencyWindow {
+  add(sketch: EncodedSketch, now: Instant): void;
+  /** The value below which a share `q` of the window's values lies; undefined without values. */
+  quantile(q: number, now: Instant): number | undefined;
+  mean(now: Instant): number | undefined;
+}
+
+export function createLatencyWindow(): LatencyWindow {
+  const buckets: Bucket[] = Array.from({ length: limits.latencyBuckets }, () => ({
+    slot: -1,
+    offset: 0,
+    counts: new Float32Array(0),
+    low: 0,
+    count: 0,
+    sum: 0,
+  }));
+  const slotOf = (now: Instant) => Math.floor(now / limits.latencyBucket);
+
+  const bucketAt = (slot: number): Bucket => {
+    const bucket = buckets[slot % buckets.length]!;
+    if (bucket.slot === slot) return bucket;
+    bucket.slot = slot;
+    bucket.counts.fill(0);
+    bucket.low = 0;
+    bucket.count = 0;
+    bucket.sum = 0;
+    return bucket;
+  };
+
+  const live = (now: Instant): Bucket[] => {
+    const slot = slotOf(now);
+    return buckets.filter((bucket) => bucket.count > 0 && bucket.slot <= slot && bucket.slot > slot - buckets.length);
+  };
+
+  return {
+    add(sketch, now) {
+      if (sketch.bins.length === 0 && sketch.low === undefined) return;
+      const bucket = bucketAt(slotOf(now));
+      let bin = 0;
+      for (let at = 0; at < sketch.bins.length; at += 2) {
+        bin += sketch.bins[at]!;
+        const times = sketch.bins[at + 1]!;
+        if (bin < bucket.offset || bin >= bucket.offset + bucket.counts.length) widen(bucket, bin);
+        bucket.counts[bin - bucket.offset]! += times;
+        bucket.count += times;
+        bin += 1;
+      }
+      bucket.low += sketch.low ?? 0;
+      bucket.count += sketch.low ?? 0;
+      bucket.sum += sketch.sum;
+    },
+    quantile(q, now) {
+      const parts = live(now);
+      let count = 0;
+      let seen = 0;
+      let first = binCount;
+      let last = 0;
+      for (const part of parts) {
+        count += part.count;
+        seen += part.low;
+        first = Math.min(first, part.offset);
+        last = Math.max(last, part.offset + part.counts.length);
+      }
+      if (count === 0) return undefined;
+      const rank = Math.floor(q * (count - 1));
+      if (rank < seen) return 0;
+      for (let bin = first; bin < last; bin += 1) {
+        for (const part of parts) seen += part.counts[bin - part.offset] ?? 0;
+        if (rank < seen) return representatives[bin];
+      }
+      return representatives[last - 1];
+    },
+    mean(now) {
+      const parts = live(now);
+      const count = parts.reduce((total, part) => total + part.count, 0);
+      return count === 0 ? undefined : parts.reduce((total, part) => total + part.sum, 0) / count;
+    },
+  };
+}
+
+/** Makes room for a bin, in steps that keep the copying rare. */
+function widen(bucket: Bucket, bin: number): void {
+  const { offset, counts } = bucket;
+  const empty = counts.length === 0;
+  const from = Math.floor(Math.min(empty ? bin : offset, bin) / grain) * grain;
+  const to = Math.min(
+    binCount,
+    (Math.floor(Math.max(empty ? bin : offset + counts.length - 1, bin) / grain) + 1) * grain,
+  );
+  const wider = new Float32Array(to - from);
+  if (!empty) wider.set(counts, offset - from);
+  bucket.offset = from;
+  bucket.counts = wider;
+}

@@ -1,0 +1,154 @@
+// Every replica in exactly one state. A replica that is still loading a model is capacity already bought; one that cannot
+// be placed or keeps crashing is not. Works on plain facts of a pod, so that it needs no Kubernetes client.
+import { elapsed, type Instant, type Milliseconds, milliseconds } from '@kubeai/units';
+import { limits } from './limits.ts';
+
+export const replicaStates = [
+  'requested',
+  'unschedulable',
+  'pulling',
+  'loading',
+  'warming',
+  'serving',
+  'failing',
+  'draining',
+] as const;
+/** `requested` no node yet; `pulling` a node, no container; `loading` the process runs; `warming` it has started but is not
+ * ready; `failing` crashes or cannot get its image; `draining` is being deleted. */
+export type ReplicaState = (typeof replicaStates)[number];
+
+export interface ContainerFacts {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly started?: boolean;
+  readonly restarts: number;
+  readonly state: 'waiting' | 'running' | 'terminated';
+  /** Of a waiting or terminated container, as Kubernetes names it: `CrashLoopBackOff`, `ErrImagePull`, … */
+  readonly reason?: string;
+}
+
+/** What the ledger needs to know of a pod. Instants on the controller's clock. */
+export interface PodFacts {
+  readonly name: string;
+  readonly uid: string;
+  readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+  readonly createdAt: Instant;
+  readonly deletedAt?: Instant;
+  readonly conditions: readonly {
+    readonly type: string;
+    readonly status: 'True' | 'False' | 'Unknown';
+    readonly reason?: string;
+    readonly since?: Instant;
+  }[];
+  readonly containers: readonly ContainerFacts[];
+}
+
+export interface LearnedStartup {
+  /** Spans from created to ready, newest last, at most `limits.startupSamples`. */
+  readonly samples: readonly Milliseconds[];
+}
+
+export interface Ledger {
+  readonly counts: Readonly<Record<ReplicaState, number>>;
+  /** Starting replicas that count as capacity. */
+  readonly credited: number;
+  /** Replicas that will not come by themselves: failing, or long overdue. */
+  readonly dead: number;
+  readonly startupP50Ms: number;
+  readonly startupP90Ms: number;
+}
+
+const brokenImage =
+  /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|CreateContainerConfigError|CreateContainerError|RunContainerError)$/;
+
+const conditionOf = (pod: PodFacts, type: string) => pod.conditions.find((condition) => condition.type === type);
+
+export const isReady = (pod: PodFacts): boolean => conditionOf(pod, 'Ready')?.status === 'True';
+
+/** When a ready pod became ready; undefined while it is not. */
+export const readySince = (pod: PodFacts): Instant | undefined => {
+  const condition = conditionOf(pod, 'Ready');
+  return condition?.status === 'True' ? condition.since : undefined;
+};
+
+/** The one state a pod is in; undefined for a pod that has ended and is no replica any more. */
+export function stateOf(pod: PodFacts): ReplicaState | undefined {
+  if (pod.phase === 'Succeeded' || pod.phase === 'Failed') return undefined;
+  if (pod.deletedAt !== undefined) return 'draining';
+  if (pod.containers.some(isFailing)) return 'failing';
+  if (isReady(pod)) return 'serving';
+  const scheduled = conditionOf(pod, 'PodScheduled');
+  if (pod.phase === 'Pending' && scheduled?.status !== 'True') {
+    return scheduled?.reason === 'Unschedulable' ? 'unschedulable' : 'requested';
+  }
+  if (!pod.containers.some((container) => container.state === 'running')) return 'pulling';
+  return pod.containers.every((container) => container.started === true) ? 'warming' : 'loading';
+}
+
+const isFailing = (container: ContainerFacts): boolean =>
+  container.state !== 'running' &&
+  (container.reason === 'CrashLoopBackOff' ||
+    brokenImage.test(container.reason ?? '') ||
+    (container.restarts > 0 && !container.ready));
+
+/**
+ * Counts the replicas of a target by state.
+ * @param wanted what the target asks for now; replicas without a pod yet count as `requested`
+ * @param wantedSince when it began to ask for that many
+ */
+export function ledgerOf(
+  wanted: number,
+  wantedSince: Instant,
+  pods: readonly PodFacts[],
+  now: Instant,
+  learned: LearnedStartup,
+): Ledger {
+  const counts = Object.fromEntries(replicaStates.map((state) => [state, 0])) as Record<ReplicaState, number>;
+  const startupP50Ms = quantile(learned.samples, 0.5);
+  const startupP90Ms = quantile(learned.samples, 0.9);
+  const patience = startupP90Ms * limits.startupPatience;
+  let credited = 0;
+  let dead = 0;
+  for (const pod of pods) {
+    const state = stateOf(pod);
+    if (state === undefined) continue;
+    counts[state] += 1;
+    if (state === 'failing') dead += 1;
+    else if (state === 'requested' || state === 'pulling' || state === 'loading' || state === 'warming') {
+      if (elapsed(pod.createdAt, now) <= patience) credited += 1;
+      else dead += 1;
+    }
+  }
+  const live =
+    pods.length === 0 ? 0 : replicaStates.reduce((sum, state) => sum + (state === 'draining' ? 0 : counts[state]), 0);
+  const missing = Math.max(0, wanted - live);
+  counts.requested += missing;
+  if (elapsed(wantedSince, now) <= patience) credited += missing;
+  // A rollout starts replicas beside the ones they replace: they are no extra capacity.
+  credited = Math.min(credited, Math.max(0, wanted - counts.serving));
+  return { counts, credited, dead, startupP50Ms, startupP90Ms };
+}
+
+/** The learned start-up times with those of pods that became ready since the last look. */
+export function learnStartup(
+  learned: LearnedStartup,
+  pods: readonly PodFacts[],
+  lastLook: Instant,
+  now: Instant,
+): LearnedStartup {
+  const fresh = pods.flatMap((pod) => {
+    const since = readySince(pod);
+    if (since === undefined || since <= lastLook || since > now) return [];
+    // A restarted container becomes ready again without having been bought again.
+    if (pod.containers.some((container) => container.restarts > 0)) return [];
+    return [milliseconds(Math.max(0, Math.round(elapsed(pod.createdAt, since))))];
+  });
+  if (fresh.length === 0) return learned;
+  return { samples: [...learned.samples, ...fresh].slice(-limits.startupSamples) };
+}
+
+function quantile(samples: readonly Milliseconds[], share: number): number {
+  if (samples.length === 0) return limits.startupGuess;
+  const sorted = [...samples].sort((left, right) => left - right);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+}

@@ -1,0 +1,58 @@
+// Every bound and every span of the decision, with its reason.
+import { type Milliseconds, minutes, seconds } from '@kubeai/units';
+
+export const limits = {
+  /** An agent reports each second; five silent seconds are no hiccup any more. */
+  staleAfter: seconds(5) as Milliseconds,
+  /** After this the last value says nothing about now. */
+  lostAfter: seconds(15) as Milliseconds,
+  /** Prometheus samples are as old as its scrape interval; four default scrapes may be missed. */
+  externalStaleAfter: seconds(60) as Milliseconds,
+  externalLostAfter: minutes(5) as Milliseconds,
+  /** A clock of another machine may run ahead by this much before its timestamps are not believed. */
+  futureTolerance: seconds(30) as Milliseconds,
+
+  /** Share of the serving pods that must have reported before anything shrinks. */
+  quorum: 0.8,
+  /** Survivors of a shrink are filled to at most this share of the target, so that noise does not buy a replica back. */
+  survivorHeadroom: 0.9,
+  /** A pod without a request for this long is idle. */
+  idleAfter: seconds(5) as Milliseconds,
+
+  /** Fast and slow mean of whatever pods measure; a burst is seen in the fast one. */
+  fastMean: seconds(3) as Milliseconds,
+  slowMean: seconds(60) as Milliseconds,
+  /** Percentiles cover the last two to three buckets. */
+  latencyBucket: seconds(5) as Milliseconds,
+  latencyBuckets: 3,
+
+  /** Until a start was seen, a replica gets this long to serve: a large model from a cold node. */
+  startupGuess: minutes(5) as Milliseconds,
+  /** A starting replica counts as capacity until this multiple of the learned 90th percentile. */
+  startupPatience: 1.5,
+  startupSamples: 16,
+  /** Replacements bought for replicas that will not come, as a share of what is needed. */
+  replacementShare: 0.25,
+
+  /** After growth, this long at least until in-flight requests are believed to be backlog and not demand. */
+  growthTrust: seconds(3) as Milliseconds,
+  /** How long a backlog may take to drain after the last replica came, before it counts as demand again. */
+  drainPatience: seconds(60) as Milliseconds,
+  /** Latency proposals without a learned curve grow by at most this factor. */
+  unlearnedGrowth: 2,
+  /** Samples of a second each, before a curve is believed. */
+  curveSamples: 20,
+  curveBins: 12,
+  /** Where the promise cannot be kept, the next best: this multiple of what an idle replica takes. */
+  infeasibleSlowdown: 1.5,
+
+  /** Distinct recommendations kept a direction; more are folded together, against change. */
+  recommendations: 60,
+  /** Size changes kept; older ones of the same period are added up. */
+  scaleEvents: 32,
+  /** A gap in the decisions longer than this makes the history too short to shrink by. */
+  historyGap: seconds(15) as Milliseconds,
+
+  /** What a record may take in the status of a policy. */
+  recordBytes: 8 * 1024,
+} as const;

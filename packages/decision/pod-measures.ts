@@ -1,0 +1,59 @@
+// What one report says about its pod, as numbers by name. Absent stays absent: a pod without a GPU is not at 0 %.
+import type { Report } from '@kubeai/protocol';
+
+/** The measures a policy may name as `agentMetric` of a custom metric: a total over pods each. */
+export const agentMetrics = {
+  inFlight: (report: Report) => report.traffic.inFlight,
+  concurrency: (report: Report) => report.traffic.concurrency,
+  waitingFirstByte: (report: Report) => report.traffic.waitingFirstByte,
+  requestQueueDepth: (report: Report) => report.queue.length,
+  requestsPerSecond: (report: Report) => perSecond(report, report.traffic.started),
+  failedPerSecond: (report: Report) => perSecond(report, report.traffic.failed),
+  abortedPerSecond: (report: Report) => perSecond(report, report.traffic.aborted),
+  tokensPerSecond: (report: Report) => perSecond(report, report.traffic.generatedTokens),
+  promptTokensPerSecond: (report: Report) => perSecond(report, report.traffic.promptTokens ?? 0),
+} as const satisfies Record<string, (report: Report) => number>;
+export type AgentMetric = keyof typeof agentMetrics;
+
+/** Shares in percent; undefined where the pod has no such thing or it was not measured. */
+export const gauges = {
+  gpuUtilization: (report: Report) => report.gpu?.utilizationPercent,
+  gpuMemory: (report: Report) => share(report.gpu?.memoryUsedBytes, report.gpu?.memoryTotalBytes),
+  kvCacheUtilization: (report: Report) =>
+    report.engine?.kvCacheRatio === undefined ? undefined : 100 * report.engine.kvCacheRatio,
+  cpuUtilization: (report: Report) => share(report.container?.cpuCores, report.container?.cpuLimitCores),
+  memoryUtilization: (report: Report) => share(report.container?.memoryBytes, report.container?.memoryLimitBytes),
+} as const satisfies Record<string, (report: Report) => number | undefined>;
+export type Gauge = keyof typeof gauges;
+
+/** Where in the report a gauge comes from, for the source of the signal. */
+export const gaugeSource = (gauge: Gauge, report: Report): string => {
+  if (gauge === 'kvCacheUtilization') return 'agent/engine';
+  if (gauge === 'cpuUtilization' || gauge === 'memoryUtilization') return 'agent/container';
+  return `agent/${report.gpu?.source ?? 'gpu'}`;
+};
+
+/** Age that a gauge had when its report was written. */
+export const gaugeAge = (gauge: Gauge, report: Report): number => {
+  if (gauge === 'kvCacheUtilization') return report.engine?.ageMs ?? 0;
+  if (gauge === 'cpuUtilization' || gauge === 'memoryUtilization') return report.container?.ageMs ?? 0;
+  return report.gpu?.ageMs ?? 0;
+};
+
+export const finishedCount = (report: Report): number => {
+  let total = 0;
+  for (const count of Object.values(report.traffic.finished)) total += count ?? 0;
+  return total + report.traffic.failed;
+};
+
+export const isBusy = (report: Report): boolean =>
+  report.traffic.inFlight > 0 ||
+  report.traffic.concurrency > 0 ||
+  report.traffic.started > 0 ||
+  report.queue.length > 0;
+
+const perSecond = (report: Report, count: number): number =>
+  report.windowMs > 0 ? (1_000 * count) / report.windowMs : 0;
+
+const share = (used: number | undefined, total: number | undefined): number | undefined =>
+  used === undefined || total === undefined || !(total > 0) ? undefined : (100 * used) / total;

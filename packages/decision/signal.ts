@@ -1,0 +1,82 @@
+// One metric of one target, folded over its pods. A signal has four states, because "nothing to do" (idle), "not told
+// lately" (stale) and "not told at all" (missing) argue for different things: only the first may ever shrink anything.
+import type { MetricName, MetricShape } from '@kubeai/policy';
+
+export const causes = {
+  NoPods: 'no pod serves',
+  NoReports: 'no agent has reported',
+  Lost: 'the agents that used to report fell silent',
+  NotMeasured: 'the agents report, but not this metric',
+  NoSamples: 'requests are running, but none has finished lately',
+  Learning: 'too little was seen yet to tell the work of a token',
+  UnknownAgentMetric: 'the agents report no metric of this name',
+  NotConfigured: 'the metric names no source that could be asked',
+  NotAsked: 'the query has not run yet',
+  NotANumber: 'the source answered NaN',
+  OutOfRange: 'the source answered an infinite, negative or absurd number',
+  NoSeries: 'the query found no series',
+  SeveralSeries: 'the query found more than one series',
+  FutureTimestamp: 'the sample is from the future',
+  Unreachable: 'the source did not answer',
+  Timeout: 'the source did not answer in time',
+  Refused: 'the source answered with an error',
+} as const;
+/** Why a signal is missing. */
+export type MissingCause = keyof typeof causes;
+
+export interface Signal {
+  readonly name: MetricName;
+  readonly shape: MetricShape;
+  readonly target: number;
+  readonly state: 'value' | 'idle' | 'stale' | 'missing';
+  /** latency: the percentile in milliseconds. perReplica: the total of the pods that measured. utilization: their mean percent.
+   * value: the value. Absent when missing; the last one known when stale. */
+  readonly value?: number;
+  /** What silent pods add to a total when shrinking is at stake: each max(its last value, target). */
+  readonly assumed: number;
+  /** Serving pods with a fresh value; for a source that speaks for all of them, all. */
+  readonly measured: number;
+  /** Serving pods that should have reported and did not. */
+  readonly silent: number;
+  /** Age of the oldest value that was used; absent when nothing ever came. */
+  readonly ageMs?: number;
+  /** `agent`, the part of the report it came from (`agent/engine`, `agent/nvidia-smi`), or `prometheus`. */
+  readonly source: string;
+  readonly cause?: MissingCause;
+}
+
+/** A number that a source outside the pods answered, or why there is none. `ageMs` by the sample's own timestamp. */
+export type ExternalSample =
+  | { readonly kind: 'value'; readonly name: MetricName; readonly value: number; readonly ageMs: number }
+  | { readonly kind: 'missing'; readonly name: MetricName; readonly cause: MissingCause };
+
+/** What the pods of a target carry, whatever its policy asks about. Totals over fresh pods unless said otherwise. */
+export interface Traffic {
+  /** Requests in flight: the slow mean, or the fast one in a burst. */
+  readonly inFlight: number;
+  /** In flight on pods that fell silent, by their last word. */
+  readonly inFlightAssumed: number;
+  readonly queue: number;
+  readonly arrivalsPerSecond: number;
+  readonly completionsPerSecond: number;
+  /** True while in-flight requests fall: a backlog is draining. */
+  readonly draining: boolean;
+  readonly meanLatencyMs?: number;
+  readonly meanTimeToFirstTokenMs?: number;
+  readonly meanInterTokenMs?: number;
+  readonly promptTokensPerRequest?: number;
+  readonly generatedTokensPerRequest?: number;
+  readonly promptTokensPerSecond: number;
+  readonly generatedTokensPerSecond: number;
+  /** Every pod is fresh and none has had a request lately. */
+  readonly idle: boolean;
+  /** Serving pods that reported lately, and those that should have and did not. */
+  readonly measured: number;
+  readonly silent: number;
+  readonly ageMs?: number;
+}
+
+export interface Folded {
+  readonly signals: readonly Signal[];
+  readonly traffic: Traffic;
+}
