@@ -19,3 +19,4 @@ export type { EngineName } from './engine-table.ts';
 export { type Exposition, type Family, type Labels, parseExposition, type Sample } from './exposition.ts';
 export { type Histogram, histogramSince, type Quantile, quantileOf } from './histogram.ts';
 export { type PrometheusAnswer, readPrometheusAnswer } from './prometheus-answer.ts';
+export { type BodyKind, bodyKindOf, createTokenReader, type TokenReader, type TokenReading } from './token-reader.ts';

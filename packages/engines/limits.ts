@@ -10,8 +10,12 @@ export const limits = {
   problems: 20,
   /** Characters of somebody else's text quoted in a problem. */
   quotedCharacters: 80,
-  /** Nesting of one streamed JSON value that is followed; deeper values are passed over. */
-  jsonDepth: 48,
+  /** Nesting of one streamed JSON value that is followed; a deeper one counts as broken. */
+  jsonDepth: 64,
+  /** Bytes of an event before its text that are remembered, to recognise the next event by. */
+  rememberedBytes: 512,
+  /** Events in a row that did not begin like the one before, after which a stream is no longer compared. */
+  rememberedMisses: 16,
   /** Bytes kept of a finish reason, an event name or an error message in a stream. */
   capturedBytes: 200,
 } as const;

@@ -1,0 +1,386 @@
+// Picks a few values out of JSON that passes by, without building it: bytes in, any chunking, nothing kept but a small
+// stack. A proxy looks at every event of every stream; parsing each would cost several times more than the forwarding.
+// It follows the structure (so text that merely looks like a key is not one) but does not check every rule of JSON.
+import assert from 'node:assert';
+import { Buffer } from 'node:buffer';
+import { limits } from './limits.ts';
+
+/** Paths of keys joined by dots, and the code that the sink hears. Arrays are transparent: `choices.text`. */
+export interface SkimPaths {
+  /** A non-empty string begins here. */
+  readonly text?: Readonly<Record<string, number>>;
+  /** A whole number stands here. */
+  readonly number?: Readonly<Record<string, number>>;
+  /** A string stands here; the sink gets its first `limits.capturedBytes` bytes. */
+  readonly string?: Readonly<Record<string, number>>;
+  /** A short string stands here of which only `wordHash` is needed, so that nothing is allocated for it. */
+  readonly word?: Readonly<Record<string, number>>;
+  /** `true` stands here. */
+  readonly yes?: Readonly<Record<string, number>>;
+  /** An object or array begins here. */
+  readonly open?: Readonly<Record<string, number>>;
+}
+
+export interface SkimSink {
+  readonly text: (code: number) => void;
+  readonly number: (code: number, value: number) => void;
+  readonly string: (code: number, value: string) => void;
+  /** Says whether the word meant anything; the skim remembers beginnings of values that mean nothing. */
+  readonly word: (code: number, hash: number) => boolean;
+  readonly yes: (code: number) => void;
+  readonly open: (code: number) => void;
+}
+
+export interface Skim {
+  /**
+   * Reads on from `start` and returns where it stopped: with `byLine` at a line end (which stays unread), else behind
+   * the end of the value or where its structure broke, and otherwise at `end`.
+   */
+  readonly feed: (bytes: Buffer, start: number, end: number, byLine: boolean) => number;
+  /** Ready for the next value. */
+  readonly reset: () => void;
+  /** The value has ended, or its end was reached without a break in its structure. */
+  readonly isComplete: () => boolean;
+  readonly isBroken: () => boolean;
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const ignored = 1;
+
+/** What the next byte belongs to. Plain numbers: this is read once a byte. */
+const value = 0;
+const keyOrEnd = 1;
+const colon = 2;
+const commaOrEnd = 3;
+const ended = 4;
+const broken = 5;
+const inLiteral = 6;
+const inString = 7;
+const inCapture = 8;
+const inWord = 9;
+const inKey = 10;
+
+/** What stands for the literals that are no whole numbers. */
+const spelledTrue = -1;
+const spelledOther = -2;
+
+const decoder = new TextDecoder();
+
+/** The hash by which keys and words are compared. */
+export function wordHash(word: string): number {
+  let hash = 0;
+  for (let at = 0; at < word.length; at += 1) hash = (Math.imul(hash, 31) + word.charCodeAt(at)) | 0;
+  return hash;
+}
+
+const kinds = ['text', 'number', 'string', 'word', 'yes', 'open'] as const;
+
+/** Slots of the table of keys; four times as many as there are keys, so that nearly every key is found at once. */
+const slots = 512;
+const slotOf = (node: number, hash: number): number =>
+  (Math.imul(hash ^ Math.imul(node, 0x9e3779b1), 0x85ebca6b) >>> 23) % slots;
+
+/** The paths as a tree of nodes 0 (the value itself), 1 (whatever nobody asked for), 2, 3, … */
+export function compilePaths(paths: SkimPaths) {
+  const names = new Map<number, string>();
+  const keyOfSlot = new Int32Array(slots);
+  const ownerOfSlot = new Uint8Array(slots);
+  const childOfSlot = new Uint8Array(slots);
+  const codes = kinds.map(() => [0, 0]);
+  let count = 2;
+  /** The child of a node by the hash of its key, made when it is missing. */
+  const childOf = (node: number, hash: number): number => {
+    let slot = slotOf(node, hash);
+    while (childOfSlot[slot] !== 0) {
+      if (ownerOfSlot[slot] === node && keyOfSlot[slot] === hash) return childOfSlot[slot]!;
+      slot = (slot + 1) % slots;
+    }
+    keyOfSlot[slot] = hash;
+    ownerOfSlot[slot] = node;
+    childOfSlot[slot] = count;
+    for (const column of codes) column.push(0);
+    count += 1;
+    assert(count < slots / 4, 'too many paths for the table of keys');
+    return childOfSlot[slot]!;
+  };
+  for (const [index, kind] of kinds.entries())
+    for (const [path, code] of Object.entries(paths[kind] ?? {})) {
+      assert(code > 0, `the code of ${path} must be positive: 0 means that nobody asked`);
+      let node = 0;
+      for (const key of path.split('.')) {
+        const hash = wordHash(key);
+        assert((names.get(hash) ?? key) === key, `${key} and ${names.get(hash)} have the same hash`);
+        names.set(hash, key);
+        node = childOf(node, hash);
+      }
+      codes[index]![node] = code;
+    }
+  const columns = codes.map((column) => Uint8Array.from(column));
+  return {
+    keyOfSlot,
+    ownerOfSlot,
+    childOfSlot,
+    columns: columns as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array],
+  };
+}
+
+interface Remembered {
+  readonly bytes: Buffer;
+  readonly nodes: Uint8Array;
+  readonly isObject: Uint8Array;
+  length: number;
+  depth: number;
+  node: number;
+  state: number;
+}
+
+export type CompiledPaths = ReturnType<typeof compilePaths>;
+
+/**
+ * Never throws (unless the sink does); one pass over the bytes. The state lives in locals while bytes are read and is
+ * put back before returning: in variables of the closure the same loop takes three times as long.
+ *
+ * The events of one stream differ little before their text: same id, model and shape. So the beginning of a value up to
+ * its first text is remembered, and where the next value begins with the same bytes, the skim goes on behind them.
+ */
+export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
+  const { keyOfSlot, ownerOfSlot, childOfSlot, columns } = compiled;
+  const [textOf, numberOf, stringOf, wordOf, yesOf, openOf] = columns;
+  const nodes = new Uint8Array(limits.jsonDepth);
+  const isObject = new Uint8Array(limits.jsonDepth);
+  const captured = new Uint8Array(limits.capturedBytes);
+  let savedState = value;
+  let savedDepth = 0;
+  let savedNode = 0;
+  let savedHash = 0;
+  let savedWhole = 0;
+  let escaped = false;
+  /** Code of a text whose first byte has not come yet. */
+  let textToCome = 0;
+  let capturedLength = 0;
+  /** Whether anything of the value was handed to the sink that a remembered beginning would leave out. */
+  let meant = false;
+  let remembered: Remembered | undefined;
+  let misses = 0;
+
+  const remember = (bytes: Buffer, from: number, to: number, depth: number, node: number, state: number) => {
+    if (to - from > limits.rememberedBytes) return;
+    remembered ??= {
+      bytes: Buffer.allocUnsafe(limits.rememberedBytes),
+      nodes: new Uint8Array(limits.jsonDepth),
+      isObject: new Uint8Array(limits.jsonDepth),
+      length: 0,
+      depth: 0,
+      node: 0,
+      state: 0,
+    };
+    bytes.copy(remembered.bytes, 0, from, to);
+    remembered.nodes.set(nodes);
+    remembered.isObject.set(isObject);
+    remembered.length = to - from;
+    remembered.depth = depth;
+    remembered.node = node;
+    remembered.state = state;
+  };
+
+  const beginsAsRemembered = (bytes: Buffer, start: number, end: number, { length, bytes: memo }: Remembered) =>
+    start + length <= end && bytes.compare(memo, 0, length, start, start + length) === 0;
+
+  const capture = (bytes: Buffer, from: number, to: number) => {
+    const room = Math.min(to - from, limits.capturedBytes - capturedLength);
+    for (let at = 0; at < room; at += 1) captured[capturedLength + at] = bytes[from + at]!;
+    capturedLength += room;
+  };
+
+  return {
+    feed(bytes, start, end, byLine) {
+      let at = start;
+      let state = savedState;
+      let depth = savedDepth;
+      let node = savedNode;
+      let hash = savedHash;
+      let whole = savedWhole;
+      /** Where the value began, when it began in these bytes and its beginning may be worth remembering. */
+      let began = -1;
+      if (state === value && depth === 0 && misses < limits.rememberedMisses) {
+        began = start;
+        if (remembered !== undefined)
+          if (beginsAsRemembered(bytes, start, end, remembered)) {
+            misses = 0;
+            began = -1;
+            at = start + remembered.length;
+            ({ state, depth, node } = remembered);
+            for (let level = 0; level < depth; level += 1) {
+              nodes[level] = remembered.nodes[level]!;
+              isObject[level] = remembered.isObject[level]!;
+            }
+            textToCome = textOf[node]!;
+          } else misses += 1;
+      }
+
+      while (at < end) {
+        let byte = bytes[at]!;
+
+        if (state >= inString) {
+          if (textToCome !== 0) {
+            if (byte !== quote) {
+              if (began !== -1 && !meant && state === inString) remember(bytes, began, at, depth, node, state);
+              began = -1;
+              sink.text(textToCome);
+            }
+            textToCome = 0;
+          }
+          if (escaped) {
+            escaped = false;
+            at += 1;
+            continue;
+          }
+          const from = at;
+          if (state <= inCapture) {
+            while (byte !== quote && byte !== backslash && byte >= 0x20) {
+              at += 1;
+              if (at === end) break;
+              byte = bytes[at]!;
+            }
+            if (state === inCapture) capture(bytes, from, at);
+          } else {
+            while (byte !== quote && byte !== backslash && byte >= 0x20) {
+              hash = (Math.imul(hash, 31) + byte) | 0;
+              at += 1;
+              if (at === end) break;
+              byte = bytes[at]!;
+            }
+          }
+          if (at === end) break;
+          if (byte === quote) {
+            if (state === inKey) {
+              const owner = nodes[depth - 1]!;
+              node = ignored;
+              for (let slot = slotOf(owner, hash); childOfSlot[slot] !== 0; slot = (slot + 1) % slots)
+                if (keyOfSlot[slot] === hash && ownerOfSlot[slot] === owner) {
+                  node = childOfSlot[slot]!;
+                  break;
+                }
+              state = colon;
+            } else {
+              if (state === inCapture) {
+                meant = true;
+                sink.string(stringOf[node]!, decoder.decode(captured.subarray(0, capturedLength)));
+              } else if (state === inWord) meant = sink.word(wordOf[node]!, hash) || meant;
+              state = depth === 0 ? ended : commaOrEnd;
+            }
+          } else if (byte === backslash) escaped = true;
+          else if (byLine && (byte === 0x0a || byte === 0x0d)) {
+            state = broken;
+            break;
+          }
+          at += 1;
+          continue;
+        }
+
+        if (state === inLiteral) {
+          if (byte >= 0x30 && byte <= 0x39) {
+            whole = whole * 10 + (byte - 0x30);
+            at += 1;
+            continue;
+          }
+          if (byte > 0x20 && byte !== 0x2c && byte !== 0x7d && byte !== 0x5d) {
+            // A letter goes on spelling true, false or null; a sign, point or exponent makes the number not whole.
+            if (whole >= 0) whole = Number.NaN;
+            at += 1;
+            continue;
+          }
+          if (whole >= 0 && numberOf[node] !== 0) {
+            meant = true;
+            sink.number(numberOf[node]!, whole);
+          } else if (whole === spelledTrue && yesOf[node] !== 0) {
+            meant = true;
+            sink.yes(yesOf[node]!);
+          }
+          state = depth === 0 ? ended : commaOrEnd;
+        }
+
+        if (byte <= 0x20) {
+          if (byLine && (byte === 0x0a || byte === 0x0d)) break;
+          at += 1;
+          continue;
+        }
+        if (state >= ended) {
+          if (!byLine) break;
+          state = broken;
+          at += 1;
+          continue;
+        }
+        at += 1;
+        if (state === commaOrEnd) {
+          if (byte === 0x2c) {
+            // An array's elements stand at the array's own node, an object's keys find theirs.
+            node = nodes[depth - 1]!;
+            state = isObject[depth - 1] === 1 ? keyOrEnd : value;
+          } else if (byte === (isObject[depth - 1] === 1 ? 0x7d : 0x5d)) {
+            depth -= 1;
+            state = depth === 0 ? ended : commaOrEnd;
+          } else state = broken;
+        } else if (state === keyOrEnd) {
+          if (byte === quote) {
+            state = inKey;
+            hash = 0;
+          } else if (byte === 0x7d) {
+            depth -= 1;
+            state = depth === 0 ? ended : commaOrEnd;
+          } else state = broken;
+        } else if (state === colon) state = byte === 0x3a ? value : broken;
+        else if (byte === quote) {
+          state = inString;
+          if (stringOf[node] !== 0) {
+            state = inCapture;
+            capturedLength = 0;
+          } else if (wordOf[node] !== 0) {
+            state = inWord;
+            hash = 0;
+          }
+          textToCome = textOf[node]!;
+        } else if (byte === 0x7b || byte === 0x5b) {
+          if (depth === limits.jsonDepth) state = broken;
+          else {
+            if (openOf[node] !== 0) {
+              meant = true;
+              sink.open(openOf[node]!);
+            }
+            nodes[depth] = node;
+            isObject[depth] = byte === 0x7b ? 1 : 0;
+            depth += 1;
+            state = byte === 0x7b ? keyOrEnd : value;
+          }
+        } else if (byte >= 0x30 && byte <= 0x39) {
+          state = inLiteral;
+          whole = byte - 0x30;
+        } else if (byte === 0x74 || byte === 0x66 || byte === 0x6e || byte === 0x2d) {
+          state = inLiteral;
+          whole = byte === 0x74 ? spelledTrue : spelledOther;
+        } else if (byte === 0x5d && depth > 0 && isObject[depth - 1] === 0) {
+          depth -= 1;
+          state = depth === 0 ? ended : commaOrEnd;
+        } else state = broken;
+      }
+
+      savedState = state;
+      savedDepth = depth;
+      savedNode = node;
+      savedHash = hash;
+      savedWhole = whole;
+      return at;
+    },
+    reset() {
+      savedState = value;
+      savedDepth = 0;
+      savedNode = 0;
+      escaped = false;
+      textToCome = 0;
+      meant = false;
+    },
+    isComplete: () => savedState === ended || (savedState === inLiteral && savedDepth === 0),
+    isBroken: () => savedState === broken,
+  };
+}

@@ -1,0 +1,422 @@
+// Reads along with a response body and finds the tokens in it: server-sent events in the OpenAI, TGI, llama.cpp,
+// SGLang, Triton and Anthropic forms, NDJSON of Ollama, and plain JSON with a `usage`. It is fed while the bytes are
+// forwarded, in chunks cut anywhere, keeps no body, allocates nothing per event, and never throws.
+//
+// An event is not a token: one may carry many. Events that bear output are counted, because their times are what a
+// user sees; the number of tokens is taken from `usage` wherever the server gives it.
+import type { Buffer } from 'node:buffer';
+import { compilePaths, createSkim, type SkimSink, wordHash } from './json-skim.ts';
+
+export type BodyKind = 'sse' | 'json' | 'opaque';
+
+export interface TokenReading {
+  readonly kind: BodyKind;
+  /** Events that brought text, reasoning or a piece of a tool call. */
+  readonly tokenEvents: number;
+  /** Those with text of the answer itself. */
+  readonly eventsWithText: number;
+  /** From `usage` or its like; undefined when the server does not say. */
+  readonly promptTokens: number | undefined;
+  /** From `usage`, else the counted events of a stream; an unstreamed answer without `usage` gives none. */
+  readonly completionTokens: number | undefined;
+  readonly completionTokensFrom: 'usage' | 'events' | undefined;
+  readonly finishReason: string | undefined;
+  /** The message of an error that came in the body, whatever the status was. */
+  readonly error: string | undefined;
+  /** The server said that it is finished: `[DONE]`, `"done":true`, `message_stop`, a finish reason and no more. */
+  readonly done: boolean;
+  readonly doneMarker: boolean;
+  /** `data:` lines of a server-sent stream, `[DONE]` included; 0 for other bodies. */
+  readonly dataLines: number;
+  /** Events of a stream, or JSON values of a body. */
+  readonly events: number;
+  readonly jsonEvents: number;
+  /** Events that are neither JSON nor `[DONE]`. */
+  readonly eventsNotJson: number;
+  readonly eventsWithUsage: number;
+}
+
+export interface TokenReader {
+  /** Reads on; returns how many events began to bear output in these bytes (0 for most bytes of most answers). */
+  readonly feed: (bytes: Buffer, start?: number, end?: number) => number;
+  /** The body has ended, or broke off. A last event without its blank line counts. */
+  readonly end: () => TokenReading;
+  readonly reading: () => TokenReading;
+}
+
+const text = 1;
+const reasoning = 2;
+const tool = 3;
+const promptTokens = 1;
+const completionTokens = 2;
+const finishReason = 1;
+const errorMessage = 2;
+const rootMessage = 3;
+const typeName = 1;
+const objectName = 2;
+
+const choice = (path: string, code: number) => ({
+  [`choices.delta.${path}`]: code,
+  [`choices.message.${path}`]: code,
+});
+const usage = (owner: string) => ({
+  [`${owner}usage.prompt_tokens`]: promptTokens,
+  [`${owner}usage.input_tokens`]: promptTokens,
+  [`${owner}usage.completion_tokens`]: completionTokens,
+  [`${owner}usage.output_tokens`]: completionTokens,
+});
+
+const paths = compilePaths({
+  text: {
+    ...choice('content', text),
+    ...choice('content.text', text),
+    ...choice('refusal', text),
+    ...choice('reasoning_content', reasoning),
+    ...choice('reasoning', reasoning),
+    ...choice('tool_calls.function.name', tool),
+    ...choice('tool_calls.function.arguments', tool),
+    ...choice('function_call.name', tool),
+    ...choice('function_call.arguments', tool),
+    'choices.text': text,
+    // OpenAI responses; Anthropic messages
+    delta: text,
+    'delta.text': text,
+    'delta.thinking': reasoning,
+    'delta.partial_json': tool,
+    'output.content.text': text,
+    // Ollama
+    response: text,
+    'message.content': text,
+    'message.thinking': reasoning,
+    'message.tool_calls.function.name': tool,
+    // TGI, llama.cpp, SGLang, Triton
+    'token.text': text,
+    generated_text: text,
+    content: text,
+    'content.text': text,
+    text: text,
+    text_output: text,
+  },
+  number: {
+    ...usage(''),
+    ...usage('response.'),
+    ...usage('message.'),
+    ...usage('x_groq.'),
+    prompt_eval_count: promptTokens,
+    eval_count: completionTokens,
+    tokens_evaluated: promptTokens,
+    tokens_predicted: completionTokens,
+    'details.generated_tokens': completionTokens,
+    'meta_info.prompt_tokens': promptTokens,
+    'meta_info.completion_tokens': completionTokens,
+  },
+  string: {
+    'choices.finish_reason': finishReason,
+    'details.finish_reason': finishReason,
+    'meta_info.finish_reason.type': finishReason,
+    'delta.stop_reason': finishReason,
+    stop_reason: finishReason,
+    done_reason: finishReason,
+    stop_type: finishReason,
+    'response.incomplete_details.reason': finishReason,
+    error: errorMessage,
+    'error.message': errorMessage,
+    'response.error.message': errorMessage,
+    detail: errorMessage,
+    message: rootMessage,
+  },
+  word: { type: typeName, object: objectName },
+  yes: { done: 1, stop: 1 },
+  open: { error: 1 },
+});
+
+const ended = new Set(['message_stop', 'response.completed', 'response.incomplete', 'response.failed'].map(wordHash));
+const dataField = wordHash('data');
+const eventField = wordHash('event');
+const errorWord = wordHash('error');
+const doneWord = [...'[DONE]'].map((letter) => letter.charCodeAt(0));
+const unnamedError = 'the server sent an error without a message';
+
+/** How a body is read, by its Content-Type. `undefined` is told by the first bytes. */
+export function bodyKindOf(contentType: string | undefined): BodyKind | undefined {
+  if (contentType === undefined || contentType.trim() === '') return undefined;
+  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
+  if (type === 'text/event-stream') return 'sse';
+  return /^application\/(?:[\w.-]+\+)?(?:json|ndjson|x-ndjson|jsonl|x-jsonlines|json-seq|stream\+json)$/.test(type)
+    ? 'json'
+    : 'opaque';
+}
+
+/**
+ * A reader for one response body. Bodies of other types (`opaque`) are not read: every `feed` returns 0 at once.
+ * A compressed body must not be fed; it would be read as broken.
+ */
+export function createTokenReader(contentType: string | undefined): TokenReader {
+  let kind = bodyKindOf(contentType);
+  let prompt: number | undefined;
+  let completion: number | undefined;
+  let finish: string | undefined;
+  let error: string | undefined;
+  let done = false;
+  let doneMarker = false;
+  let tokenEvents = 0;
+  let eventsWithText = 0;
+  let dataLines = 0;
+  let events = 0;
+  let jsonEvents = 0;
+  let eventsNotJson = 0;
+  let eventsWithUsage = 0;
+
+  // Of the event that is being read.
+  let hasText = false;
+  let hasOutput = false;
+  let hasUsage = false;
+  let isErrorObject = false;
+  let message: string | undefined;
+
+  const sink: SkimSink = {
+    text(code) {
+      if (code === text && !hasText) {
+        hasText = true;
+        eventsWithText += 1;
+      }
+      if (hasOutput) return;
+      hasOutput = true;
+      tokenEvents += 1;
+    },
+    number(code, value) {
+      hasUsage = true;
+      if (code === promptTokens) prompt = value;
+      else completion = value;
+    },
+    string(code, value) {
+      if (code === finishReason) finish = value === 'none' || value === '' ? finish : value;
+      else if (code === errorMessage) error = value === '' ? error : value;
+      else message = value;
+    },
+    word(code, hash) {
+      if (hash === errorWord) {
+        if (code === objectName) isErrorObject = true;
+        else error ??= unnamedError;
+        return true;
+      }
+      if (code === objectName || !ended.has(hash)) return false;
+      done = true;
+      return true;
+    },
+    yes() {
+      done = true;
+    },
+    open() {
+      error ??= unnamedError;
+    },
+  };
+  const skim = createSkim(paths, sink);
+
+  /** The event or JSON value has ended. */
+  const finishEvent = (isDoneMarker: boolean) => {
+    events += 1;
+    if (isDoneMarker) {
+      doneMarker = true;
+      done = true;
+    } else if (skim.isComplete()) jsonEvents += 1;
+    else eventsNotJson += 1;
+    if (hasUsage) eventsWithUsage += 1;
+    if (isErrorObject && message !== undefined) error = message;
+    hasText = false;
+    hasOutput = false;
+    hasUsage = false;
+    isErrorObject = false;
+    message = undefined;
+    skim.reset();
+  };
+
+  const json = createJsonFraming(skim, finishEvent);
+  const sse = createEventFraming(skim, {
+    finishEvent,
+    dataLine: () => {
+      dataLines += 1;
+    },
+    namedError: () => {
+      error ??= unnamedError;
+    },
+  });
+
+  const reading = (): TokenReading => {
+    // A body that is one JSON value is not a stream, and its one "event" says nothing about the number of tokens.
+    const streamed = kind === 'sse' || events > 1;
+    const counted = streamed && tokenEvents > 0 ? tokenEvents : undefined;
+    return {
+      kind: kind ?? 'opaque',
+      tokenEvents,
+      eventsWithText,
+      promptTokens: prompt,
+      completionTokens: completion ?? counted,
+      completionTokensFrom: completion !== undefined ? 'usage' : counted !== undefined ? 'events' : undefined,
+      finishReason: finish,
+      error,
+      done: done || finish !== undefined,
+      doneMarker,
+      dataLines,
+      events,
+      jsonEvents,
+      eventsNotJson,
+      eventsWithUsage,
+    };
+  };
+
+  return {
+    feed(bytes, start = 0, end = bytes.length) {
+      if (kind === 'opaque') return 0;
+      const before = tokenEvents;
+      kind ??= kindOfBytes(bytes, start, end);
+      if (kind === 'sse') sse.feed(bytes, start, end);
+      else if (kind === 'json') json.feed(bytes, start, end);
+      return tokenEvents - before;
+    },
+    end() {
+      if (kind === 'sse') sse.end();
+      else if (kind === 'json') json.end();
+      return reading();
+    },
+    reading,
+  };
+}
+
+/** Told by the first byte that is no blank: a bracket begins JSON, any other text a stream of events. */
+function kindOfBytes(bytes: Buffer, start: number, end: number): BodyKind | undefined {
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at]!;
+    if (byte > 0x20) return byte === 0x7b || byte === 0x5b ? 'json' : 'sse';
+  }
+  return undefined;
+}
+
+interface Framing {
+  readonly feed: (bytes: Buffer, start: number, end: number) => void;
+  readonly end: () => void;
+}
+
+type Skim = ReturnType<typeof createSkim>;
+
+/** JSON values one after another, with blanks, line ends or NULs between them or not; also the one value of a body. */
+function createJsonFraming(skim: Skim, finishEvent: (isDoneMarker: boolean) => void): Framing {
+  let begun = false;
+  return {
+    feed(bytes, start, end) {
+      let at = start;
+      while (at < end) {
+        if (!begun) {
+          if (bytes[at]! <= 0x20) {
+            at += 1;
+            continue;
+          }
+          begun = true;
+        }
+        // What is broken ends with its line, so that one bad line costs no other.
+        const skipLine = skim.isBroken();
+        at = skim.feed(bytes, at, end, skipLine);
+        if (at < end && (skipLine || skim.isComplete())) {
+          finishEvent(false);
+          begun = false;
+        }
+      }
+    },
+    end() {
+      if (begun) finishEvent(false);
+      begun = false;
+    },
+  };
+}
+
+interface EventFramingSink {
+  readonly finishEvent: (isDoneMarker: boolean) => void;
+  readonly dataLine: () => void;
+  readonly namedError: () => void;
+}
+
+const inField = 0;
+const beforeValue = 1;
+const inData = 2;
+const inEventName = 3;
+const inOther = 4;
+
+/** Server-sent events: LF, CR or CRLF; comments; no blank after the colon; several data lines; a byte order mark. */
+function createEventFraming(skim: Skim, sink: EventFramingSink): Framing {
+  let state = inField;
+  let field = 0;
+  let fieldLength = 0;
+  let name = 0;
+  let afterCarriageReturn = false;
+  let hasData = false;
+  /** The first bytes of data that is no JSON object, to know `[DONE]`; -1 when it is one. */
+  let headLength = 0;
+  const head = new Uint8Array(8);
+
+  const isDoneMarker = () => headLength === 6 && doneWord.every((byte, at) => byte === head[at]);
+
+  const dispatch = () => {
+    if (hasData) sink.finishEvent(isDoneMarker());
+    if (hasData && name === errorWord) sink.namedError();
+    hasData = false;
+    name = 0;
+    headLength = 0;
+  };
+
+  const lineEnds = () => {
+    if (state === inField && fieldLength === 0) dispatch();
+    else if (field === dataField && (state === inField || state === inData || state === beforeValue)) {
+      hasData = true;
+      sink.dataLine();
+    }
+    state = inField;
+    field = 0;
+    fieldLength = 0;
+  };
+
+  const readData = (bytes: Buffer, start: number, end: number): number => {
+    const at = skim.feed(bytes, start, end, true);
+    if (headLength === 0 && bytes[start] === 0x7b) headLength = -1;
+    if (headLength >= 0)
+      for (let from = start; from < at && headLength < head.length; from += 1)
+        if (bytes[from]! > 0x20) head[headLength++] = bytes[from]!;
+    return at;
+  };
+
+  return {
+    feed(bytes, start, end) {
+      let at = start;
+      while (at < end) {
+        if (state === inData) {
+          at = readData(bytes, at, end);
+          if (at === end) return;
+        }
+        const byte = bytes[at]!;
+        at += 1;
+        if (byte === 0x0a && afterCarriageReturn) {
+          afterCarriageReturn = false;
+          continue;
+        }
+        afterCarriageReturn = byte === 0x0d;
+        if (byte === 0x0a || byte === 0x0d) lineEnds();
+        else if (state === inField) {
+          if (byte === 0x3a) state = beforeValue;
+          else if (fieldLength > 0 || (byte !== 0xef && byte !== 0xbb && byte !== 0xbf)) {
+            field = (Math.imul(field, 31) + byte) | 0;
+            fieldLength += 1;
+          }
+        } else if (state === beforeValue) {
+          state = field === dataField ? inData : field === eventField ? inEventName : inOther;
+          if (state === inEventName) name = 0;
+          // A value that is complete cannot go on: a server that forgets the blank line begins its next event here.
+          if (state === inData && hasData && skim.isComplete()) dispatch();
+          if (byte !== 0x20) at -= 1;
+        } else if (state === inEventName) name = (Math.imul(name, 31) + byte) | 0;
+      }
+    },
+    end() {
+      if (state !== inField || fieldLength > 0) lineEnds();
+      dispatch();
+    },
+  };
+}
