@@ -32,7 +32,7 @@ function requirementOf(text: string): Requirement {
     const [, key, operator, value] = equality as unknown as [string, string, string, string];
     return operator === '!=' ? (labels) => labels[key] !== value : (labels) => labels[key] === value;
   }
-  const existence = /^(!?)\s*([^\s!=()]+)$/.exec(text);
+  const existence = /^(!?)\s*([^\s!=()<>]+)$/.exec(text);
   if (existence === null) throw new Error(`label selector cannot be read at "${text}"`);
   const [, not, key] = existence as unknown as [string, string, string];
   return (labels) => (labels[key] === undefined) === (not === '!');
