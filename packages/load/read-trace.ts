@@ -1,0 +1,43 @@
+// Traces as files, plain or gzip (told by the first two bytes, not by the name).
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import type { FieldProblem, Result } from '@kubeai/units';
+import { maxTraceBytes } from './limits.ts';
+import { parseTrace, type Trace } from './trace.ts';
+
+const unpack = promisify(gunzip);
+
+/** Reads a trace from a file. Every failure is a problem whose field begins with the file's name. */
+export async function readTrace(path: string): Promise<Result<Trace, FieldProblem>> {
+  const wrong = (message: string): Result<Trace, FieldProblem> => ({ ok: false, problems: [{ field: path, message }] });
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    return wrong(readFailures[codeOf(cause)] ?? `cannot be read: ${(cause as Error).message}`);
+  }
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    try {
+      bytes = await unpack(bytes, { maxOutputLength: maxTraceBytes });
+    } catch (cause) {
+      return wrong(gzipFailures[codeOf(cause)] ?? `is damaged: ${(cause as Error).message}`);
+    }
+  }
+  const trace = parseTrace(bytes.toString('utf8'));
+  if (trace.ok) return trace;
+  return { ok: false, problems: trace.problems.map(({ field, message }) => ({ field: `${path}: ${field}`, message })) };
+}
+
+const codeOf = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? '';
+
+const readFailures: Record<string, string> = {
+  ENOENT: 'does not exist',
+  EISDIR: 'is a directory, not a trace',
+  EACCES: 'may not be read: permission denied',
+};
+
+const gzipFailures: Record<string, string> = {
+  Z_BUF_ERROR: 'is cut off: the gzip stream has no end; fetch the file again',
+  ERR_BUFFER_TOO_LARGE: `unpacks to more than ${maxTraceBytes} bytes`,
+};
