@@ -18,7 +18,7 @@ interface Listener {
 export function runServiceProxy(world: World): Running {
   const { client, log } = world;
   const slices = new Map<string, EndpointSlice>();
-  /** By Service, then by `address:port`. */
+  /** By Service, then by address, port and name. */
   const listeners = new Map<string, Map<string, Listener>>();
 
   const targetsOf = (key: string, port: ServicePort): (() => Target[]) => {
@@ -43,7 +43,7 @@ export function runServiceProxy(world: World): Running {
     }
     for (const [address, port] of wanted) {
       if (present.has(address)) continue;
-      present.set(address, await listen(addressOf(address), port.port, targetsOf(key, port)));
+      present.set(address, await listen(service?.spec.clusterIP ?? '', port.port, targetsOf(key, port)));
     }
     if (present.size === 0) listeners.delete(key);
   }
@@ -73,15 +73,13 @@ export function runServiceProxy(world: World): Running {
 const serviceOf = ({ metadata }: EndpointSlice): string =>
   `${metadata.namespace}/${metadata.labels?.['kubernetes.io/service-name']}`;
 
-const addressOf = (key: string): string => key.slice(0, key.lastIndexOf(':'));
-
 function addressesOf({ spec, metadata }: Service): Map<string, ServicePort> {
   const { clusterIP = '', ports = [] } = spec;
   // Only loopback addresses are ours; a headless Service has none at all.
   if (!clusterIP.startsWith('127.') || metadata.deletionTimestamp !== undefined) return new Map();
   const tcp = ports.filter(({ protocol = 'TCP' }) => protocol === 'TCP');
   // The name belongs to the key: renaming a port means other endpoints.
-  return new Map(tcp.map((port) => [`${clusterIP}:${port.port}`, port]));
+  return new Map(tcp.map((port) => [`${clusterIP}:${port.port} ${port.name ?? ''}`, port]));
 }
 
 async function listen(address: string, port: number, targets: () => readonly Target[]): Promise<Listener> {
