@@ -1,0 +1,67 @@
+// Every bound of the controller, with its reason.
+import { milliseconds, minutes, seconds } from '@kubeai/units';
+
+export const limits = {
+  /** Agents connected at once; the next one is refused and comes back later. Twice the fleet we measure with. */
+  agents: 20_000,
+  /** TokenReviews under way at once: after a restart of the controller every agent comes at the same time. */
+  tokenReviews: 32,
+  /** Those that wait behind them; beyond it an agent is told to come back. */
+  waitingTokenReviews: 20_000,
+  /** Remembered answers, one a token. */
+  rememberedTokens: 40_000,
+  /** A token refused is not asked about again this soon. */
+  refusedTokenFor: seconds(10),
+  /** A token that does not tell its end is asked about again. */
+  unknownTokenLife: minutes(5),
+  /** Asked about again at the latest, so that a revoked token does not live on. */
+  longestTokenTrust: minutes(60),
+  /** An agent sends one report a second, and after a reconnect the last minute at once. */
+  reportBurst: 120,
+  reportsPerSecond: 5,
+  /** Refusals in a row after which a connection is no agent's. */
+  refusalsInARow: 20,
+  /** An agent that says nothing for so long is gone; its next connection is welcome. */
+  silence: seconds(60),
+  /** A pod that the API server has not told us about yet. Its token proves that it exists, so we wait a little. */
+  unknownPodFor: seconds(15),
+  /** Acknowledgements that an agent does not read. It is cut rather than buffered for. */
+  unreadBytes: 256 * 1024,
+
+  /** A load step is looked at before the next tick, but not more often than this for one policy. */
+  betweenDecisions: milliseconds(50),
+  /** Policies worked on at once: each waits for the API server now and then. */
+  workers: 16,
+
+  /** Status is written at once when a size, a condition or the spec changes; for a mere change of reason or of a state
+   * not sooner than this after the last write … */
+  statusReason: seconds(30),
+  /** … and for values that have moved on not sooner than this. */
+  statusValues: minutes(5),
+  /** A value has moved on when it differs by this share of the written one. */
+  statusDrift: 0.25,
+
+  /** One journal file; one older file is kept beside it. */
+  journalBytes: 32 * 1024 * 1024,
+  /** Lines not yet on disk. Beyond it they are dropped and counted. */
+  journalPending: 2_048,
+  /** A decision like the one before is journalled this often. */
+  journalRepeat: seconds(60),
+
+  /** What the dashboard keeps of each policy: a point a second. */
+  trailPoints: 900,
+  /** Scale events it keeps of each policy. */
+  trailEvents: 100,
+  /** Browsers that watch at once. */
+  watchers: 64,
+  /** A browser that does not read is let go rather than buffered for. */
+  watcherBytes: 4 * 1024 * 1024,
+
+  /** A scale read through the subresource is read again after this; Deployments and StatefulSets are watched instead. */
+  scaleAge: seconds(5),
+
+  /** Prometheus queries under way at once, over all policies. */
+  queries: 32,
+  /** An answer of one number is never longer than this. */
+  queryBytes: 1024 * 1024,
+} as const;
