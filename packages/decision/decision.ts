@@ -13,10 +13,10 @@ export interface Proposal {
 }
 
 export const stages = [
-  'combine',
-  'ledger',
-  'forecast',
   'tolerance',
+  'ledger',
+  'survivors',
+  'forecast',
   'fallback',
   'history',
   'window',

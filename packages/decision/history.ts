@@ -29,16 +29,24 @@ export interface Growth {
   readonly replicas: number;
 }
 
-export interface LearnedLatency {
-  /** Slowdown over idle by concurrency per replica. */
+/** What one metric has taught about the load that a replica carries. */
+export interface LearnedLoad {
+  /** Slowdown over idle by concurrency per replica; latency metrics only. */
   readonly curve: readonly CurvePoint[];
-  /** Milliseconds an idle replica takes: fixed, and per token of the metric's token class. */
-  readonly floor: number;
-  readonly floorPerToken: number;
+  /** Milliseconds an idle replica takes, per token where answers tell their tokens. Infinite until something was seen. */
+  readonly floor?: number;
+  readonly floorPerToken?: number;
   /** Highest concurrency per replica that was seen to hold the target. */
   readonly good: number;
-  /** Replicas when the metric began to miss its target without more load. */
-  readonly probeFrom?: number;
+  /** Replicas when the metric began to miss its target without more load than it used to hold at. */
+  readonly missedAt?: number;
+}
+
+/** A size that was tried and did not carry this many arrivals a second. */
+export interface Regret {
+  readonly at: Instant;
+  readonly replicas: number;
+  readonly arrivals: number;
 }
 
 export interface History {
@@ -58,8 +66,15 @@ export interface History {
   readonly failedRounds: number;
   readonly startup: LearnedStartup;
   readonly growth?: Growth;
-  readonly latency: Readonly<Record<string, LearnedLatency>>;
+  /** By metric name. */
+  readonly loads: Readonly<Record<string, LearnedLoad>>;
   readonly work?: WorkModel;
+  /** Milliseconds that an answer takes while nothing waits, and per generated token where those are told. */
+  readonly serviceMs?: number;
+  readonly servicePerTokenMs?: number;
+  /** The last shrink, until it has proved itself. */
+  readonly shrunk?: Regret;
+  readonly regret?: Regret;
 }
 
 /** A target that is seen for the first time: its size counts as the first wish, so nothing shrinks before a window. */
@@ -70,12 +85,12 @@ export function emptyHistory(replicas: number, now: Instant): History {
     replicasSince: now,
     coveredFrom: now,
     highs: [{ at: now, replicas }],
-    lows: [],
+    lows: [{ at: now, replicas }],
     events: [],
     wentToZero: false,
     failedRounds: 0,
-    startup: { samples: [] },
-    latency: {},
+    startup: { samples: [], lastReady: instant(0) },
+    loads: {},
   };
 }
 
@@ -114,14 +129,17 @@ export function restoreHistory(data: unknown): History | undefined {
   if (!candidate.events.every((event) => Number.isFinite(event?.at) && Number.isInteger(event?.change)))
     return undefined;
   if (!Array.isArray(candidate.startup?.samples) || !candidate.startup.samples.every(Number.isFinite)) return undefined;
-  if (typeof candidate.latency !== 'object' || candidate.latency === null) return undefined;
+  if (typeof candidate.loads !== 'object' || candidate.loads === null) return undefined;
   return {
     ...(candidate as History),
     wentToZero: candidate.wentToZero === true,
     highs: candidate.highs.slice(-limits.recommendations),
     lows: candidate.lows.slice(-limits.recommendations),
     events: candidate.events.slice(-limits.scaleEvents),
-    startup: { samples: candidate.startup.samples.slice(-limits.startupSamples) },
+    startup: {
+      samples: candidate.startup.samples.slice(-limits.startupSamples),
+      lastReady: Number.isFinite(candidate.startup.lastReady) ? candidate.startup.lastReady : instant(0),
+    },
   };
 }
 
@@ -174,5 +192,3 @@ export function withEvent(events: readonly ScaleEvent[], event: ScaleEvent): rea
     (left, right) => left.at - right.at,
   );
 }
-
-export const beginning = instant(0);

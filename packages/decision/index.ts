@@ -1,5 +1,6 @@
 // The decision core: reports and pods in, a number of replicas and every step of why out. Pure: the caller brings the
 // clock and the world.
+export { type Decided, decide } from './decide.ts';
 export type { AlgorithmUsed, Decision, Proposal, Stage, Step } from './decision.ts';
 export { stages } from './decision.ts';
 export {
@@ -7,8 +8,9 @@ export {
   emptyHistory,
   type Growth,
   type History,
-  type LearnedLatency,
+  type LearnedLoad,
   type Recommendation,
+  type Regret,
   restoreHistory,
   type ScaleEvent,
 } from './history.ts';
@@ -16,7 +18,7 @@ export {
   type ContainerFacts,
   type LearnedStartup,
   type Ledger,
-  learnStartup,
+  type LedgerPast,
   ledgerOf,
   type PodFacts,
   type ReplicaState,
@@ -56,6 +58,7 @@ export {
   utilizationRatio,
 } from './ratio-proposal.ts';
 export { type Reason, type ReasonText, reasonNames, reasons } from './reasons.ts';
+export { type DecisionRecord, replay } from './record.ts';
 export { causes, type ExternalSample, type Folded, type MissingCause, type Signal, type Traffic } from './signal.ts';
 export { createSignalFold, externalProblem, foldSignals, type ReceivedReport, type SignalFold } from './signal-fold.ts';
 export type { Forecast, PluginAnswer, Snapshot } from './snapshot.ts';

@@ -46,6 +46,8 @@ export interface PodFacts {
 export interface LearnedStartup {
   /** Spans from created to ready, newest last, at most `limits.startupSamples`. */
   readonly samples: readonly Milliseconds[];
+  /** The latest moment of readiness that was learned from. Kubernetes tells it in whole seconds, so looks cannot be compared. */
+  readonly lastReady: Instant;
 }
 
 export interface Ledger {
@@ -54,6 +56,7 @@ export interface Ledger {
   readonly credited: number;
   /** Replicas that will not come by themselves: failing, or long overdue. */
   readonly dead: number;
+  readonly startup: LearnedStartup;
   readonly startupP50Ms: number;
   readonly startupP90Ms: number;
 }
@@ -91,21 +94,24 @@ const isFailing = (container: ContainerFacts): boolean =>
     brokenImage.test(container.reason ?? '') ||
     (container.restarts > 0 && !container.ready));
 
+/** What a ledger needs of the past; a `History` is one. */
+export interface LedgerPast {
+  /** Size the target asked for at the last look, and since when. */
+  readonly replicas: number;
+  readonly replicasSince: Instant;
+  readonly startup: LearnedStartup;
+}
+
 /**
- * Counts the replicas of a target by state.
+ * Counts the replicas of a target by state, and learns how long they take to start.
  * @param wanted what the target asks for now; replicas without a pod yet count as `requested`
- * @param wantedSince when it began to ask for that many
  */
-export function ledgerOf(
-  wanted: number,
-  wantedSince: Instant,
-  pods: readonly PodFacts[],
-  now: Instant,
-  learned: LearnedStartup,
-): Ledger {
+export function ledgerOf(wanted: number, pods: readonly PodFacts[], past: LedgerPast, now: Instant): Ledger {
+  const startup = learnStartup(past.startup, pods, now);
+  const wantedSince = wanted === past.replicas ? past.replicasSince : now;
   const counts = Object.fromEntries(replicaStates.map((state) => [state, 0])) as Record<ReplicaState, number>;
-  const startupP50Ms = quantile(learned.samples, 0.5);
-  const startupP90Ms = quantile(learned.samples, 0.9);
+  const startupP50Ms = quantile(startup.samples, 0.5);
+  const startupP90Ms = quantile(startup.samples, 0.9);
   const patience = startupP90Ms * limits.startupPatience;
   let credited = 0;
   let dead = 0;
@@ -126,25 +132,22 @@ export function ledgerOf(
   if (elapsed(wantedSince, now) <= patience) credited += missing;
   // A rollout starts replicas beside the ones they replace: they are no extra capacity.
   credited = Math.min(credited, Math.max(0, wanted - counts.serving));
-  return { counts, credited, dead, startupP50Ms, startupP90Ms };
+  return { counts, credited, dead, startup, startupP50Ms, startupP90Ms };
 }
 
-/** The learned start-up times with those of pods that became ready since the last look. */
-export function learnStartup(
-  learned: LearnedStartup,
-  pods: readonly PodFacts[],
-  lastLook: Instant,
-  now: Instant,
-): LearnedStartup {
-  const fresh = pods.flatMap((pod) => {
+/** The learned start-up times with those of pods that became ready since the last one. */
+function learnStartup(learned: LearnedStartup, pods: readonly PodFacts[], now: Instant): LearnedStartup {
+  let { samples, lastReady } = learned;
+  for (const pod of pods) {
     const since = readySince(pod);
-    if (since === undefined || since <= lastLook || since > now) return [];
-    // A restarted container becomes ready again without having been bought again.
-    if (pod.containers.some((container) => container.restarts > 0)) return [];
-    return [milliseconds(Math.max(0, Math.round(elapsed(pod.createdAt, since))))];
-  });
-  if (fresh.length === 0) return learned;
-  return { samples: [...learned.samples, ...fresh].slice(-limits.startupSamples) };
+    if (since === undefined || since <= learned.lastReady || since > now) continue;
+    if (since > lastReady) lastReady = since;
+    const took = Math.round(elapsed(pod.createdAt, since));
+    // A restarted container, or one whose readiness came and went, is ready again without having been started anew.
+    if (took < 0 || took > limits.startupCeiling || pod.containers.some(({ restarts }) => restarts > 0)) continue;
+    samples = [...samples, milliseconds(took)].slice(-limits.startupSamples);
+  }
+  return lastReady === learned.lastReady ? learned : { samples, lastReady };
 }
 
 function quantile(samples: readonly Milliseconds[], share: number): number {

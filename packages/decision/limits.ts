@@ -31,6 +31,8 @@ export const limits = {
   /** A starting replica counts as capacity until this multiple of the learned 90th percentile. */
   startupPatience: 1.5,
   startupSamples: 16,
+  /** Longer ones are readiness that came and went, not starts. */
+  startupCeiling: minutes(60) as Milliseconds,
   /** Replacements bought for replicas that will not come, as a share of what is needed. */
   replacementShare: 0.25,
 
@@ -38,6 +40,10 @@ export const limits = {
   growthTrust: seconds(3) as Milliseconds,
   /** How long a backlog may take to drain after the last replica came, before it counts as demand again. */
   drainPatience: seconds(60) as Milliseconds,
+  /** A shrink that has to be taken back within this time, at no more load, was wrong and is not tried again … */
+  regretSpan: minutes(10) as Milliseconds,
+  /** … for this long, or until the load is lower. */
+  regretHolds: minutes(360) as Milliseconds,
   /** Latency proposals without a learned curve grow by at most this factor. */
   unlearnedGrowth: 2,
   /** Samples of a second each, before a curve is believed. */

@@ -34,6 +34,10 @@ export const reasons = {
     sentence: 'replicas that crash or never became ready are replaced for now',
     action: 'Look at the failing pods: kubectl describe pod names the image, probe or device that is at fault.',
   },
+  TriedAndFailed: {
+    sentence: 'a smaller size was tried at this load and had to be taken back',
+    action: 'Nothing: it is tried again once the load is lower, or after six hours.',
+  },
   WaitingForStartingReplicas: {
     sentence: 'the requests that queue up are served by replicas that are already starting',
     action:

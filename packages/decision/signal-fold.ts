@@ -139,9 +139,12 @@ export function createSignalFold(policy: Policy): SignalFold {
       inFlight: rounded(inFlight.steady()),
       inFlightAssumed: rounded(fleet.silent.reduce((sum, { state }) => sum + (state?.report.traffic.inFlight ?? 0), 0)),
       queue: rounded(meanOf('requestQueueDepth').steady()),
-      arrivalsPerSecond: rounded(meanOf('arrivals').fast()),
+      arrivalsPerSecond: rounded(meanOf('arrivals').steady()),
       completionsPerSecond: rounded(meanOf('completions').fast()),
+      rising: sums.concurrency - inFlight.fast() > Math.max(0.1 * inFlight.fast(), Math.sqrt(inFlight.fast())),
       draining: inFlight.fast() < 0.95 * inFlight.slow(),
+      steady:
+        Math.abs(inFlight.fast() - inFlight.slow()) <= Math.max(0.15 * inFlight.slow(), Math.sqrt(inFlight.slow())),
       promptTokensPerSecond: rounded(meanOf('promptTokensPerSecond').steady()),
       generatedTokensPerSecond: rounded(meanOf('tokensPerSecond').steady()),
       ...known('meanLatencyMs', mean('latencyMs')),

@@ -59,8 +59,10 @@ export interface Traffic {
   readonly queue: number;
   readonly arrivalsPerSecond: number;
   readonly completionsPerSecond: number;
-  /** True while in-flight requests fall: a backlog is draining. */
+  /** In-flight requests climb, fall (a backlog drains), or have kept their level for a minute or so. */
+  readonly rising: boolean;
   readonly draining: boolean;
+  readonly steady: boolean;
   readonly meanLatencyMs?: number;
   readonly meanTimeToFirstTokenMs?: number;
   readonly meanInterTokenMs?: number;

@@ -1,0 +1,146 @@
+// How many replicas, and why. The body of `decide` is the table of contents of the algorithm: each stage takes the size
+// of the stage before and says why it changed it. Nothing here reads a clock or remembers anything; the past comes in and
+// goes out as a history.
+import { boundsAt, type Policy } from '@kubeai/policy';
+import type { Instant } from '@kubeai/units';
+import { combine } from './combination.ts';
+import {
+  type Bounds,
+  bound,
+  guardZero,
+  holdCooldown,
+  holdInactive,
+  holdPaused,
+  holdYoungHistory,
+  limitBudget,
+  limitPace,
+  rememberWish,
+  type Staged,
+  stabilizeWish,
+} from './constraints.ts';
+import type { Decision, Proposal, Step } from './decision.ts';
+import { demandOf, growthAfter, isSettled } from './demand.ts';
+import { continueHistory, type History } from './history.ts';
+import { isSound, learn } from './learn.ts';
+import { infeasibleOf, propose } from './proposal.ts';
+import type { Reason } from './reasons.ts';
+import type { Snapshot } from './snapshot.ts';
+import {
+  fallBack,
+  followForecast,
+  hasQuorum,
+  keepSurvivors,
+  replaceDead,
+  tolerate,
+  type Wish,
+  wishOf,
+} from './wish.ts';
+
+export interface Decided {
+  readonly decision: Decision;
+  readonly history: History;
+}
+
+type StageFunction = (size: number) => Staged;
+
+/**
+ * Decides the size of one target.
+ * @param past of this target's earlier decisions; `emptyHistory` for a new one, `restoreHistory` after a restart
+ * @returns the decision, and the history to pass in next time
+ */
+export function decide(policy: Policy, snapshot: Snapshot, past: History, now: Instant): Decided {
+  const current = snapshot.replicas;
+  const history = learn(policy, snapshot, continueHistory(past, current, now), now);
+  const bounds = boundsOf(policy, now);
+  const demand = demandOf(snapshot, history, now);
+  const tolerance = { up: policy.scaleUp.tolerance, down: policy.scaleDown.tolerance };
+  const proposals = snapshot.signals.map((signal) => propose(signal, { snapshot, history, demand, tolerance }));
+  const mayShrink = snapshot.signals.every(isSound) && hasQuorum(snapshot);
+  const combined = combine(policy, proposals, snapshot, mayShrink);
+  const wish = wishOf(snapshot, combined, proposals, history);
+
+  const raw = through(wish.replicas, [
+    (size) => tolerate(combined, tolerance, current, size),
+    (size) => replaceDead(snapshot, combined, tolerance.up, size),
+    (size) => keepSurvivors(snapshot, history, size),
+    (size) => followForecast(policy, snapshot, size),
+    (size) => fallBack(policy, snapshot, history, size),
+  ]);
+  const recommended = through(raw.size, [
+    (size) => holdYoungHistory(policy, history, current, size, now),
+    (size) => stabilizeWish(policy, history, current, size, now),
+    (size) => limitPace(policy, history, current, size, now),
+    (size) => holdCooldown(policy, history, current, size, now),
+    (size) => bound(bounds, size),
+    (size) => guardZero(snapshot, current, size),
+    (size) => limitBudget(snapshot, current, size),
+  ]);
+  const final = through(wish.reason === 'StoppedByHand' ? 0 : recommended.size, [
+    (size) => holdPaused(policy, current, size),
+    (size) => holdInactive(policy, current, size),
+  ]);
+  const steps = [...raw.steps, ...recommended.steps, ...final.steps];
+  const decision: Decision = {
+    current,
+    replicas: final.size,
+    recommended: recommended.size,
+    reason: primaryReason(current, final.size, wish, steps),
+    proposal: raw.size,
+    ...(combined.winner === undefined ? {} : { winner: combined.winner }),
+    proposals: proposals.map(shortened),
+    steps,
+    algorithm: combined.algorithm,
+    bounds,
+    infeasible: infeasibleOf(proposals),
+    mayShrink,
+  };
+  return { decision, history: remember(history, snapshot, decision, now) };
+}
+
+/** Passes a size through stages, and keeps what they said about it. */
+function through(
+  from: number,
+  stages: readonly StageFunction[],
+): { readonly size: number; readonly steps: readonly Step[] } {
+  const steps: Step[] = [];
+  let size = from;
+  for (const stage of stages) {
+    const next = stage(size);
+    if (next.step !== undefined) steps.push(next.step);
+    size = next.replicas;
+  }
+  return { size, steps };
+}
+
+function boundsOf(policy: Policy, now: Instant): Bounds {
+  const { minReplicas, maxReplicas, entries } = boundsAt(policy, now);
+  return { min: minReplicas, max: maxReplicas, ...(entries.length === 0 ? {} : { schedule: entries.join(', ') }) };
+}
+
+/** A change is told by what wanted it; no change by what held it back last. */
+function primaryReason(current: number, final: number, wish: Wish, steps: readonly Step[]): Reason {
+  if (wish.reason === 'StoppedByHand') return wish.reason;
+  if (final === current) return steps.at(-1)?.because ?? wish.reason;
+  const grew = final > current;
+  if (wish.replicas !== current && wish.replicas > current === grew) return wish.reason;
+  const mover = steps.find(({ before, after }) =>
+    grew ? after > before && after > current : after < before && after < current,
+  );
+  return mover?.because ?? wish.reason;
+}
+
+function remember(history: History, snapshot: Snapshot, decision: Decision, now: Instant): History {
+  const wished = rememberWish({ ...history, at: now, replicas: snapshot.replicas }, decision.proposal, now);
+  const wentToZero = decision.replicas === 0 && (snapshot.replicas > 0 || history.wentToZero);
+  const { growth, ...rest } = wished;
+  if (decision.replicas > decision.current) {
+    return { ...rest, wentToZero, growth: growthAfter(growth, snapshot, decision.recommended, now) };
+  }
+  return growth === undefined || isSettled(growth, snapshot, now) ? { ...rest, wentToZero } : { ...wished, wentToZero };
+}
+
+const shortened = (proposal: Proposal): Proposal => ({
+  ...proposal,
+  ...(proposal.needs === undefined ? {} : { needs: Number(proposal.needs.toPrecision(4)) }),
+  ...(proposal.keeps === undefined ? {} : { keeps: Number(proposal.keeps.toPrecision(4)) }),
+});

@@ -1,0 +1,108 @@
+// From the combined proposals to the size that would be right if nothing held it: rounding, tolerance, replicas that will
+// not come, sizes that were tried and failed, the forecast, and what to do when nothing is known.
+import type { Policy } from '@kubeai/policy';
+import type { Combined } from './combination.ts';
+import { type Staged, staged } from './constraints.ts';
+import type { Proposal } from './decision.ts';
+import type { History } from './history.ts';
+import { isSound, knowsNothing } from './learn.ts';
+import { limits } from './limits.ts';
+import type { Reason } from './reasons.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export interface Wish {
+  readonly replicas: number;
+  readonly reason: Reason;
+}
+
+/** Fractions of replicas round up; the sum of floats that should be whole may be off in the last digit. */
+export const roundUp = (replicas: number): number => Math.ceil(replicas - 1e-9);
+
+/** Enough of the pods that should report do, to trust them with a shrink. */
+export function hasQuorum({ traffic, signals }: Snapshot): boolean {
+  const enough = (measured: number, silent: number) => measured >= limits.quorum * (measured + silent);
+  return enough(traffic.measured, traffic.silent) && signals.every(({ measured, silent }) => enough(measured, silent));
+}
+
+export function wishOf(snapshot: Snapshot, combined: Combined, proposals: readonly Proposal[], history: History): Wish {
+  const current = snapshot.replicas;
+  const waiting = (snapshot.waitingAtDoor ?? 0) > 0;
+  if (current === 0) {
+    if (!history.wentToZero) return { replicas: 0, reason: 'StoppedByHand' };
+    const wanted = Math.max(roundUp(combined.needs), waiting ? 1 : 0);
+    return { replicas: wanted, reason: wanted > 0 ? 'WokenUp' : 'Idle' };
+  }
+  if (knowsNothing(snapshot)) return { replicas: current, reason: 'NoFreshSignals' };
+  const wanted = roundUp(combined.needs);
+  if (wanted > current) return { replicas: wanted, reason: 'MetricAboveTarget' };
+  const noted = notable(proposals);
+  if (combined.keeps !== undefined) {
+    const kept = roundUp(combined.keeps);
+    if (kept < current)
+      return { replicas: Math.max(kept, wanted), reason: snapshot.traffic.idle ? 'Idle' : 'MetricBelowTarget' };
+    return { replicas: current, reason: noted ?? 'WithinTarget' };
+  }
+  const sound = proposals.flatMap(({ keeps }) => keeps ?? []);
+  const wouldShrink = sound.length > 0 && roundUp(Math.max(...sound)) < current;
+  if (!wouldShrink) return { replicas: current, reason: noted ?? 'WithinTarget' };
+  return { replicas: current, reason: snapshot.signals.every(isSound) ? 'QuorumMissing' : 'SignalMissing' };
+}
+
+const notable = (proposals: readonly Proposal[]): Reason | undefined =>
+  (['SLOInfeasible', 'NotCausedByLoad', 'WaitingForStartingReplicas'] as const).find((reason) =>
+    proposals.some(({ because }) => because === reason),
+  );
+
+/** Small differences are noise. Shrinking is judged on the load itself, not on what survivors have to spare. */
+export function tolerate(
+  combined: Combined,
+  tolerance: { readonly up: number; readonly down: number },
+  current: number,
+  wanted: number,
+): Staged {
+  if (current === 0) return { replicas: wanted };
+  const near =
+    wanted > current
+      ? combined.needs <= current * (1 + tolerance.up)
+      : wanted < current && (combined.keeps ?? current) * limits.survivorHeadroom >= current * (1 - tolerance.down);
+  return staged('tolerance', wanted, near ? current : wanted, 'WithinTolerance');
+}
+
+/** Replicas that crash or never come ready take a place without serving: a few are bought in their stead. */
+export function replaceDead(
+  { ledger, replicas }: Snapshot,
+  combined: Combined,
+  toleranceUp: number,
+  wanted: number,
+): Staged {
+  const { counts, credited } = ledger;
+  const dead = Math.min(ledger.dead, Math.max(0, replicas - counts.serving - credited));
+  const needed = roundUp(combined.needs / (1 + toleranceUp));
+  if (dead === 0 || needed <= counts.serving) return { replicas: wanted };
+  const spare = Math.min(dead, Math.ceil(limits.replacementShare * needed));
+  return staged('ledger', wanted, Math.max(wanted, needed + spare), 'ReplacingDeadReplicas');
+}
+
+/** A size that was tried at this load and had to be taken back is not tried again before the load is lower. */
+export function keepSurvivors({ replicas, traffic }: Snapshot, { regret }: History, wanted: number): Staged {
+  if (regret === undefined || wanted > regret.replicas || wanted >= replicas) return { replicas: wanted };
+  if (traffic.arrivalsPerSecond < 0.9 * regret.arrivals) return { replicas: wanted };
+  return staged('survivors', wanted, Math.min(replicas, regret.replicas + 1), 'TriedAndFailed');
+}
+
+/** The forecast is a floor, and only while it predicts better than "as now". */
+export function followForecast(policy: Policy, { forecast }: Snapshot, wanted: number): Staged {
+  if (policy.prediction.mode !== 'On' || forecast === undefined) return { replicas: wanted };
+  const { replicas, score } = forecast;
+  if (!(score < 1) || !(replicas >= 0 && replicas <= 1_000_000)) return { replicas: wanted };
+  return staged('forecast', wanted, Math.max(wanted, roundUp(replicas)), 'PredictedLoad');
+}
+
+export function fallBack(policy: Policy, snapshot: Snapshot, { failedRounds }: History, wanted: number): Staged {
+  const { behavior, failureThreshold, replicas } = policy.fallback;
+  if (snapshot.replicas === 0 || failedRounds < failureThreshold || behavior === 'hold' || replicas === undefined) {
+    return { replicas: wanted };
+  }
+  const size = behavior === 'static' ? replicas : Math.max(wanted, replicas);
+  return staged('fallback', wanted, size, 'Fallback');
+}
