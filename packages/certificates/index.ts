@@ -1,4 +1,7 @@
 // Our own certificate authority and serving certificates, kept in a Secret and rotated without anybody noticing.
+
+export { notAfter as expiryOf } from './authority.ts';
+export { type CertificateFiles, type CertificateFilesOptions, watchCertificateFiles } from './certificate-files.ts';
 export {
   type CertificateOptions,
   type CertificateState,

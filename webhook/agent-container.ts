@@ -1,0 +1,187 @@
+// The containers and the volume that we put into pods, as data. They run with the least that Kubernetes can give:
+// Pod Security `restricted` passes with the agent in place.
+import type { Eligible } from './eligibility.ts';
+import { names } from './names.ts';
+import type { Container, Pod } from './pod.ts';
+import { type PodSettings, quantityOf } from './pod-settings.ts';
+import type { EffectiveReach } from './reach.ts';
+
+export interface InjectionConfig {
+  /** Our own version, written into the status annotation. */
+  readonly version: string;
+  readonly agentImage: string;
+  /** Absent: reach `redirect` is not offered. */
+  readonly redirectImage?: string;
+  readonly controllerUrl: string;
+  /** The name in the controller's certificate, where the URL holds an address. */
+  readonly controllerServerName?: string;
+  /** How long streams may take to end when a pod leaves. */
+  readonly drainSeconds: number;
+  /** Whether the cluster knows sidecars (Kubernetes 1.29 and later). */
+  readonly nativeSidecars: boolean;
+  readonly defaults: PodSettings;
+}
+
+const fieldRef = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+const value = (name: string, text: string | number) => ({ name, value: String(text) });
+
+/** The agent for one pod. `portName` is the name that it takes over under reach `port`. */
+export function agentContainer(
+  pod: Pod,
+  { serving, ports }: Eligible,
+  settings: PodSettings,
+  reach: EffectiveReach,
+  config: InjectionConfig,
+): Container {
+  const probe = (path: string, timing: object) => ({
+    httpGet: { path, port: ports.admin },
+    timeoutSeconds: 2,
+    ...timing,
+  });
+  const takeover = reach === 'port' && serving.declared !== undefined;
+  return {
+    name: names.agentContainer,
+    image: config.agentImage,
+    imagePullPolicy: 'IfNotPresent',
+    env: [
+      fieldRef('KUBEAI_POD_NAME', 'metadata.name'),
+      fieldRef('KUBEAI_POD_NAMESPACE', 'metadata.namespace'),
+      fieldRef('KUBEAI_POD_UID', 'metadata.uid'),
+      fieldRef('KUBEAI_POD_IP', 'status.podIP'),
+      value('KUBEAI_LISTEN_PORT', ports.listen),
+      value('KUBEAI_UPSTREAM_PORT', serving.port),
+      value('KUBEAI_ADMIN_PORT', ports.admin),
+      value('KUBEAI_REACH', reach),
+      value('KUBEAI_CONTROLLER_URL', config.controllerUrl),
+      ...(config.controllerServerName === undefined
+        ? []
+        : [value('KUBEAI_CONTROLLER_SERVER_NAME', config.controllerServerName)]),
+      value('KUBEAI_TOKEN_FILE', `${names.mountPath}/token`),
+      value('KUBEAI_CA_FILE', `${names.mountPath}/ca.crt`),
+      value('KUBEAI_ENGINE', settings.engine),
+      value('KUBEAI_GPU_SOURCE', settings.gpuSource),
+      value('KUBEAI_CONCURRENCY_LIMIT', settings.concurrencyLimit),
+      value('KUBEAI_LOG_LEVEL', settings.logLevel),
+      value('KUBEAI_DRAIN_SECONDS', config.drainSeconds),
+    ],
+    ports: [
+      ...(takeover ? [takenPort(serving.declared, ports.listen)] : []),
+      { name: names.adminPort, containerPort: ports.admin, protocol: 'TCP' },
+    ],
+    resources: resourcesFor(pod, settings),
+    volumeMounts: [{ name: names.volume, mountPath: names.mountPath, readOnly: true }],
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 65_532,
+      runAsGroup: 65_532,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    readinessProbe: probe('/readyz', { periodSeconds: 2, failureThreshold: 2 }),
+    livenessProbe: probe('/healthz', { periodSeconds: 10, failureThreshold: 3 }),
+    ...(config.nativeSidecars
+      ? { restartPolicy: 'Always', startupProbe: probe('/healthz', { periodSeconds: 1, failureThreshold: 60 }) }
+      : // A plain container is told to end together with the engine, and must outlast its streams by itself.
+        { lifecycle: { preStop: drainHook(ports.admin) } }),
+  };
+}
+
+/** The declared entry under the agent's own number; a port of the node goes along, else it would pass the agent by. */
+function takenPort(declared: NonNullable<Eligible['serving']['declared']>, listen: number) {
+  const { name, hostPort } = declared;
+  return { name, containerPort: listen, protocol: 'TCP', ...(typeof hostPort === 'number' ? { hostPort } : {}) };
+}
+
+export const drainHook = (adminPort: number) => ({ httpGet: { path: '/drain', port: adminPort, scheme: 'HTTP' } });
+
+/**
+ * Requests, and limits that leave the pod in the class it was in: a pod whose every container has limits equal to its
+ * requests (Guaranteed) keeps its pinned CPUs, and a quota on CPU limits counts every container. Otherwise CPU has no
+ * limit, because throttling the agent would slow the requests that pass it.
+ */
+function resourcesFor({ spec }: Pod, { cpu, memory }: PodSettings): NonNullable<Container['resources']> {
+  const all = [...spec.containers, ...(spec.initContainers ?? [])];
+  const limitsCpu = all.every(({ resources }) => resources?.limits?.['cpu'] !== undefined);
+  const guaranteed = all.every(isGuaranteed);
+  const cpuLimit = guaranteed ? cpu : (quantityOf(cpu) ?? 0) > 1 ? cpu : '1';
+  return {
+    requests: { cpu, memory: guaranteed ? doubled(memory) : memory },
+    limits: { ...(limitsCpu ? { cpu: cpuLimit } : {}), memory: doubled(memory) },
+  };
+}
+
+function isGuaranteed({ resources }: Container): boolean {
+  return ['cpu', 'memory'].every((name) => {
+    const limit = resources?.limits?.[name];
+    return limit !== undefined && (resources?.requests?.[name] ?? limit) === limit;
+  });
+}
+
+/** Twice a quantity, in its own unit. Long prompts are held while they wait; the request is the ordinary use. */
+const doubled = (quantity: string): string => quantity.replace(/^[\d.]+/, (digits) => String(Number(digits) * 2));
+
+export const credentialsVolume = {
+  name: names.volume,
+  projected: {
+    sources: [
+      { serviceAccountToken: { path: 'token', audience: names.tokenAudience, expirationSeconds: 3_600 } },
+      // Published into the namespace by the controller; a pod must start without it, and gets it when it comes.
+      { configMap: { name: names.bundleConfigMap, optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    ],
+  },
+};
+
+/** The init container of reach `redirect`. */
+export function redirectContainer({ serving, ports }: Eligible, image: string): Container {
+  return {
+    name: names.redirectContainer,
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    command: ['/bin/sh', '-c', redirectScript],
+    env: [
+      fieldRef('KUBEAI_POD_IP', 'status.podIP'),
+      value('KUBEAI_UPSTREAM_PORT', serving.port),
+      value('KUBEAI_LISTEN_PORT', ports.listen),
+    ],
+    // Equal, so that a Guaranteed pod stays one.
+    resources: { requests: { cpu: '50m', memory: '32Mi' }, limits: { cpu: '50m', memory: '32Mi' } },
+    securityContext: {
+      runAsNonRoot: false,
+      runAsUser: 0,
+      runAsGroup: 0,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  };
+}
+
+// Only what comes in from outside the pod meets PREROUTING, so the agent's own connection to the engine, and everything
+// else on loopback, is left alone; so is every other port. Only the family of the address that the agent listens on is
+// redirected. Rules are replaced, not added, when the container runs again. When they cannot be written the pod starts
+// all the same and its requests go to the engine directly: a lost measurement, not an outage.
+const redirectScript = `
+case "$KUBEAI_POD_IP" in *:*) family=ip6; tables=ip6tables;; *) family=ip; tables=iptables;; esac
+from="$KUBEAI_UPSTREAM_PORT"; to="$KUBEAI_LISTEN_PORT"
+by_nft() {
+  nft -f - <<RULES
+add table $family kubeai
+delete table $family kubeai
+add table $family kubeai
+add chain $family kubeai inbound { type nat hook prerouting priority -100; policy accept; }
+add rule $family kubeai inbound tcp dport $from redirect to :$to
+RULES
+}
+by_iptables() {
+  $tables -w -t nat -C PREROUTING -p tcp --dport "$from" -j REDIRECT --to-ports "$to" 2>/dev/null ||
+    $tables -w -t nat -A PREROUTING -p tcp --dport "$from" -j REDIRECT --to-ports "$to"
+}
+if by_nft || by_iptables; then
+  echo "port $from is redirected to $to"
+else
+  echo "port $from could not be redirected to $to: requests will not be observed" >&2
+fi
+`.trim();

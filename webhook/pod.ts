@@ -1,0 +1,81 @@
+// A pod as far as we read it, and its door. Fields that we do not read pass through untouched: the objects here are the
+// very objects that came in. In Kubernetes null means absent, so every optional field may be null.
+import { z } from 'zod';
+
+const text = z.string().nullish();
+const texts = z.record(z.string(), z.string()).nullish();
+const whole = z.number().nullish();
+const numberOrName = z.union([z.number(), z.string()]);
+
+const portSchema = z.looseObject({ containerPort: z.number(), name: text, protocol: text, hostPort: whole });
+const handlerSchema = z.looseObject({
+  httpGet: z.looseObject({ port: numberOrName, scheme: text }).nullish(),
+  tcpSocket: z.looseObject({ port: numberOrName }).nullish(),
+});
+const resourcesSchema = z.looseObject({
+  limits: z.record(z.string(), numberOrName).nullish(),
+  requests: z.record(z.string(), numberOrName).nullish(),
+  claims: z.array(z.unknown()).nullish(),
+});
+const containerSchema = z.looseObject({
+  name: z.string(),
+  image: text,
+  command: z.array(z.string()).nullish(),
+  args: z.array(z.string()).nullish(),
+  env: z.array(z.looseObject({ name: z.string(), value: text })).nullish(),
+  ports: z.array(portSchema).nullish(),
+  resources: resourcesSchema.nullish(),
+  livenessProbe: handlerSchema.nullish(),
+  readinessProbe: handlerSchema.nullish(),
+  startupProbe: handlerSchema.nullish(),
+  lifecycle: z.looseObject({ postStart: handlerSchema.nullish(), preStop: handlerSchema.nullish() }).nullish(),
+  restartPolicy: text,
+});
+const podSchema = z.looseObject({
+  metadata: z
+    .looseObject({
+      name: text,
+      generateName: text,
+      namespace: text,
+      labels: texts,
+      annotations: texts,
+      ownerReferences: z.array(z.looseObject({ kind: z.string() })).nullish(),
+    })
+    .nullish(),
+  spec: z.looseObject({
+    containers: z.array(containerSchema).min(1),
+    initContainers: z.array(containerSchema).nullish(),
+    volumes: z.array(z.looseObject({ name: z.string() })).nullish(),
+    hostNetwork: z.boolean().nullish(),
+    restartPolicy: text,
+    nodeSelector: texts,
+    os: z.looseObject({ name: z.string() }).nullish(),
+    terminationGracePeriodSeconds: whole,
+  }),
+});
+
+export type Pod = z.output<typeof podSchema>;
+export type Container = z.output<typeof containerSchema>;
+export type ContainerPort = z.output<typeof portSchema>;
+export type Handler = z.output<typeof handlerSchema>;
+
+/** The pod, or one sentence on what keeps this object from being one. */
+export function parsePod(
+  object: unknown,
+): { readonly ok: true; readonly pod: Pod } | { readonly ok: false; readonly problem: string } {
+  const parsed = podSchema.safeParse(object);
+  // The object itself, not zod's copy: what we do not read must come back as it came, in its order.
+  if (parsed.success) return { ok: true, pod: object as Pod };
+  const issue = parsed.error.issues[0]!;
+  return { ok: false, problem: `${issue.path.map(String).join('.') || 'object'}: ${issue.message}` };
+}
+
+export const labelOf = (pod: Pod, name: string): string | undefined => own(pod.metadata?.labels, name);
+export const annotationOf = (pod: Pod, name: string): string | undefined => own(pod.metadata?.annotations, name);
+
+const own = (map: Readonly<Record<string, string>> | null | undefined, key: string): string | undefined =>
+  map !== null && map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
+
+export const isNativeSidecar = (container: Container): boolean => container.restartPolicy === 'Always';
+/** A port without a protocol is TCP. */
+export const isTcp = (port: ContainerPort): boolean => (port.protocol ?? 'TCP') === 'TCP';

@@ -1,0 +1,51 @@
+// How requests come to the agent. `port`: the named port changes hands, which needs no privilege but only works for
+// Services that target the port by its name. `redirect`: an init container writes a rule for inbound traffic, which
+// works for everybody but needs NET_ADMIN once. `none`: nothing passes the agent; it reads the engine and the GPU only.
+import { type Eligible, isMeshed, type NamespaceView } from './eligibility.ts';
+import type { Pod } from './pod.ts';
+import type { Reach } from './pod-settings.ts';
+
+export type EffectiveReach = Exclude<Reach, 'auto'>;
+
+export interface ReachChoice {
+  readonly reach: EffectiveReach;
+  /** Why it is not what was asked for. */
+  readonly warning?: string;
+}
+
+/** What the wish comes to for this pod. `redirectAvailable`: an image for the init container is configured. */
+export function reachOf(
+  wish: Reach,
+  { serving }: Eligible,
+  pod: Pod,
+  namespace: NamespaceView,
+  redirectAvailable: boolean,
+): ReachChoice {
+  const named = typeof serving.declared?.name === 'string' && serving.declared.name !== '';
+  const hindrance = redirectHindrance(pod, namespace, redirectAvailable);
+  const fallback: EffectiveReach = named ? 'port' : 'none';
+  switch (wish) {
+    case 'none':
+      return { reach: 'none' };
+    case 'auto':
+      return { reach: hindrance === undefined ? 'redirect' : fallback };
+    case 'port':
+      if (named) return { reach: 'port' };
+      return {
+        reach: 'none',
+        warning: `reach port needs a named container port; port ${serving.port} has no name, so requests are not observed`,
+      };
+    case 'redirect':
+      if (hindrance === undefined) return { reach: 'redirect' };
+      return { reach: fallback, warning: `reach redirect is not possible: ${hindrance}; using ${fallback}` };
+  }
+}
+
+function redirectHindrance(pod: Pod, namespace: NamespaceView, available: boolean): string | undefined {
+  if (!available) return 'no image for it is configured (--redirect-image)';
+  const level = namespace.labels?.['pod-security.kubernetes.io/enforce'];
+  if (level === 'baseline' || level === 'restricted')
+    return `Pod Security level ${level} of the namespace forbids NET_ADMIN`;
+  if (isMeshed(pod, namespace)) return "Istio's own rules come first in this pod";
+  return undefined;
+}
