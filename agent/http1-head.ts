@@ -1,0 +1,110 @@
+// Reads the head of an HTTP/1 message: strictly, because two parsers that read one message differently are how requests
+// are smuggled. What is not written exactly as RFC 9112 wants it (folded lines, bare line feeds, two lengths, a length
+// beside an encoding) has no meaning here, and the connection passes through unobserved.
+
+/** How a body ends: its length in bytes, or one of the ways below. */
+export type BodyLength = number;
+export const chunkedBody = -1;
+export const bodyUntilClose = -2;
+
+export interface RequestHead {
+  readonly method: string;
+  readonly path: string;
+  readonly body: BodyLength;
+  /** Another request may follow on this connection. */
+  readonly persistent: boolean;
+  readonly userAgent: string;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  /** As the header lines say; status and method may overrule it. */
+  readonly body: BodyLength;
+  readonly contentType: string;
+  readonly contentEncoding: string;
+}
+
+const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const requestLine = new RegExp(`^(${token}) ([^ \\r\\n\\0]+) HTTP/1\\.([01])(?=\\r\\n|$)`);
+const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [^\r\n\0]*)?(?=\r\n|$)/;
+const fieldLine = new RegExp(`\\r\\n(${token}):([^\\r\\n\\0]*)`, 'y');
+
+/** Reads a request's head, given without the empty line that ends it; undefined when it is not plain HTTP/1. */
+export function parseRequestHead(text: string): RequestHead | undefined {
+  const line = requestLine.exec(text);
+  if (line === null) return undefined;
+  const fields = readFields(text, line[0].length);
+  if (fields === undefined) return undefined;
+  const old = line[3] === '0';
+  // HTTP/1.0 knows no transfer coding: what a server makes of one is anybody's guess.
+  if (old && fields.body === chunkedBody) return undefined;
+  return {
+    method: line[1]!,
+    path: line[2]!,
+    body: fields.body === bodyUntilClose ? 0 : fields.body,
+    persistent: old ? /\bkeep-alive\b/i.test(fields.connection) : !/\bclose\b/i.test(fields.connection),
+    userAgent: fields.userAgent,
+  };
+}
+
+/** Reads a response's head, given without the empty line that ends it; undefined when it is not plain HTTP/1. */
+export function parseResponseHead(text: string): ResponseHead | undefined {
+  const line = statusLine.exec(text);
+  if (line === null) return undefined;
+  const fields = readFields(text, line[0].length);
+  if (fields === undefined || (line[1] === '0' && fields.body === chunkedBody)) return undefined;
+  return {
+    status: Number(line[2]),
+    body: fields.body,
+    contentType: fields.contentType,
+    contentEncoding: fields.contentEncoding,
+  };
+}
+
+interface Fields {
+  body: BodyLength;
+  connection: string;
+  userAgent: string;
+  contentType: string;
+  contentEncoding: string;
+}
+
+function readFields(text: string, from: number): Fields | undefined {
+  const fields: Fields = { body: bodyUntilClose, connection: '', userAgent: '', contentType: '', contentEncoding: '' };
+  let at = from;
+  while (at < text.length) {
+    fieldLine.lastIndex = at;
+    const match = fieldLine.exec(text);
+    if (match === null) return undefined;
+    at = fieldLine.lastIndex;
+    const name = match[1]!;
+    // Length first: most fields are none of ours, and their names need not be lowered.
+    switch (name.length) {
+      case 10: {
+        const lower = name.toLowerCase();
+        if (lower === 'connection') fields.connection += `,${match[2]!}`;
+        else if (lower === 'user-agent') fields.userAgent = match[2]!.trim();
+        break;
+      }
+      case 12:
+        if (name.toLowerCase() === 'content-type') fields.contentType = match[2]!.trim().toLowerCase();
+        break;
+      case 14:
+        if (name.toLowerCase() !== 'content-length') break;
+        if (fields.body !== bodyUntilClose) return undefined;
+        if (!/^[ \t]*\d{1,15}[ \t]*$/.test(match[2]!)) return undefined;
+        fields.body = Number(match[2]);
+        break;
+      case 16:
+        if (name.toLowerCase() === 'content-encoding') fields.contentEncoding = match[2]!.trim().toLowerCase();
+        break;
+      case 17:
+        if (name.toLowerCase() !== 'transfer-encoding') break;
+        if (fields.body !== bodyUntilClose) return undefined;
+        if (!/^[ \t]*chunked[ \t]*$/i.test(match[2]!)) return undefined;
+        fields.body = chunkedBody;
+        break;
+    }
+  }
+  return fields;
+}

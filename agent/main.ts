@@ -1,0 +1,112 @@
+// The agent: stands beside one model server, passes its traffic on, measures it, and says once a second what it saw.
+import { randomUUID } from 'node:crypto';
+import { createClock, createHealth, createLog, onShutdown, serveHttp } from '@kubeai/daemon';
+import { seconds } from '@kubeai/units';
+import { adminPages } from './admin.ts';
+import { parseConfig } from './config.ts';
+import { createDrain } from './drain.ts';
+import { createGate } from './gate.ts';
+import { maxQueued, queueDeadline, reportInterval } from './limits.ts';
+import { startPush } from './push.ts';
+import { createReportWriter } from './report-writer.ts';
+import { startContainerSource } from './sample-container.ts';
+import { startDcgmSource } from './sample-dcgm.ts';
+import { startEngineSource } from './sample-engine.ts';
+import { startHostSource } from './sample-host.ts';
+import { firstSource, startSmiSource } from './sample-smi.ts';
+import { absentSource } from './source.ts';
+import { startSplice } from './splice.ts';
+import { createTrafficBook } from './traffic.ts';
+
+const parsed = parseConfig(process.env);
+if (!parsed.ok) {
+  for (const { field, message } of parsed.problems) process.stderr.write(`kubeai-agent: ${field} ${message}\n`);
+  process.exit(2);
+}
+const config = parsed.value;
+const clock = createClock();
+const log = createLog({ level: config.logLevel, name: 'kubeai-agent' });
+const server = { host: config.podIp, port: config.upstreamPort };
+
+const book = createTrafficBook(clock.monotonic());
+const gate =
+  config.concurrencyLimit > 0
+    ? createGate({ limit: config.concurrencyLimit, maxQueued, deadline: queueDeadline }, clock)
+    : undefined;
+const splice =
+  config.reach === 'none'
+    ? undefined
+    : await startSplice({
+        listen: { host: config.podIp, port: config.listenPort },
+        upstream: server,
+        book,
+        clock,
+        log,
+        gate,
+      });
+
+const gpuSources = () => [
+  ...(config.dcgmUrl !== undefined && config.gpuSource !== 'nvidia-smi'
+    ? [startDcgmSource(config.dcgmUrl, config.pod, clock)]
+    : []),
+  ...(config.gpuSource !== 'dcgm' ? [startSmiSource(config.smiCommand, clock, log)] : []),
+];
+const sources = {
+  engine: config.engine === 'none' ? absentSource('NotAsked') : startEngineSource({ ...server, clock, log }),
+  gpu: config.gpuSource === 'none' ? absentSource('NotAsked') : firstSource(gpuSources()),
+  container: startContainerSource({ ...server, clock }),
+  host: startHostSource(clock, log),
+};
+
+const writer = createReportWriter({
+  pod: config.pod,
+  run: randomUUID(),
+  book,
+  gate,
+  sources,
+  start: clock.monotonic(),
+});
+const push = config.controller === undefined ? undefined : startPush({ ...config.controller, clock, log });
+const report = (leaving: boolean): void => {
+  const now = clock.monotonic();
+  const written = writer.write(now, leaving);
+  push?.send(written, now);
+};
+const reporting = clock.every(reportInterval, () => report(drain.draining));
+
+const drain = createDrain(splice, book, clock);
+const health = createHealth({});
+const admin = await serveHttp(
+  adminPages({
+    health,
+    exposed: {
+      pod: config.pod,
+      totals: book.totals,
+      report: writer.latest,
+      push: () => push?.state(),
+      refused: () => splice?.refused ?? 0,
+      inFlight: () => book.inFlight,
+      waitingFirstByte: () => book.waitingFirstByte,
+      queued: () => gate?.waiting ?? 0,
+    },
+    drain,
+    drainDeadline: config.drain,
+    report: writer.latest,
+    push: () => push?.state(),
+    log,
+  }),
+  { host: config.podIp, port: config.adminPort, maxConnections: 64 },
+);
+log.info('Started', { listen: splice && `${splice.host}:${splice.port}`, server, admin: admin.url });
+
+onShutdown(process, { deadline: seconds(config.drain / 1_000 + 10), log }, async () => {
+  health.retire();
+  const end = await drain.wait(config.drain);
+  log.info('Drained', { end });
+  reporting.stop();
+  report(true);
+  for (const source of Object.values(sources)) source.stop();
+  await push?.stop(seconds(2));
+  await splice?.close();
+  await admin.drain(seconds(1));
+});

@@ -1,0 +1,263 @@
+// Brings reports to the controller over one long-lived HTTPS request: a line a report up, a line an acknowledgement
+// down. The controller may be gone at any time, for a second or an hour: reports of the last minute wait here and are
+// sent again with the age they have by then; nothing else of the agent notices.
+import { readFile } from 'node:fs/promises';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import type { Clock, Log } from '@kubeai/daemon';
+import {
+  type Acknowledgement,
+  createLineReader,
+  encodeReport,
+  maxAcknowledgementBytes,
+  maxReportAgeMs,
+  parseAcknowledgement,
+  type Report,
+} from '@kubeai/protocol';
+import { type Milliseconds, milliseconds } from '@kubeai/units';
+import {
+  acknowledgementTimeout,
+  connectTimeout,
+  credentialInterval,
+  firstReconnectDelay,
+  longestReconnectDelay,
+  maxCredentialBytes,
+  maxKeptReports,
+  refusedReconnectDelay,
+} from './limits.ts';
+
+export interface PushState {
+  readonly connected: boolean;
+  /** Reports that wait for an acknowledgement. */
+  readonly kept: number;
+  /** Reports that were never acknowledged and are too old now. */
+  readonly dropped: number;
+  readonly accepted: number;
+  readonly refused: number;
+  readonly connections: number;
+  /** What stands between us and the controller, in words; undefined when nothing does. */
+  readonly problem: string | undefined;
+}
+
+export interface Push {
+  /** Keeps a report whose window ended at `closedAt` (monotonic) and sends it as soon as it can. */
+  send(report: Report, closedAt: number): void;
+  state(): PushState;
+  /** Gives what is kept a last chance to arrive, then closes. */
+  stop(deadline: Milliseconds): Promise<void>;
+}
+
+export interface PushOptions {
+  readonly url: URL;
+  readonly serverName: string;
+  readonly tokenFile: string;
+  readonly caFile: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface KeptReport {
+  readonly report: Report;
+  readonly closedAt: number;
+  /** On which connection it was written; another one must write it again. */
+  sentOn: number;
+}
+
+interface Credentials {
+  readonly token: string;
+  readonly ca: string;
+}
+
+/** Connects by itself, again and again, until stopped. */
+export function startPush(options: PushOptions): Push {
+  const { clock, log } = options;
+  const url = new URL('/v1/reports', options.url);
+  const stopped = new AbortController();
+  let kept: KeptReport[] = [];
+  let dropped = 0;
+  let accepted = 0;
+  let refused = 0;
+  let connections = 0;
+  let attempts = 0;
+  let problem: string | undefined = 'not connected yet';
+  let lastRefusal: string | undefined;
+
+  let stream: ClientRequest | undefined;
+  let answered = false;
+  let blocked = false;
+  let heardAt = 0;
+  let used: Credentials | undefined;
+  let emptied: (() => void) | undefined;
+
+  const forgetOld = (now: number): void => {
+    const before = kept.length;
+    const young = kept.filter(({ closedAt }) => now - closedAt < maxReportAgeMs);
+    kept = young.slice(-maxKeptReports);
+    dropped += before - kept.length;
+  };
+
+  const pump = (): void => {
+    const now = clock.monotonic();
+    for (const each of kept) {
+      if (stream === undefined || blocked) return;
+      if (each.sentOn === connections) continue;
+      each.sentOn = connections;
+      const line = encodeReport({ ...each.report, ageMs: Math.max(0, Math.round(now - each.closedAt)) });
+      if (!stream.write(line)) blocked = true;
+    }
+  };
+
+  const settle = (acknowledgement: Acknowledgement): void => {
+    heardAt = clock.monotonic();
+    if (acknowledgement.kind === 'accepted') {
+      accepted += 1;
+      attempts = 0;
+      problem = undefined;
+      lastRefusal = undefined;
+    } else {
+      refused += 1;
+      problem = `${acknowledgement.reason}: ${acknowledgement.message}`;
+      // A second of refusals is one event, not sixty log lines a minute.
+      if (lastRefusal !== acknowledgement.reason) log.warn('The controller refused a report', { ...acknowledgement });
+      lastRefusal = acknowledgement.reason;
+    }
+    kept = kept.filter(({ report }) => report.sequence !== acknowledgement.sequence);
+    if (kept.length === 0) emptied?.();
+  };
+
+  /** One connection, from its first byte to its last; resolves with the least time to wait before the next one. */
+  const connectOnce = (credentials: Credentials): Promise<Milliseconds> =>
+    new Promise((resolve) => {
+      connections += 1;
+      answered = false;
+      blocked = false;
+      heardAt = clock.monotonic();
+      let over = false;
+      const opened = secureRequest(url, {
+        method: 'POST',
+        agent: false,
+        ca: credentials.ca,
+        servername: options.serverName,
+        headers: { authorization: `Bearer ${credentials.token}`, 'content-type': 'application/x-ndjson' },
+      });
+      const finish = (why: string | undefined, least: number): void => {
+        if (over) return;
+        over = true;
+        stream = undefined;
+        if (why !== undefined) problem = why;
+        opened.destroy();
+        resolve(milliseconds(least));
+      };
+      stream = opened;
+      opened.setNoDelay(true);
+      opened.flushHeaders();
+      opened.on('drain', () => {
+        blocked = false;
+        pump();
+      });
+      opened.on('error', (cause: NodeJS.ErrnoException) => finish(`${cause.code ?? 'error'}: ${cause.message}`, 0));
+      opened.on('close', () => finish('the connection ended', 0));
+      opened.on('response', (response: IncomingMessage) => {
+        if (response.statusCode !== 200) {
+          response.resume();
+          const notYet = response.statusCode === 401 || response.statusCode === 403;
+          return finish(`the controller answered ${response.statusCode}`, notYet ? refusedReconnectDelay : 0);
+        }
+        answered = true;
+        heardAt = clock.monotonic();
+        const lines = createLineReader(
+          maxAcknowledgementBytes,
+          (line) => {
+            const acknowledgement = parseAcknowledgement(line);
+            if (acknowledgement !== undefined) settle(acknowledgement);
+          },
+          () => finish('the controller answered a line that is too long', 0),
+        );
+        response.on('data', (chunk: Buffer) => lines.feed(chunk));
+        response.on('end', () => finish(rotating(credentials) ? undefined : 'the controller closed the connection', 0));
+        response.on('error', (cause) => finish(cause.message, 0));
+      });
+      pump();
+    });
+
+  // A connection that was closed because its credentials changed is no trouble.
+  const rotating = (credentials: Credentials): boolean => used !== credentials;
+
+  const watch = clock.every(milliseconds(1_000), () => {
+    if (stream === undefined) return;
+    const patience = answered ? acknowledgementTimeout : connectTimeout;
+    if (kept.length > 0 && clock.monotonic() - heardAt > patience) stream.destroy(new Error('no acknowledgement came'));
+  });
+
+  const watchCredentials = clock.every(credentialInterval, () => {
+    if (stream === undefined || used === undefined) return;
+    void readCredentials(options).then((now) => {
+      if (typeof now === 'string' || used === undefined) return;
+      if (now.token === used.token && now.ca === used.ca) return;
+      log.info('Reconnecting with new credentials');
+      used = undefined;
+      stream?.end();
+    });
+  });
+
+  void (async () => {
+    while (!stopped.signal.aborted) {
+      const credentials = await readCredentials(options);
+      let least: number = refusedReconnectDelay;
+      let wasRotated = false;
+      if (typeof credentials === 'string') problem = credentials;
+      else {
+        used = credentials;
+        least = await connectOnce(credentials);
+        wasRotated = rotating(credentials);
+      }
+      if (stopped.signal.aborted) return;
+      if (wasRotated) continue;
+      // Doubling, and anywhere in its upper half: agents that lost one controller do not come back as one.
+      const delay = Math.min(longestReconnectDelay, firstReconnectDelay * 2 ** attempts);
+      if (attempts === 0) log.warn('Lost the controller', { problem });
+      attempts = Math.min(attempts + 1, 16);
+      await clock.sleep(milliseconds(Math.max(least, delay * (0.5 + Math.random() / 2))), stopped.signal);
+    }
+  })();
+
+  return {
+    send(report, closedAt) {
+      kept.push({ report, closedAt, sentOn: 0 });
+      forgetOld(clock.monotonic());
+      pump();
+    },
+    state: () => ({
+      connected: answered && stream !== undefined,
+      kept: kept.length,
+      dropped,
+      accepted,
+      refused,
+      connections,
+      problem,
+    }),
+    async stop(deadline) {
+      watch.stop();
+      watchCredentials.stop();
+      if (kept.length > 0 && stream !== undefined)
+        await Promise.race([new Promise<void>((resolve) => (emptied = resolve)), clock.sleep(deadline)]);
+      stopped.abort();
+      stream?.end();
+      stream?.destroy();
+    },
+  };
+}
+
+/** Both files, or a sentence that says which cannot be had. */
+async function readCredentials({ tokenFile, caFile }: PushOptions): Promise<Credentials | string> {
+  const read = async (file: string): Promise<string> => {
+    const content = await readFile(file, 'utf8');
+    if (content.length > maxCredentialBytes) throw new Error(`${file} is larger than a credential`);
+    return content.trim();
+  };
+  try {
+    return { token: await read(tokenFile), ca: await read(caFile) };
+  } catch (cause) {
+    return `credentials cannot be read: ${(cause as Error).message}`;
+  }
+}
