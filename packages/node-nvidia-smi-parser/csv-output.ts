@@ -1,0 +1,126 @@
+// `--query-gpu=… --format=csv` and `--query-compute-apps=…`, with and without header and units. Columns are found by
+// name: every driver has others, and a query may ask for any of them in any order.
+import { noteFailures } from './failures.ts';
+import { gpuOf, type Place, processOf } from './gpu-fields.ts';
+import { limits } from './limits.ts';
+import { versionIn } from './printed-value.ts';
+import { complain, type Draft, draftOf } from './reading.ts';
+
+export interface Header {
+  readonly columns: readonly string[];
+  readonly units: Readonly<Record<string, string>>;
+  /** What stands between cells; a header of one column leaves it open. */
+  readonly separator: ', ' | ',';
+}
+
+const heading = /^([a-z][\w.-]{0,80})(?: ?\[([^\][]{1,16})\])?$/;
+const plain = new Set(
+  'index name uuid serial count timestamp pstate pid type gpu_name gpu_uuid gpu_bus_id gpu_serial process_name used_memory used_gpu_memory driver_version compute_mode compute_cap persistence_mode display_mode display_active vbios_version'.split(
+    ' ',
+  ),
+);
+
+/** The columns that a line names, or undefined when it is no header. */
+export function headerOf(line: string): Header | undefined {
+  const separator = line.includes(', ') || !line.includes(',') ? ', ' : ',';
+  const columns: string[] = [];
+  const units: Record<string, string> = Object.create(null);
+  let known = false;
+  for (const cell of line.split(separator)) {
+    const match = heading.exec(cell.trim());
+    if (match === null || columns.length >= limits.entries) return undefined;
+    columns.push(match[1]!);
+    if (match[2] !== undefined) units[match[1]!] = match[2];
+    known ||= plain.has(match[1]!) || /^[a-zA-Z_]+\./.test(match[1]!);
+  }
+  return known ? { columns, units, separator } : undefined;
+}
+
+/** A header made of the fields that a query asked for. */
+export const headerOfFields = (fields: readonly string[]): Header => ({ columns: fields, units: {}, separator: ', ' });
+
+/** Columns of a row without header, where every cell shows by its shape what it is. */
+function guessedHeader(line: string): Header | undefined {
+  const columns: string[] = [];
+  for (const cell of line.split(', ').slice(0, 10)) {
+    const shape = shapes.find(([form]) => form.test(cell.trim()));
+    if (shape === undefined || columns.includes(shape[1])) return undefined;
+    columns.push(shape[1]);
+  }
+  return headerOfFields(columns);
+}
+const shapes: readonly (readonly [RegExp, string])[] = [
+  [/^GPU-[0-9a-f]{8}-[0-9a-f-]{4,30}$/i, 'uuid'],
+  [/^[0-9a-f]{8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]$/i, 'pci.bus_id'],
+  [/^(?:NVIDIA|Tesla|GeForce|Quadro|GRID|TITAN)\b[\w .()/+-]{0,60}$/, 'name'],
+  [/^P\d{1,2}$/, 'pstate'],
+];
+
+/** A row's cells. A process name may hold commas itself: then it takes what is too much. */
+export function cellsOf(line: string, { columns, separator }: Header): string[] {
+  const cells = line.split(separator).map((cell) => cell.trim());
+  const surplus = cells.length - columns.length;
+  const wide = columns.findIndex((column) => column === 'process_name' || column === 'name');
+  if (surplus > 0 && wide !== -1)
+    cells.splice(wide, surplus + 1, cells.slice(wide, wide + surplus + 1).join(separator));
+  return cells;
+}
+
+const isOfProcesses = ({ columns }: Header): boolean =>
+  columns.some((column) => column === 'pid' || column === 'process_name' || /^used_(?:gpu_)?memory$/.test(column));
+
+/** Adds what a row says to the draft. */
+export function addRow(draft: Draft, header: Header, cells: readonly string[], rowNumber: number): void {
+  const printed: Record<string, string> = Object.create(null);
+  for (const [index, column] of header.columns.entries())
+    if (cells[index] !== undefined && !(column in printed)) printed[column] = cells[index];
+  const place: Place = { draft, document: 1, what: `row ${rowNumber}`, units: header.units };
+  if (isOfProcesses(header)) draft.processes.push(processOf(printed, undefined, place));
+  else draft.gpus.push(gpuOf(printed, draft.gpus.length, place));
+  const driver = versionIn(printed['driver_version']) ?? versionIn(printed['kmd_version']);
+  const timestamp = printed['timestamp'];
+  if (driver !== undefined) draft.driverVersion ??= driver;
+  if (timestamp !== undefined) draft.timestamp ??= timestamp;
+}
+
+/** Never throws. `fields` are the query's, for an output without header. */
+export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const first = lines.findIndex((line) => headerOf(line.trim()) !== undefined);
+  const printedHeader = first === -1 ? undefined : headerOf(lines[first]!.trim());
+  const header = printedHeader ?? (fields === undefined ? guessedHeader(lines[0] ?? '') : headerOfFields(fields));
+  const before = first === -1 ? [] : lines.slice(0, first);
+  if (header === undefined) {
+    const draft = draftOf('unknown');
+    noteFailures(draft, lines);
+    complain(draft, 'UnknownOutput', lines[0] ?? '');
+    complain(draft, 'NoHeader', 'neither a known output nor a CSV with header');
+    return draft;
+  }
+  const draft = draftOf(isOfProcesses(header) ? 'query-compute-apps' : 'query-gpu');
+  const cells: string[][] = [];
+  noteFailures(draft, before);
+  let headerLines = printedHeader === undefined ? 0 : 1;
+  for (const line of lines.slice(first + 1)) {
+    if (cells.length >= limits.entries) {
+      complain(draft, 'TooMuch', `more than ${limits.entries} rows`);
+      break;
+    }
+    const row = cellsOf(line.trim(), header);
+    if (row.length !== header.columns.length) {
+      const isFailure = draft.problems.length;
+      noteFailures(draft, [line]);
+      if (draft.problems.length === isFailure)
+        complain(draft, 'UnreadableRow', `${row.length} cells for ${header.columns.length} columns: ${line}`);
+      continue;
+    }
+    if (headerLines > 0 && headerOf(line.trim())?.columns.join() === header.columns.join()) {
+      headerLines += 1;
+      continue;
+    }
+    cells.push(row);
+    addRow(draft, header, row, cells.length);
+  }
+  draft.rows = { columns: header.columns, headerLines, cells };
+  return draft;
+}

@@ -1,0 +1,89 @@
+// Turns what nvidia-smi prints into numbers, whichever of its outputs it is. Drivers rename fields, add new ones and
+// print "[N/A]", so parsing never fails: what cannot be read becomes a problem beside what could.
+// Starting the process is not done here.
+import { headerOf, readCsvOutput } from './csv-output.ts';
+import { failureIn, noteFailures } from './failures.ts';
+import { limits } from './limits.ts';
+import { monitorColumnsOf, readMonitorOutput } from './monitor-output.ts';
+import { complain, type Draft, draftOf, type Kind, type Reading } from './reading.ts';
+import { listedGpu, readListOutput, readVersionOutput, versionLine } from './short-outputs.ts';
+import { readTableOutput } from './table-output.ts';
+import { readTextOutput } from './text-output.ts';
+import { readXmlOutput } from './xml-output.ts';
+
+export interface ParseOptions {
+  /** The fields of `--query-gpu` or `--query-compute-apps`, for an output without header (`noheader`). */
+  readonly fields?: readonly string[];
+}
+
+/**
+ * Reads any output of nvidia-smi, several runs in one log included. Never throws, takes time linear in the length of
+ * the text, and leaves out what the text does not say: an absent field is unknown, never 0.
+ */
+export function parseNvidiaSmi(text: string, options: ParseOptions = {}): Reading {
+  const read = text.length > limits.characters ? text.slice(0, limits.characters) : text;
+  const normal = read.replaceAll('\r\n', '\n').replace(/^\uFEFF/, '');
+  const draft = readAs(kindOf(normal, options), normal, options);
+  if (read !== text) complain(draft, 'TooMuch', `only the first ${limits.characters} characters are read`);
+  return draft;
+}
+
+function readAs(kind: Kind, text: string, options: ParseOptions): Draft {
+  switch (kind) {
+    case 'xml':
+      return readXmlOutput(text);
+    case 'text':
+      return readTextOutput(text);
+    case 'table':
+      return readTableOutput(text);
+    case 'dmon':
+    case 'pmon':
+      return readMonitorOutput(text);
+    case 'list':
+      return readListOutput(text);
+    case 'version':
+      return readVersionOutput(text);
+    case 'query-gpu':
+    case 'query-compute-apps':
+    case 'unknown':
+      return readCsvOutput(text, options.fields);
+    case 'failure': {
+      const draft = draftOf('failure');
+      noteFailures(draft, text.split('\n'));
+      return draft;
+    }
+    case 'empty': {
+      const draft = draftOf('empty');
+      complain(draft, 'Empty', 'nothing was printed');
+      return draft;
+    }
+  }
+}
+
+/** Which output a text is, by the first line that only one of them has; failures may stand before it. */
+function kindOf(text: string, { fields }: ParseOptions): Kind {
+  if (text.trim() === '') return 'empty';
+  if (/<nvidia_smi_log[\s>]|<!DOCTYPE nvidia_smi_log|<gpu id=/.test(text)) return 'xml';
+  let hasFailure = false;
+  for (const line of text.split('\n')) {
+    const content = line.trim();
+    if (content === '') continue;
+    const kind = content.length > limits.tableLine ? kindOfLongLine(content) : kindOfLine(content);
+    if (kind !== undefined) return kind;
+    hasFailure ||= failureIn(content) !== undefined;
+  }
+  if (hasFailure && fields === undefined) return 'failure';
+  return fields === undefined ? 'unknown' : 'query-gpu';
+}
+
+const kindOfLongLine = (content: string): Kind | undefined =>
+  headerOf(content) === undefined ? undefined : 'query-gpu';
+
+function kindOfLine(content: string): Kind | undefined {
+  if (/={4,}\s?NVSMI LOG\s?={4,}/.test(content) || /^GPU [0-9a-f]{8}:[0-9a-f]{2}:/i.test(content)) return 'text';
+  if (/^\|\s{0,20}NVIDIA-SMI \d/.test(content) || /^\|\s{0,20}GPU\s{1,10}(?:Name|Fan)\b/.test(content)) return 'table';
+  if (monitorColumnsOf(content) !== undefined) return 'dmon';
+  if (listedGpu.test(content)) return 'list';
+  if (versionLine.test(content)) return 'version';
+  return kindOfLongLine(content);
+}

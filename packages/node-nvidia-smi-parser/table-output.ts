@@ -1,0 +1,147 @@
+// The plain table, the one for people. It cuts names off and rounds power, but in many logs it is all there is. Each
+// GPU takes two or three lines, MIG devices two, a process one; prompts, dates and indentation may stand around.
+import { noteFailures } from './failures.ts';
+import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
+import { limits } from './limits.ts';
+import { complain, type Draft, draftOf, type MigDevice } from './reading.ts';
+
+interface Block {
+  readonly index: number;
+  readonly document: number;
+  readonly printed: Record<string, string>;
+  readonly migDevices: MigDevice[];
+  line: number;
+}
+
+type Section = 'gpus' | 'mig' | 'processes';
+
+const firstLine = /^(\d{1,4}) {1,8}(.{1,100}?) {1,60}(On|Off|WDDM|TCC|MCDM|N\/A|ERR!)$/;
+const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}) {1,8}(\S{1,8}) {1,40}(\S{1,20}?) ?\/ {0,20}(\S{1,20})$/;
+const memory = /^(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
+const banner =
+  /NVIDIA-SMI (\S{1,20})(?:.{1,80}?(?:Driver|KMD) Version: (\S{1,20}))?(?:.{1,80}?CUDA (?:UMD )?Version: (\S{1,20}))?/;
+const date = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d \d{4}$/;
+const processType = /^(?:[CGM]|C\+G|M\+C)$/;
+
+/** Never throws; linear in the length of the text. */
+export function readTableOutput(text: string): Draft {
+  const draft = draftOf('table');
+  let section: Section = 'gpus';
+  let documents = 0;
+  let blocks: Block[] = [];
+  let mig: { readonly block: Block; readonly printed: Record<string, string> } | undefined;
+
+  const finish = () => {
+    for (const block of blocks) {
+      const place = { draft, document: block.document, what: `GPU ${block.index}` };
+      draft.gpus.push(gpuOf(block.printed, block.index, place, block.migDevices));
+    }
+    blocks = [];
+  };
+
+  for (const line of text.split('\n')) {
+    const content = line.trim();
+    if (content === '' || content.length > limits.tableLine) continue;
+    if (!content.startsWith('|')) {
+      if (date.test(content)) draft.timestamp ??= content;
+      else if (!content.startsWith('+')) noteFailures(draft, [content]);
+      continue;
+    }
+    const cells = content.replace(/^\||\|$/g, '').split('|');
+    const whole = cells.join('|').trim();
+    const title = banner.exec(whole);
+    if (title !== null) {
+      finish();
+      documents += 1;
+      section = 'gpus';
+      if (title[2] !== undefined) draft.driverVersion ??= title[2];
+      if (title[3] !== undefined && /^\d/.test(title[3])) draft.cudaVersion ??= title[3];
+    } else if (/^MIG devices:/.test(whole)) section = 'mig';
+    else if (/^(?:Compute )?Processes:/.test(whole)) section = 'processes';
+    else if (draft.gpus.length + blocks.length > limits.entries || draft.processes.length > limits.entries) continue;
+    else if (section === 'gpus') readGpuLine(cells, Math.max(1, documents), blocks);
+    else if (section === 'mig') mig = readMigLine(cells, blocks, mig, draft);
+    else readProcessLine(whole, Math.max(1, documents), blocks, draft);
+  }
+  finish();
+  draft.documents = Math.max(1, documents);
+  if (draft.gpus.length === 0) complain(draft, 'Truncated', 'the table shows no GPU');
+  return draft;
+}
+
+function readGpuLine(cells: readonly string[], document: number, blocks: Block[]): void {
+  const [left = '', middle = '', right = ''] = cells.map((cell) => cell.trim());
+  const first = firstLine.exec(left);
+  if (first !== null && cells.length >= 3) {
+    const printed: Record<string, string> = Object.create(null);
+    const mode = /^(?:WDDM|TCC|MCDM)$/.test(first[3]!) ? 'driver_model/current_dm' : 'persistence_mode';
+    printed['index'] = first[1]!;
+    printed['name'] = first[2]!;
+    printed[mode] = first[3]!;
+    printed['gpu_bus_id'] = middle.split(' ', 1)[0]!;
+    printed['table:ecc'] = right;
+    blocks.push({ index: Number(first[1]), document, printed, migDevices: [], line: 1 });
+    return;
+  }
+  const block = blocks.at(-1);
+  if (block === undefined || cells.length < 3) return;
+  block.line += 1;
+  const second = block.line === 2 ? secondLine.exec(left) : null;
+  if (second !== null) {
+    const [, fan, temperature, state, power, cap] = second;
+    Object.assign(block.printed, { 'table:fan': fan, 'table:temp': temperature, pstate: state });
+    Object.assign(block.printed, { 'table:power': power, 'table:cap': cap });
+    const used = memory.exec(middle);
+    if (used !== null) Object.assign(block.printed, { 'memory.used': used[1], 'memory.total': used[2] });
+    const blank = right.indexOf(' ');
+    block.printed['utilization.gpu'] = blank === -1 ? right : right.slice(0, blank);
+    if (blank !== -1) block.printed['compute_mode'] = right.slice(blank).trim();
+  } else if (block.line === 3 && right !== '') block.printed['mig.mode.current'] = right.replace(/\*$/, '');
+}
+
+type MigLine = { readonly block: Block; readonly printed: Record<string, string> } | undefined;
+
+function readMigLine(cells: readonly string[], blocks: readonly Block[], open: MigLine, draft: Draft): MigLine {
+  const [ids = '', usage = '', counts = ''] = cells.map((cell) => cell.trim());
+  const numbers = ids.split(/\s+/);
+  const used = memory.exec(usage);
+  if (numbers.length < 4 || !numbers.every((number) => /^\d{1,4}$/.test(number)) || used === null) return open;
+  const block = blocks.find(({ index }) => index === Number(numbers[0]));
+  if (block === undefined) return undefined;
+  const printed: Record<string, string> = Object.create(null);
+  Object.assign(printed, {
+    gpu_instance_id: numbers[1],
+    compute_instance_id: numbers[2],
+    index: numbers[3],
+    'fb_memory_usage/used': used[1],
+    'fb_memory_usage/total': used[2],
+    multiprocessor_count: counts.split(/\s+/)[0],
+  });
+  const place: Place = { draft, document: block.document, what: `GPU ${block.index}, MIG device ${numbers[3]}` };
+  block.migDevices.push(migDeviceOf(printed, place));
+  return { block, printed };
+}
+
+function readProcessLine(whole: string, document: number, blocks: readonly Block[], draft: Draft): void {
+  const words = whole.split(/\s+/);
+  if (!/^\d{1,4}$/.test(words[0]!)) return;
+  // Since driver 450 two columns name the MIG instances.
+  const typeAt = words.findIndex((word, index) => index >= 2 && index <= 4 && processType.test(word));
+  if (typeAt !== 2 && typeAt !== 4) {
+    complain(draft, 'UnreadableRow', whole);
+    return;
+  }
+  const printed: Record<string, string> = Object.create(null);
+  if (typeAt === 4) Object.assign(printed, { gpu_instance_id: words[1], compute_instance_id: words[2] });
+  Object.assign(printed, {
+    pid: words[typeAt - 1],
+    type: words[typeAt],
+    process_name: words.slice(typeAt + 1, -1).join(' '),
+    used_memory: words.at(-1),
+  });
+  const index = Number(words[0]);
+  const busId = blocks.find((block) => block.index === index)?.printed['gpu_bus_id'];
+  const place: Place = { draft, document, what: `process ${printed['pid']}` };
+  const process = processOf(printed, index, place);
+  draft.processes.push(busId === undefined ? process : { ...process, gpuBusId: busId });
+}

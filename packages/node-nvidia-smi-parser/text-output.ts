@@ -1,0 +1,141 @@
+// `nvidia-smi -q`: sections by indentation, "key : value". Names become paths like those of XML, so that one table of
+// fields serves both; what XML lists (MIG devices, processes) stands here in sections of repeated names.
+import { failureIn } from './failures.ts';
+import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
+import { limits } from './limits.ts';
+import { versionIn } from './printed-value.ts';
+import { complain, type Draft, draftOf } from './reading.ts';
+
+interface Block {
+  readonly id: string;
+  readonly position: number;
+  readonly document: number;
+  readonly printed: Record<string, string>;
+  readonly migDevices: Record<string, string>[];
+  readonly processes: Record<string, string>[];
+}
+
+const title = /={4,}\s?NVSMI LOG\s?={4,}/;
+const gpuLine = /^GPU ([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])/i;
+const pathOf = (name: string): string => name.trim().toLowerCase().replaceAll(' ', '_');
+const record = (): Record<string, string> => Object.create(null);
+
+/** Never throws; linear in the length of the text. */
+export function readTextOutput(text: string): Draft {
+  const draft = draftOf('text');
+  const header = record();
+  let documents = 0;
+  let position = 0;
+  let block: Block | undefined;
+  let sections: { indent: number; path: string }[] = [];
+  /** Where leaves go that belong to one MIG device or process. */
+  let entry: { readonly indent: number; readonly fields: Record<string, string>; readonly path: string } | undefined;
+
+  const finish = () => {
+    if (block !== undefined) addGpu(draft, block);
+    block = undefined;
+  };
+
+  for (const line of text.split('\n')) {
+    const content = line.trim();
+    if (content === '') continue;
+    if (title.test(content)) {
+      finish();
+      documents += 1;
+      position = 0;
+      continue;
+    }
+    const indent = line.length - line.trimStart().length;
+    const gpu = indent === 0 ? gpuLine.exec(content) : null;
+    if (gpu !== null) {
+      finish();
+      block = {
+        id: gpu[1]!,
+        position,
+        document: Math.max(1, documents),
+        printed: record(),
+        migDevices: [],
+        processes: [],
+      };
+      position += 1;
+      sections = [];
+      entry = undefined;
+      continue;
+    }
+    // A message of a failure has a colon of its own, but none of the columns that all fields have.
+    const colon = content.indexOf(' : ');
+    const ends = content.endsWith(' :');
+    if (colon === -1 && !ends) {
+      const failure = failureIn(content);
+      if (failure !== undefined) {
+        complain(draft, failure, content);
+        continue;
+      }
+    }
+    const name = pathOf(ends ? content.slice(0, -2) : colon === -1 ? content : content.slice(0, colon));
+    const value = colon === -1 ? undefined : content.slice(colon + 3).trim();
+    if (block === undefined) {
+      if (value !== undefined) header[name] ??= value;
+      continue;
+    }
+    while (sections.length > 0 && sections.at(-1)!.indent >= indent) sections.pop();
+    if (entry !== undefined && indent < entry.indent) entry = undefined;
+    const parent = sections.at(-1)?.path ?? '';
+    const path = parent === '' ? name : `${parent}/${name}`;
+    if (sections.length < limits.depth) sections.push({ indent, path });
+
+    if (value === undefined && name === 'mig_device') {
+      const fields = record();
+      if (block.migDevices.length < limits.entries) block.migDevices.push(fields);
+      entry = { indent: indent + 1, fields, path: `${path}/` };
+      continue;
+    }
+    // Newer drivers begin a process with its GPU instance, older ones with its id.
+    if (parent === 'processes' && (name === 'gpu_instance_id' || (name === 'process_id' && isBegun(block)))) {
+      const fields = record();
+      if (block.processes.length < limits.entries) block.processes.push(fields);
+      entry = { indent, fields, path: 'processes/' };
+    }
+    if (value === undefined) continue;
+    if (entry !== undefined && path.startsWith(entry.path)) {
+      entry.fields[path.slice(entry.path.length).replace(/^process_id\//, '')] ??= value;
+    } else block.printed[path] ??= value;
+  }
+  finish();
+
+  draft.documents = Math.max(1, documents);
+  describe(draft, header);
+  return draft;
+}
+
+/** Whether the last process has its id already, so that another id begins the next. */
+const isBegun = ({ processes }: Block): boolean => processes.length === 0 || 'process_id' in processes.at(-1)!;
+
+function describe(draft: Draft, header: Record<string, string>): void {
+  const driver = versionIn(header['driver_version']) ?? versionIn(header['kmd_version']);
+  const cuda = versionIn(header['cuda_version']) ?? versionIn(header['cuda_umd_version']);
+  const timestamp = header['timestamp'];
+  const attached = Number(header['attached_gpus'] ?? Number.NaN);
+  if (driver !== undefined) draft.driverVersion = driver;
+  if (cuda !== undefined) draft.cudaVersion = cuda;
+  if (timestamp !== undefined) draft.timestamp = timestamp;
+  if (!Number.isInteger(attached)) return;
+  draft.attachedGpus = attached;
+  const described = draft.gpus.filter(({ document }) => document === 1).length;
+  if (attached !== described)
+    complain(draft, 'GpusMissing', `${attached} GPUs are attached, ${described} are described`);
+}
+
+function addGpu(draft: Draft, block: Block): void {
+  if (draft.gpus.length >= limits.entries) return;
+  const { id, position, document } = block;
+  const place: Place = { draft, document, what: `GPU ${id}` };
+  const printed = { ...block.printed, id };
+  const migDevices = block.migDevices.map((fields) => migDeviceOf(fields, place));
+  const gpu = gpuOf(printed, position, place, migDevices);
+  draft.gpus.push(gpu);
+  for (const fields of block.processes) {
+    const owner = { gpuBusId: id, ...(gpu.uuid === undefined ? {} : { gpuUuid: gpu.uuid }) };
+    draft.processes.push({ ...processOf(fields, position, place), ...owner });
+  }
+}
