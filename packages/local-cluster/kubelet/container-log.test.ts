@@ -44,7 +44,11 @@ test.each<[string, ReadOptions, string]>([
   ['the tail', { tailLines: 2 }, 'thrée\nlast'],
   ['more tail than there is', { tailLines: 9 }, 'one\ntwo\nthrée\nlast'],
   ['nothing', { tailLines: 0 }, ''],
-  ['with times', { tailLines: 2, timestamps: true }, '2026-01-01T12:00:01.000000000Z thrée\n2026-01-01T12:00:01.000000000Z last'],
+  [
+    'with times',
+    { tailLines: 2, timestamps: true },
+    '2026-01-01T12:00:01.000000000Z thrée\n2026-01-01T12:00:01.000000000Z last',
+  ],
   ['since', { since: start + 500 }, 'thrée\nlast'],
   ['to the end when following', { follow: true }, 'one\ntwo\nthrée\nlast'],
 ])('reads %s', async (_case, options, expected) => {

@@ -1,7 +1,7 @@
 // What one run of a container has printed: two bounded files at most, in the line format of container runtimes
 // (`2026-01-01T12:00:00.000000000Z stdout F the text`), written as it comes and readable meanwhile.
 import { EventEmitter, once } from 'node:events';
-import { mkdir, open, type FileHandle, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Clock, Log } from '@kubeai/daemon';
@@ -112,7 +112,12 @@ export function createContainerLog(path: string, clock: Clock, log: Log): Contai
       let rest = '';
       for (;;) {
         if (offset < segment.size) {
-          const { bytesRead, buffer } = await reader.read(Buffer.alloc(Math.min(segment.size - offset, 1 << 16)), 0, null, offset);
+          const { bytesRead, buffer } = await reader.read(
+            Buffer.alloc(Math.min(segment.size - offset, 1 << 16)),
+            0,
+            null,
+            offset,
+          );
           offset += bytesRead;
           // One byte a character: a chunk may end inside of one, a line does not.
           const lines = (rest + buffer.toString('latin1', 0, bytesRead)).split('\n');

@@ -55,7 +55,11 @@ test('the startup probe holds back the others, whose delays count from the start
 
 test('a container that does not start in time is killed', async () => {
   const container = { startupProbe: exec('up', { periodSeconds: 1, failureThreshold: 2 }) };
-  expect(await timeline(container, { up: '-' }, 5)).toEqual(['0s startup failed', '1s startup failed', '1s killed by startup']);
+  expect(await timeline(container, { up: '-' }, 5)).toEqual([
+    '0s startup failed',
+    '1s startup failed',
+    '1s killed by startup',
+  ]);
 });
 
 test('readiness comes and goes, liveness kills once', async () => {

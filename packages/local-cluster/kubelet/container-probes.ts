@@ -25,7 +25,10 @@ export function startProbes(container: Container, host: HandlerHost, listener: P
 
   async function run(kind: ProbeKind, probe: Probe, begun: number): Promise<void> {
     let state = freshProbe(kind);
-    await clock.sleep(seconds(Math.max(0, (probe.initialDelaySeconds ?? 0) - (clock.now() - begun) / 1000)), leave.signal);
+    await clock.sleep(
+      seconds(Math.max(0, (probe.initialDelaySeconds ?? 0) - (clock.now() - begun) / 1000)),
+      leave.signal,
+    );
     while (!leave.signal.aborted) {
       const { ok, message } = await handle(probe, host, seconds(probe.timeoutSeconds ?? 1));
       if (leave.signal.aborted) return;

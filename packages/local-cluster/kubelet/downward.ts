@@ -1,7 +1,7 @@
 // What a pod may ask about itself: fieldRef and resourceFieldRef. Pure.
 import type { Container, FieldRef, Pod, ResourceFieldRef } from '../workloads/objects.ts';
-import { parseQuantity } from '../workloads/quantity.ts';
 import type { Amounts } from '../workloads/placement.ts';
+import { parseQuantity } from '../workloads/quantity.ts';
 
 /** What the kubelet knows and the object may not say yet. */
 export interface PodFacts {
@@ -40,7 +40,11 @@ const listed = (entries: Record<string, string> = {}): string =>
     .join('\n');
 
 /** A request or limit in units of the divisor, rounded up; a missing limit is what the node has. */
-export function resourceOf(facts: PodFacts, container: Container | undefined, ref: ResourceFieldRef): string | undefined {
+export function resourceOf(
+  facts: PodFacts,
+  container: Container | undefined,
+  ref: ResourceFieldRef,
+): string | undefined {
   const match = /^(requests|limits)\.(.+)$/.exec(ref.resource);
   if (match === null || container === undefined) return undefined;
   const name = match[2]!;

@@ -45,12 +45,17 @@ const pod: Pod = {
 const facts: PodFacts = { pod, podIP: '127.64.0.9', hostIP: '127.0.0.1', allocatable: { cpu: 8, memory: 2 ** 34 } };
 const source: ConfigurationSource = {
   configMap: async (_namespace, name) =>
-    name === 'map' ? { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { k: 'v', 'other.key': 'w' } } : undefined,
+    name === 'map'
+      ? { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { k: 'v', 'other.key': 'w' } }
+      : undefined,
   secret: async (_namespace, name) =>
     name === 'secret' ? { apiVersion: 'v1', kind: 'Secret', metadata: { name }, data: { k: 'czNjcmV0' } } : undefined,
 };
 
-const from = (valueFrom: NonNullable<EnvironmentVariable['valueFrom']>): EnvironmentVariable => ({ name: 'X', valueFrom });
+const from = (valueFrom: NonNullable<EnvironmentVariable['valueFrom']>): EnvironmentVariable => ({
+  name: 'X',
+  valueFrom,
+});
 const field = (fieldPath: string) => from({ fieldRef: { fieldPath } });
 const resource = (name: string, divisor?: string) =>
   from({ resourceFieldRef: { resource: name, ...(divisor === undefined ? {} : { divisor }) } });
@@ -100,7 +105,10 @@ test('later variables win and see what stands before them', async () => {
       ...container,
       envFrom: [{ prefix: 'MAP_', configMapRef: { name: 'map' } }],
       env: [
-        { name: 'URL', value: 'http://$(MODEL_SERVER_SERVICE_HOST):$(MODEL_SERVER_SERVICE_PORT_HTTP)/$(MAP_k)$(LATER)' },
+        {
+          name: 'URL',
+          value: 'http://$(MODEL_SERVER_SERVICE_HOST):$(MODEL_SERVER_SERVICE_PORT_HTTP)/$(MAP_k)$(LATER)',
+        },
         { name: 'LATER', value: 'x' },
         { name: 'MAP_k', value: 'own' },
       ],

@@ -54,7 +54,11 @@ async function valueOf(
   if (valueFrom?.resourceFieldRef) {
     const { containerName = container.name, resource } = valueFrom.resourceFieldRef;
     const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-    const amount = resourceOf(facts, all.find(({ name }) => name === containerName), valueFrom.resourceFieldRef);
+    const amount = resourceOf(
+      facts,
+      all.find(({ name }) => name === containerName),
+      valueFrom.resourceFieldRef,
+    );
     if (amount === undefined) throw new MissingConfiguration(`unsupported container resource: ${resource}`);
     return amount;
   }

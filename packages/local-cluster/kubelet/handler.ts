@@ -33,7 +33,8 @@ export async function handle(handler: Handler, host: HandlerHost, timeout: Milli
   const action = handler.httpGet ?? handler.tcpSocket;
   if (action === undefined) return { ok: false, message: 'missing handler' };
   const port = portNumber(action.port, host.container);
-  if (port === undefined) return { ok: false, message: `couldn't find port: ${action.port} in container ${host.container.name}` };
+  if (port === undefined)
+    return { ok: false, message: `couldn't find port: ${action.port} in container ${host.container.name}` };
   const address = action.host || host.address;
   return handler.httpGet ? get(handler.httpGet, address, port, host, timeout) : dial(address, port, timeout);
 }
@@ -85,7 +86,9 @@ function dial(address: string, port: number, timeout: Milliseconds): Promise<Fou
     };
     socket.setTimeout(timeout, () => finish({ ok: false, message: `dial tcp ${address}:${port}: i/o timeout` }));
     socket.once('connect', () => finish({ ok: true, message: '' }));
-    socket.once('error', (cause: Error) => finish({ ok: false, message: `dial tcp ${address}:${port}: ${cause.message}` }));
+    socket.once('error', (cause: Error) =>
+      finish({ ok: false, message: `dial tcp ${address}:${port}: ${cause.message}` }),
+    );
   });
 }
 
@@ -103,7 +106,9 @@ function checkHealth(
       session.destroy();
       resolve({ ok, message });
     };
-    session.setTimeout(timeout, () => finish(false, `timeout: failed to connect service "${address}:${port}" within ${timeout}ms`));
+    session.setTimeout(timeout, () =>
+      finish(false, `timeout: failed to connect service "${address}:${port}" within ${timeout}ms`),
+    );
     session.on('error', ({ message }) => finish(false, message));
     const stream = session.request({
       ':method': 'POST',

@@ -73,7 +73,10 @@ async function entriesOf(
     const { audience, path, expirationSeconds = defaultTokenSeconds } = serviceAccountToken;
     const { token, expirationTimestamp } = await source.issueToken(facts.pod, { audience, expirationSeconds });
     const life = Date.parse(expirationTimestamp) - source.now();
-    return { entries: [[path, Buffer.from(token), undefined]], renew: source.now() + Math.max(seconds(1), life * tokenRenewal) };
+    return {
+      entries: [[path, Buffer.from(token), undefined]],
+      renew: source.now() + Math.max(seconds(1), life * tokenRenewal),
+    };
   }
   return { entries: (downwardAPI?.items ?? []).map((item) => downwardEntry(item, facts)) };
 }
@@ -106,9 +109,7 @@ function downwardEntry({ path, fieldRef, resourceFieldRef, mode }: DownwardItem,
   const { spec } = facts.pod;
   const named = (container: Container) => container.name === resourceFieldRef?.containerName;
   const container = [...(spec.initContainers ?? []), ...spec.containers].find(named);
-  const text = fieldRef
-    ? fieldOf(facts, fieldRef)
-    : resourceFieldRef && resourceOf(facts, container, resourceFieldRef);
+  const text = fieldRef ? fieldOf(facts, fieldRef) : resourceFieldRef && resourceOf(facts, container, resourceFieldRef);
   if (text === undefined) throw new MissingConfiguration(`downward API item ${path} names no known field`);
   return [path, Buffer.from(text), mode];
 }

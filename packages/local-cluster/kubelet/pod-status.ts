@@ -67,7 +67,9 @@ export function phaseOf(pod: Pod, { init, main, isOver }: Observed): string {
   if (initFailed && policy === 'Never') return 'Failed';
   const everRan = main.some(({ state, lastState }) => state?.running ?? state?.terminated ?? lastState?.terminated);
   const initPending = incompleteInit(pod, init).length > 0 && !everRan;
-  const neverRan = main.some(({ state, lastState }) => state?.waiting !== undefined && lastState?.terminated === undefined);
+  const neverRan = main.some(
+    ({ state, lastState }) => state?.waiting !== undefined && lastState?.terminated === undefined,
+  );
   if (initPending || neverRan) return 'Pending';
   if (policy === 'Always' || codes.some((code) => code === undefined)) return 'Running';
   if (codes.every((code) => code === 0)) return 'Succeeded';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { freshProbe, observe, type Outcome, type ProbeKind } from './probe-state.ts';
+import { freshProbe, type Outcome, observe, type ProbeKind } from './probe-state.ts';
 
 const outcomes: Record<string, Outcome> = { '+': 'success', '-': 'failure' };
 const letters = { success: 'S', failure: 'F', unknown: '?' };

@@ -32,7 +32,9 @@ async function linkNames(directory: string, names: ReadonlySet<string>): Promise
 }
 
 async function holds(directory: string, files: Payload['files']): Promise<boolean> {
-  const present = (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const present = (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
   if (present.length !== files.size) return false;
   for (const [path, { data }] of files) {
     const old = await readFile(inside(directory, path)).catch(absent);
