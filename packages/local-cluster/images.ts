@@ -18,7 +18,7 @@ export const plainImages: ImageTable = {
 // Each pod has an address of its own and no network of its own, so a server must listen on that address alone.
 const ourArguments: Record<ProcessName, readonly string[]> = {
   agent: [],
-  webhook: [],
+  webhook: ['--host', '$(POD_IP)'],
   controller: [],
   'model-server': ['--host', '$(POD_IP)'],
 };

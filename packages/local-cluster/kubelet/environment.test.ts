@@ -11,7 +11,7 @@ test.each([
   ['$(MISSING) stays', '$(MISSING) stays'],
   ['$$(A)', '$(A)'],
   ['$$$(A)', '$one'],
-  ['$A ${A} $', '$A ${A} $'],
+  ['$A {A} $', '$A {A} $'],
   ['$(A', '$(A'],
   ['$(EMPTY)', ''],
 ])('%j expands to %j', (text, expected) => {

@@ -31,13 +31,13 @@ export async function environmentOf(
     for (const [key, value] of entries) environment.set(`${prefix}${key}`, value);
   }
   for (const variable of container.env ?? []) {
-    const value = await valueOf(variable, container, facts, source, environment);
+    const value = await variableValue(variable, container, facts, source, environment);
     if (value !== undefined) environment.set(variable.name, value);
   }
   return environment;
 }
 
-async function valueOf(
+async function variableValue(
   { value, valueFrom }: EnvironmentVariable,
   container: Container,
   facts: PodFacts,

@@ -147,8 +147,8 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
         continue;
       }
       if (begun || container.exitCode() === 0) continue;
-      if (policy === 'Never' && container.exitCode() !== undefined) return finish(true);
-      askAt(container.start());
+      if (policy === 'Never' && container.exitCode() !== undefined) finish(true);
+      else askAt(container.start());
       return;
     }
     const restarts = (code: number) => policy === 'Always' || (policy === 'OnFailure' && code !== 0);
@@ -165,7 +165,11 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
   /** The pod has run to its end by itself; its sidecars are of no use any more. */
   function finish(withFailure: boolean): void {
     failed = withFailure;
-    end(seconds(pod.spec.terminationGracePeriodSeconds ?? 30));
+    begin(seconds(pod.spec.terminationGracePeriodSeconds ?? 30));
+  }
+
+  function begin(grace: Milliseconds): void {
+    end(grace).catch((cause) => log.error('Pod not ended', { pod: title, cause }));
   }
 
   /** Stops the containers together and the sidecars after them, the last one first. */
@@ -249,7 +253,7 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
       if (changed.metadata.deletionTimestamp !== undefined) {
         const grace = seconds(changed.metadata.deletionGracePeriodSeconds ?? 30);
         if (isOver) removeObject().catch((cause) => log.debug('Pod object not removed', { pod: title, cause }));
-        else end(grace).catch((cause) => log.error('Pod not ended', { pod: title, cause }));
+        else begin(grace);
         return;
       }
       const described = (object: Pod) => [object.metadata.labels, object.metadata.annotations];
