@@ -1,5 +1,6 @@
 // Replays a trace against a URL, open loop: every request is sent when it is due, whether or not earlier ones were
 // answered, because that is what users do. (A client that waits for answers slows down with the server and hides it.)
+import { setMaxListeners } from 'node:events';
 import { type Clock, createClock, type Timer } from '@kubeai/daemon';
 import { createSketch } from '@kubeai/sketch';
 import { after, elapsed, instant, type Milliseconds, milliseconds, seconds } from '@kubeai/units';
@@ -35,7 +36,9 @@ export interface Progress {
 
 /** Resolves when the last request has ended, or soon after `signal` aborts. Failures of requests are in the report. */
 export async function replay(trace: Trace, options: ReplayOptions): Promise<LoadReport> {
-  const { clock = createClock(), signal = new AbortController().signal, onProgress } = options;
+  const { clock = createClock(), onProgress } = options;
+  const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
+  setMaxListeners(0, signal); // one for each open request, and those are bounded
   const schedule = scheduleOf(trace, options);
   const target: Target = {
     url: completionsUrl(options.url),

@@ -71,7 +71,7 @@ function openStream(url: string, body: object): ClientRequest {
   return request;
 }
 
-const forever = chat({ max_tokens: 1_000, stream: true });
+const streamed = chat({ stream: true });
 
 test('a chat stream is a role, one event a token, usage and the end', async () => {
   const { url } = await start();
@@ -147,16 +147,18 @@ test.each<[string, string | object, string]>([
 
 test('one request more than batch and queue hold is answered 429', async () => {
   const { url, engine } = await start();
-  const streams = [1, 2, 3].map(() => openStream(url, forever));
-  await until(() => engine.state().running === 2 && engine.state().waiting === 1);
+  engine.hang(true); // so that nothing ends by itself
+  const streams = [1, 2, 3].map(() => openStream(url, streamed));
+  await until(() => engine.state().running + engine.state().waiting === 3);
   expect((await post(`${url}/v1/chat/completions`, chat())).status).toBe(429);
   for (const stream of streams) stream.destroy();
 });
 
 test('a client that goes away leaves the batch, whether it ran or waited', async () => {
   const { url, engine } = await start();
-  const streams = [1, 2, 3].map(() => openStream(url, forever));
-  await until(() => engine.state().waiting === 1);
+  engine.hang(true); // so that nothing ends by itself
+  const streams = [1, 2, 3].map(() => openStream(url, streamed));
+  await until(() => engine.state().running + engine.state().waiting === 3);
   for (const stream of streams) stream.destroy();
   await until(() => engine.state().running === 0 && engine.state().waiting === 0);
   expect(engine.state().kvUsage).toBe(0);
