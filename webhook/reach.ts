@@ -21,7 +21,7 @@ export function reachOf(
   namespace: NamespaceView,
   redirectAvailable: boolean,
 ): ReachChoice {
-  const named = typeof serving.declared?.name === 'string' && serving.declared.name !== '';
+  const named = hasOwnName(serving, pod);
   const hindrance = redirectHindrance(pod, namespace, redirectAvailable);
   const fallback: EffectiveReach = named ? 'port' : 'none';
   switch (wish) {
@@ -33,12 +33,23 @@ export function reachOf(
       if (named) return { reach: 'port' };
       return {
         reach: 'none',
-        warning: `reach port needs a named container port; port ${serving.port} has no name, so requests are not observed`,
+        warning: `reach port needs a container port with a name of its own; port ${serving.port} has none, so requests are not observed`,
       };
     case 'redirect':
       if (hindrance === undefined) return { reach: 'redirect' };
       return { reach: fallback, warning: `reach redirect is not possible: ${hindrance}; using ${fallback}` };
   }
+}
+
+/**
+ * Whether the name of the port can change hands: a Service takes the first container that declares it, so a second one
+ * with the same name would be found before the agent.
+ */
+function hasOwnName({ declared }: Eligible['serving'], { spec }: Pod): boolean {
+  const name = declared?.name;
+  if (typeof name !== 'string' || name === '') return false;
+  const ports = [...spec.containers, ...(spec.initContainers ?? [])].flatMap((container) => container.ports ?? []);
+  return ports.every((port) => port === declared || port.name !== name);
 }
 
 function redirectHindrance(pod: Pod, namespace: NamespaceView, available: boolean): string | undefined {

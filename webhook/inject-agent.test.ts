@@ -1,0 +1,181 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import jsonPatch from 'jsonpatch';
+import { parse, stringify } from 'yaml';
+import { parseReview } from './admission-review.ts';
+import { agentContainer, type InjectionConfig } from './agent-container.ts';
+import type { NamespaceView } from './eligibility.ts';
+import { admitPod, mutatePod } from './mutate-pods.ts';
+import { parsePod } from './pod.ts';
+import { anyPod } from './testing/any-pod.ts';
+import { config, labelled, modelPod, ownNamespace, reviewOfPod } from './testing/injection.ts';
+import { podProblems, resolvePort, restrictedProblems } from './testing/pod-problems.ts';
+
+const redirecting: InjectionConfig = { ...config, redirectImage: 'kubeai/redirect:1.2.3' };
+const oldCluster: InjectionConfig = { ...config, nativeSidecars: false };
+
+const admit = (object: unknown, settings = config, namespace: NamespaceView = labelled) =>
+  admitPod(object, namespace, ownNamespace, settings);
+
+/** The patch as the API server gets it. */
+function patchOf(object: unknown, settings = config): unknown[] {
+  const parsed = parseReview(Buffer.from(JSON.stringify(reviewOfPod(object))));
+  if (!parsed.ok) throw new Error(parsed.problems.join());
+  const { patch } = mutatePod(parsed.value, labelled, ownNamespace, settings).response;
+  return patch === undefined ? [] : (JSON.parse(Buffer.from(patch, 'base64').toString()) as unknown[]);
+}
+
+// ---- Golden files -------------------------------------------------------------------------------------------------
+
+const pods = join(import.meta.dirname, 'testing/pods');
+const goldens = join(import.meta.dirname, 'goldens');
+const variants: Record<string, InjectionConfig> = { native: config, redirect: redirecting, container: oldCluster };
+const cases = readdirSync(pods).flatMap((file) =>
+  Object.keys(variants).map((variant) => [file.replace('.yaml', ''), variant] as const),
+);
+
+test.each(cases)('%s, %s: the injected pod is the golden one (UPDATE_GOLDENS=1 rewrites it)', (name, variant) => {
+  const { pod, outcome, warnings } = admit(parse(readFileSync(join(pods, `${name}.yaml`), 'utf8')), variants[variant]);
+  const text = stringify({ outcome, warnings, pod }, { lineWidth: 120, aliasDuplicateObjects: false });
+  const file = join(goldens, `${name}.${variant}.golden.yaml`);
+  if (process.env['UPDATE_GOLDENS'] === '1') writeFileSync(file, text);
+  expect(existsSync(file) ? readFileSync(file, 'utf8') : `${file} is missing: run with UPDATE_GOLDENS=1`).toBe(text);
+  expect(podProblems(pod)).toEqual([]);
+});
+
+// ---- Single promises ----------------------------------------------------------------------------------------------
+
+test('a Service that targets the port by name reaches the agent, and the agent reaches the model by number', () => {
+  const { pod } = admit(modelPod());
+  expect(resolvePort(pod, 'http')).toEqual({ container: 'kubeai-agent', port: 15_001 });
+  const agent = (pod as { spec: { initContainers: { env: object[] }[] } }).spec.initContainers[0]!;
+  expect(agent.env).toContainEqual({ name: 'KUBEAI_UPSTREAM_PORT', value: '8000' });
+});
+
+test('a name that two containers declare does not change hands: the other one would be found first', () => {
+  const twin = { name: 'twin', image: 'own', ports: [{ name: 'http', containerPort: 9000 }] };
+  const pod = modelPod();
+  pod.spec.containers.push(twin as never);
+  expect(admit(pod).outcome).toEqual({ kind: 'injected', reach: 'none' });
+});
+
+test.each<[string, object, InjectionConfig, NamespaceView, string]>([
+  ['auto with a name', modelPod(), config, labelled, 'port'],
+  ['auto without a name', modelPod({ container: { ports: [{ containerPort: 8000 }] } }), config, labelled, 'none'],
+  ['auto where redirect is offered', modelPod(), redirecting, labelled, 'redirect'],
+  [
+    'auto under Pod Security',
+    modelPod(),
+    redirecting,
+    { ...labelled, labels: { ...labelled.labels, 'pod-security.kubernetes.io/enforce': 'restricted' } },
+    'port',
+  ],
+  ['auto in a mesh', modelPod({ metadata: { labels: { 'istio.io/rev': 'x' } } }), redirecting, labelled, 'port'],
+  ['none', modelPod({ metadata: { annotations: { 'kubeai.io/reach': 'none' } } }), redirecting, labelled, 'none'],
+  [
+    'port without a name',
+    modelPod({ metadata: { annotations: { 'kubeai.io/reach': 'port' } }, container: { ports: null } }),
+    redirecting,
+    labelled,
+    'none',
+  ],
+  [
+    'redirect without an image',
+    modelPod({ metadata: { annotations: { 'kubeai.io/reach': 'redirect' } } }),
+    config,
+    labelled,
+    'port',
+  ],
+])('the reach of %s', (_wish, pod, settings, namespace, reach) => {
+  expect(admit(pod, settings, namespace).outcome).toEqual({ kind: 'injected', reach });
+});
+
+test('the agent passes Pod Security restricted, native or not', () => {
+  for (const settings of [config, oldCluster]) {
+    const parsed = parsePod(modelPod());
+    const eligible = {
+      inject: true,
+      serving: { container: 0, port: 8000 },
+      ports: { listen: 15_001, admin: 15_020 },
+    } as const;
+    const agent = parsed.ok && agentContainer(parsed.pod, eligible, settings.defaults, 'port', settings);
+    expect(restrictedProblems(agent)).toEqual([]);
+  }
+});
+
+test.each([
+  [undefined, 315],
+  [30, 315],
+  [600, undefined],
+  [0, undefined],
+])('a grace period of %s becomes %s', (given, expected) => {
+  const { pod } = admit(modelPod({ spec: { terminationGracePeriodSeconds: given } }));
+  expect((pod as { spec: object }).spec).toMatchObject({ terminationGracePeriodSeconds: expected ?? given });
+});
+
+test('a value that makes no sense is told, and the safe default is taken', () => {
+  const annotations = {
+    'kubeai.io/engine': 'gpt',
+    'kubeai.io/concurrency-limit': '-1',
+    'kubeai.io/agent-cpu': '900',
+    'kubeai.io/inject': 'Yes',
+  };
+  const { warnings, outcome } = admit(modelPod({ metadata: { annotations } }));
+  expect(outcome.kind).toBe('injected');
+  expect(warnings).toHaveLength(4);
+  expect(warnings.join()).toMatch(
+    /engine must be one of.*concurrency-limit must be a whole number.*agent-cpu.*inject must be/s,
+  );
+});
+
+// ---- Properties ---------------------------------------------------------------------------------------------------
+
+const runs = Number(process.env['KUBEAI_PROPERTY_RUNS'] ?? 1_000);
+const settings = fc.constantFrom(config, redirecting, oldCluster);
+
+test(`the patch, applied by an independent library, makes the pod of the pure function (${runs} pods)`, () => {
+  let injected = 0;
+  fc.assert(
+    fc.property(anyPod(), settings, (object, chosen) => {
+      const before = JSON.stringify(object);
+      const { pod, outcome } = admit(object, chosen);
+      const patch = patchOf(object, chosen);
+      expect(JSON.stringify(object)).toBe(before); // nothing was written to what came in
+      expect(jsonPatch.apply_patch(object as object, patch as never)).toEqual(JSON.parse(JSON.stringify(pod)));
+      if (outcome.kind === 'injected') injected++;
+    }),
+    { numRuns: runs },
+  );
+  expect(injected).toBeGreaterThan(runs / 5);
+});
+
+test(`applied twice equals once, what is injected is valid, and no neighbour is rewritten (${runs} pods)`, () => {
+  fc.assert(
+    fc.property(anyPod(), settings, (object, chosen) => {
+      const { pod, outcome } = admit(object, chosen);
+      const again = admit(pod, chosen);
+      expect(again.pod).toEqual(pod);
+      if (outcome.kind === 'skipped') return;
+      expect(again.outcome).toEqual({ kind: 'skipped', reason: 'AlreadyInjected' });
+      const known = podProblems(object);
+      expect(podProblems(pod).filter((problem) => !known.includes(problem))).toEqual([]);
+
+      const serving = JSON.parse(
+        (pod as { metadata: { annotations: Record<string, string> } }).metadata.annotations[
+          'kubeai.io/injection-status'
+        ]!,
+      ) as { container: string };
+      const { containers, initContainers } = (
+        object as { spec: { containers: { name: string }[]; initContainers?: unknown[] | null } }
+      ).spec;
+      const after = (pod as { spec: { containers: unknown[]; initContainers?: unknown[] } }).spec;
+      expect(after.initContainers?.slice(0, initContainers?.length ?? 0) ?? []).toEqual(initContainers ?? []);
+      for (const [index, container] of containers.entries()) {
+        if (container.name !== serving.container) expect(after.containers[index]).toBe(container);
+      }
+    }),
+    { numRuns: runs },
+  );
+});
