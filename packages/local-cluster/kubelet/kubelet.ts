@@ -1,12 +1,13 @@
 // Runs the pods that are bound to this machine's nodes. Watches only say that something changed; what to do about it is
 // decided by each pod's worker from the newest object.
 import { join } from 'node:path';
-import type { Milliseconds } from '@kubeai/units';
+import { type Milliseconds, seconds } from '@kubeai/units';
+import type { PodLogProvider } from '../api-server/pod-log.ts';
+import { ApiError } from '../cluster-client.ts';
 import { createController, onEvery, type Running, type World } from '../workloads/controller.ts';
 import { createEventRecorder } from '../workloads/event-recorder.ts';
 import type { ConfigMap, Pod, ProjectedSource, Secret, Volume } from '../workloads/objects.ts';
 import { amountsOf } from '../workloads/placement.ts';
-import type { ReadOptions } from './container-log.ts';
 import type { PodFacts } from './downward.ts';
 import type { Found } from './handler.ts';
 import type { ImageTable } from './image-table.ts';
@@ -38,8 +39,8 @@ export interface ContainerName {
 }
 
 export interface Kubelet extends Running {
-  /** What the container has printed; undefined when no such run is known. */
-  log(name: ContainerName, options: ReadOptions & { readonly previous?: boolean }): AsyncGenerator<string> | undefined;
+  /** What containers have printed, for the API server. */
+  readonly readLog: PodLogProvider;
   /** Runs a command in the container's environment, at most for `timeout`; undefined when there is no such container. */
   execute(name: ContainerName, command: readonly string[], timeout: Milliseconds): Promise<Found> | undefined;
 }
@@ -153,7 +154,18 @@ export async function startKubelet(options: KubeletOptions, world: World): Promi
   };
 
   return {
-    log: (name, { previous = false, ...read }) => find(name)?.log(previous)?.read(read),
+    readLog({ namespace, pod, container, previous, follow, timestamps, tailLines, sinceSeconds, sinceTime }, signal) {
+      const found = find({ namespace, pod, container });
+      const output = found?.log(previous);
+      if (output !== undefined) {
+        const ago = sinceSeconds === undefined ? undefined : clock.now() - seconds(sinceSeconds);
+        const since = sinceTime === undefined ? ago : Date.parse(sinceTime);
+        return output.read({ follow, timestamps, tailLines, since, signal });
+      }
+      if (previous) throw refusal(`previous terminated container "${container}" in pod "${pod}" not found`);
+      const reason = found?.status().state?.waiting?.reason ?? 'ContainerCreating';
+      throw refusal(`container "${container}" in pod "${pod}" is waiting to start: ${reason}`);
+    },
     execute: (name, command, timeout) => find(name)?.execute(command, timeout),
     async stop() {
       isStopping = true;
@@ -166,6 +178,8 @@ export async function startKubelet(options: KubeletOptions, world: World): Promi
     },
   };
 }
+
+const refusal = (message: string) => new ApiError(400, 'BadRequest', message);
 
 /** Whether a volume of the pod shows the ConfigMap or Secret. */
 function names({ spec }: Pod, kind: string, name: string): boolean {

@@ -2,7 +2,6 @@
 // them are this one machine; several names only give the scheduler something to decide.
 import { totalmem } from 'node:os';
 import type { Timer } from '@kubeai/daemon';
-import { isApiError } from '../cluster-client.ts';
 import type { World } from '../workloads/controller.ts';
 import { podsPerNode } from '../workloads/limits.ts';
 import type { Condition, Node, Quantities } from '../workloads/objects.ts';
@@ -35,7 +34,6 @@ export async function reportNodes(
   world: World,
 ): Promise<NodeReport> {
   for (const shape of shapes) await writeNode(shape, kubernetesVersion, world);
-  await ensureLeaseNamespace(world);
   const beat = () => {
     for (const { name } of shapes) {
       renewLease(name, world).catch((cause: unknown) => world.log.debug('Lease not renewed', { node: name, cause }));
@@ -110,15 +108,6 @@ function conditionsAt(now: number): Condition[] {
     condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
     condition('Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'),
   ];
-}
-
-async function ensureLeaseNamespace({ client }: World): Promise<void> {
-  try {
-    if ((await client.find('namespaces', { name: leaseNamespace })) !== undefined) return;
-    await client.create('namespaces', { metadata: { name: leaseNamespace } });
-  } catch (cause) {
-    if (!isApiError(cause, 409)) throw cause;
-  }
 }
 
 async function renewLease(node: string, { client, clock }: World): Promise<void> {

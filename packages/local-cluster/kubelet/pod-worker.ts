@@ -54,6 +54,7 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
   let isOver = false;
   let isGone = false;
   let failed = false;
+  let isRemoved = false;
   let ending: Promise<void> | undefined;
   let due: { at: Instant; timer: Timer } | undefined;
   let pending: NodeJS.Immediate | undefined;
@@ -198,10 +199,14 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
     if (pod.metadata.deletionTimestamp !== undefined && !isGone) await removeObject();
   }
 
+  /** The last thing a kubelet does for a pod: the object may go. Done once, however often we are told that it is due. */
   async function removeObject(): Promise<void> {
+    if (isRemoved) return;
+    isRemoved = true;
     const { uid } = pod.metadata;
     const options = { gracePeriodSeconds: 0, ...(uid === undefined ? {} : { preconditions: { uid } }) };
     await client.delete('pods', key, options).catch((cause: unknown) => {
+      isRemoved = false;
       log.debug('Pod object not removed', { pod: title, cause });
     });
   }
@@ -252,8 +257,8 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
       pod = changed;
       if (changed.metadata.deletionTimestamp !== undefined) {
         const grace = seconds(changed.metadata.deletionGracePeriodSeconds ?? 30);
-        if (isOver) removeObject().catch((cause) => log.debug('Pod object not removed', { pod: title, cause }));
-        else begin(grace);
+        begin(grace);
+        if (isOver) void removeObject();
         return;
       }
       const described = (object: Pod) => [object.metadata.labels, object.metadata.annotations];
