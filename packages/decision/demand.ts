@@ -20,40 +20,30 @@ export interface Demand {
 
 /** Arrivals must have grown by more than chance explains before growth is followed by more growth. */
 const noticeable = 1.2;
-/** Service times are learned below the target, demand is served at it, where batches are larger and answers slower. */
-const atTarget = 1.15;
 
 export function demandOf(snapshot: Snapshot, history: History, now: Instant): Demand {
   const { traffic, ledger } = snapshot;
   const { growth } = history;
   const all = { inFlight: traffic.inFlight, replicas: Number.POSITIVE_INFINITY, backlog: false };
   const service = serviceTime(history, traffic);
-  const carried = service === undefined ? undefined : (atTarget * traffic.arrivalsPerSecond * service) / 1_000;
+  const carried = service === undefined ? undefined : (traffic.arrivalsPerSecond * service) / 1_000;
 
-  const sinceStart = growth === undefined ? Number.POSITIVE_INFINITY : elapsed(growth.lastStarting, now);
   const starting = growth !== undefined && ledger.credited > 0;
-  const settling =
-    growth !== undefined && sinceStart < limits.drainPatience && (traffic.draining || sinceStart < limits.growthTrust);
-  const piling = traffic.rising && carried !== undefined;
-  if (!starting && !settling && !piling) return all;
+  const settling = growth !== undefined && !isSettled(growth, snapshot, now);
+  if (!starting && !settling && !traffic.rising) return all;
 
+  const byArrivals =
+    history.capacity === undefined
+      ? undefined
+      : traffic.arrivalsPerSecond / (history.capacity * limits.survivorHeadroom);
   const trusted = growth === undefined || elapsed(growth.since, now) < limits.growthTrust;
-  const more = growth === undefined || growth.arrivals <= 0 ? 1 : traffic.arrivalsPerSecond / growth.arrivals;
+  // Users of a closed group ask more often as they are answered faster: that is no new demand, so arrivals are held
+  // against completions too.
+  const known = growth === undefined ? 0 : Math.max(growth.arrivals, traffic.completionsPerSecond);
+  const more = known > 0 ? traffic.arrivalsNow / known : 1;
   const scale = more > noticeable ? more : 1;
-  const serving = Math.max(1, traffic.measured);
-  const throughput =
-    traffic.completionsPerSecond > 0
-      ? (serving * traffic.arrivalsPerSecond) / traffic.completionsPerSecond
-      : Number.POSITIVE_INFINITY;
-  const replicas = trusted
-    ? Number.POSITIVE_INFINITY
-    : Math.max(growth.replicas * scale, Math.min(throughput, growth.replicas * limits.unlearnedGrowth));
-  if (carried !== undefined) {
-    const inFlight = Math.min(traffic.inFlight, carried);
-    return { inFlight, replicas, backlog: inFlight < traffic.inFlight };
-  }
-  if (trusted) return all;
-  const inFlight = Math.min(traffic.inFlight, growth.inFlight * scale);
+  const replicas = byArrivals ?? (trusted ? Number.POSITIVE_INFINITY : growth.replicas * scale);
+  const inFlight = Math.min(traffic.inFlight, carried ?? (trusted ? traffic.inFlight : growth.inFlight * scale));
   return { inFlight, replicas, backlog: inFlight < traffic.inFlight };
 }
 
@@ -69,6 +59,8 @@ export function growthAfter(growth: Growth | undefined, snapshot: Snapshot, want
   return young || wanted > growth.replicas ? { ...growth, ...measured } : growth;
 }
 
-/** Everything that was bought serves, and had time to work off what had piled up. */
-export const isSettled = (growth: Growth, { ledger }: Snapshot, now: Instant): boolean =>
-  ledger.credited === 0 && elapsed(growth.lastStarting, now) > limits.drainPatience;
+/** Everything that was bought serves, and had as long to work off what had piled up as it took to come. */
+export const isSettled = (growth: Growth, { ledger, traffic }: Snapshot, now: Instant): boolean => {
+  const patience = Math.min(limits.drainAtMost, Math.max(limits.drainAtLeast, ledger.startupP90Ms));
+  return !traffic.draining && ledger.credited === 0 && elapsed(growth.lastStarting, now) > patience;
+};

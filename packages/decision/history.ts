@@ -69,6 +69,10 @@ export interface History {
   /** By metric name. */
   readonly loads: Readonly<Record<string, LearnedLoad>>;
   readonly work?: WorkModel;
+  /** Replicas that served at the last look, and since when so many. */
+  readonly serving?: { readonly count: number; readonly since: Instant };
+  /** Answers a second that a replica gives while requests wait: all it can. */
+  readonly capacity?: number;
   /** Milliseconds that an answer takes while nothing waits, and per generated token where those are told. */
   readonly serviceMs?: number;
   readonly servicePerTokenMs?: number;

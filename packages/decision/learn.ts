@@ -21,7 +21,7 @@ export function learn(policy: Policy, snapshot: Snapshot, history: History, now:
     startup: snapshot.ledger.startup,
     failedRounds: knowsNothing(snapshot) ? Math.min(grown.failedRounds + 1, 1_000_000) : 0,
   };
-  return snapshot.traffic.measured === 0 ? counted : learnLoad(snapshot, counted);
+  return snapshot.traffic.measured === 0 ? counted : learnLoad(snapshot, learnServing(snapshot, counted, now), now);
 }
 
 /** Whether no metric of the policy can be used at all. */
@@ -81,7 +81,12 @@ function learnSize(policy: Policy, { replicas, traffic }: Snapshot, history: His
 const stillStarting = (growth: NonNullable<History['growth']>, snapshot: Snapshot, now: Instant) =>
   snapshot.ledger.credited > 0 ? { ...growth, lastStarting: now } : growth;
 
-function learnLoad(snapshot: Snapshot, history: History): History {
+const learnServing = ({ traffic }: Snapshot, history: History, now: Instant): History =>
+  history.serving?.count === traffic.measured
+    ? history
+    : { ...history, serving: { count: traffic.measured, since: now } };
+
+function learnLoad(snapshot: Snapshot, history: History, now: Instant): History {
   const { traffic, signals, ledger } = snapshot;
   const load = traffic.inFlight / traffic.measured;
   if (!(load > 0) || traffic.silent > 0) return history;
@@ -98,9 +103,11 @@ function learnLoad(snapshot: Snapshot, history: History): History {
           : before;
     if (learned !== undefined && learned !== before) loads = { ...loads, [signal.name]: learned };
   }
+  const capacity = learnCapacity(traffic, history, now);
   return {
     ...history,
     loads,
+    ...(capacity === undefined ? {} : { capacity }),
     ...(quiet ? { ...learnService(traffic, load, history), ...learnTokens(traffic, load, history) } : {}),
   };
 }
@@ -149,6 +156,18 @@ function learnLatency(
     missedAt: holds ? undefined : (old.missedAt ?? replicas),
   });
   return { ...next, curve: learnCurve(old.curve, load, value / floorOf(next, tokens)!) };
+}
+
+/** What a replica delivers while requests wait for it; only once the replicas that share the work have settled. */
+function learnCapacity(traffic: Traffic, history: History, now: Instant): number | undefined {
+  const since = Math.max(history.serving?.since ?? now, history.growth?.since ?? 0);
+  const settled = now - since >= limits.settledAfter;
+  const saturated = traffic.queue >= traffic.measured;
+  if (!settled || !saturated || traffic.completionsPerSecond <= 0) return history.capacity;
+  const each = traffic.completionsPerSecond / traffic.measured;
+  // It cannot give more than it can, so a high number is believed sooner than a low one.
+  const before = history.capacity ?? each;
+  return rounded(before + (each - before) / (each > before ? 3 : 30));
 }
 
 /** How long answers take while nothing waits: what arrivals a second turn into requests in flight by. */

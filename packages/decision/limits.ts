@@ -22,6 +22,7 @@ export const limits = {
   /** Fast and slow mean of whatever pods measure; a burst is seen in the fast one. */
   fastMean: seconds(3) as Milliseconds,
   slowMean: seconds(60) as Milliseconds,
+  burstMean: seconds(6) as Milliseconds,
   /** Percentiles cover the last two to three buckets. */
   latencyBucket: seconds(5) as Milliseconds,
   latencyBuckets: 3,
@@ -38,8 +39,14 @@ export const limits = {
 
   /** After growth, this long at least until in-flight requests are believed to be backlog and not demand. */
   growthTrust: seconds(3) as Milliseconds,
-  /** How long a backlog may take to drain after the last replica came, before it counts as demand again. */
-  drainPatience: seconds(60) as Milliseconds,
+  /** How long a backlog may take to drain after the last replica came, before it counts as demand again: as long as it
+   * took to pile up, which is a start-up, within these bounds. */
+  drainAtLeast: seconds(6) as Milliseconds,
+  drainAtMost: minutes(3) as Milliseconds,
+  /** Replicas that share the work for this long have found their pace. */
+  settledAfter: seconds(10) as Milliseconds,
+  /** A load this much above what a replica was seen to carry is safe to try; more could double it. */
+  safeStep: 1.5,
   /** A shrink that has to be taken back within this time, at no more load, was wrong and is not tried again … */
   regretSpan: minutes(10) as Milliseconds,
   /** … for this long, or until the load is lower. */

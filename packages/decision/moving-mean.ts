@@ -13,14 +13,18 @@ export interface MovingMean {
   reset(value: number, now: Instant): void;
 }
 
-export function createMovingMean(): MovingMean {
+/** `spread`: what one value wanders by, in roots of its mean. 1 for a count of things that stay a while; less for events a
+ * second, of which the fast mean adds up several. */
+export function createMovingMean(spread = 1): MovingMean {
   let fast = 0;
   let slow = 0;
   let last: Instant | undefined;
+  let burst = false;
   const reset = (value: number, now: Instant) => {
     fast = value;
     slow = value;
     last = now;
+    burst = false;
   };
   return {
     reset,
@@ -29,11 +33,13 @@ export function createMovingMean(): MovingMean {
       const span = elapsed(last, now);
       if (span === 0) return;
       fast += (value - fast) * (1 - Math.exp(-span / limits.fastMean));
-      slow += (value - slow) * (1 - Math.exp(-span / limits.slowMean));
+      // In a burst the past is no guide: the slow mean hurries to catch up, and the burst ends when it has.
+      slow += (value - slow) * (1 - Math.exp(-span / (burst ? limits.burstMean : limits.slowMean)));
       last = now;
+      // A count of mean m wanders by about its root. Looked at each second for months, twice that is seen all the time.
+      burst = burst ? fast > slow : fast - slow > Math.max(0.2 * slow, 4 * spread * Math.sqrt(slow));
     },
-    // A count of mean m wanders by about its root; twice that and a fifth is no chance any more.
-    steady: () => (fast - slow > Math.max(0.2 * slow, 2 * Math.sqrt(slow)) ? fast : slow),
+    steady: () => (burst ? fast : slow),
     fast: () => fast,
     slow: () => slow,
   };

@@ -50,7 +50,7 @@ function proposeTotal(signal: Signal, scene: Scene): Proposal {
   if (name === 'requestQueueDepth') {
     const cap = demand.replicas;
     return capped(
-      { name, needs: Math.min(asked, cap), keeps: Math.max(keeps, queueKeeps(signal, scene)) },
+      { name, needs: Math.min(asked, cap), keeps: Math.max(keeps, carriedKeeps(signal, scene)) },
       asked,
       asked > cap,
     );
@@ -61,13 +61,16 @@ function proposeTotal(signal: Signal, scene: Scene): Proposal {
 const capped = (proposal: Proposal, asked: number, isCapped: boolean): Proposal =>
   isCapped && asked > (proposal.needs ?? 0) ? { ...proposal, because: 'WaitingForStartingReplicas' } : proposal;
 
-/** An empty queue does not say how much more a replica could take; the load it was seen to take does, and half is safe to try. */
-function queueKeeps(signal: Signal, { snapshot, history }: Scene): number {
+/** What survivors would have to carry must be near to what was seen to work; one request at a time always does. */
+function carriedKeeps(signal: Signal, { snapshot, history }: Scene): number {
   const { traffic } = snapshot;
   const load = traffic.inFlight / Math.max(1, traffic.measured);
-  const light = signal.value! <= 0.1 * signal.target * Math.max(1, traffic.measured);
-  const carries = Math.max(history.loads[signal.name]?.good ?? 0, light ? 2 * load : load);
-  return carries > 0 ? (traffic.inFlight + traffic.inFlightAssumed) / carries : 0;
+  const holds =
+    signal.shape === 'latency'
+      ? signal.value! <= signal.target
+      : signal.value! <= signal.target * Math.max(1, traffic.measured);
+  const carries = Math.max(1, history.loads[signal.name]?.good ?? 0, holds ? limits.safeStep * load : load);
+  return (traffic.inFlight + traffic.inFlightAssumed) / carries;
 }
 
 /** The ratio rules of HPA; pods without the measure count as full on the way down and as empty on the way up. */
@@ -120,7 +123,7 @@ function proposeWork(signal: Signal, { snapshot, history, demand }: Scene): Prop
       ? Math.min(limits.unlearnedGrowth, Math.max(1, traffic.arrivalsPerSecond / traffic.completionsPerSecond))
       : 1;
   const perRequest = traffic.completionsPerSecond > 0 ? busy / traffic.completionsPerSecond : 0;
-  const backlog = demand.backlog ? 0 : (traffic.queue * perRequest * 1_000) / limits.drainPatience;
+  const backlog = demand.backlog ? 0 : (traffic.queue * perRequest * 1_000) / limits.drainAtMost;
   const needs = (busy * behind + backlog) / (signal.target / 100);
   const share = traffic.measured === 0 ? 1 : (traffic.measured + traffic.silent) / traffic.measured;
   return { name: 'work', needs, keeps: (needs * share) / limits.survivorHeadroom };
@@ -151,8 +154,9 @@ function proposeLatency(signal: Signal, scene: Scene): Proposal {
       hopeless ? Math.max(limits.infeasibleSlowdown, lightest.slowdown) : allowed,
     );
     const heaviest = learned.curve.at(-1)!;
-    // Past what was ever seen, latency is taken to grow with load.
-    const capacity = beyond && !hopeless ? carries * Math.max(1, allowed / Math.max(1, heaviest.slowdown)) : carries;
+    // Past what was ever seen, latency is taken to grow with load, and no more than a safe step is dared.
+    const further = Math.min(limits.safeStep, Math.max(1, allowed / Math.max(1, heaviest.slowdown)));
+    const capacity = beyond && !hopeless ? carries * further : carries;
     const keeps = allInFlight / (capacity * limits.survivorHeadroom);
     if (hopeless)
       return { name, needs: Math.min(demand.inFlight / capacity, replicas), keeps, because: 'SLOInfeasible' };
@@ -168,7 +172,10 @@ function proposeLatency(signal: Signal, scene: Scene): Proposal {
     return { name, needs: Math.min(curveNeeds, replicas), keeps };
   }
   const keeps = (value / target) * serving;
-  if (!misses) return { name, needs: Math.min(keeps, replicas), keeps: keeps / limits.survivorHeadroom };
+  if (!misses) {
+    const careful = Math.max(keeps / limits.survivorHeadroom, carriedKeeps(signal, scene));
+    return { name, needs: Math.min(keeps, replicas), keeps: careful };
+  }
   return slowedDown(signal, scene, load, boundedGrowth(value, target, serving, demand), Math.max(keeps, replicas));
 }
 

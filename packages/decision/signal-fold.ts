@@ -63,6 +63,9 @@ const totals = {
   completions: (report: Report) => (report.windowMs > 0 ? (1_000 * finishedCount(report)) / report.windowMs : 0),
 } as const satisfies Record<string, (report: Report) => number>;
 
+/** The fast mean of events a second covers twice its span. */
+const rateSpread = 1 / Math.sqrt((2 * limits.fastMean) / 1_000);
+
 /** Six digits are more than any measurement holds, and keep records short. */
 const rounded = (value: number): number => (Number.isFinite(value) ? Number(value.toPrecision(6)) : value);
 
@@ -84,7 +87,7 @@ export function createSignalFold(policy: Policy): SignalFold {
   const meanOf = (name: string): MovingMean => {
     const known = means.get(name);
     if (known !== undefined) return known;
-    const made = createMovingMean();
+    const made = createMovingMean(name === 'arrivals' || name === 'completions' ? rateSpread : 1);
     means.set(name, made);
     return made;
   };
@@ -128,7 +131,8 @@ export function createSignalFold(policy: Policy): SignalFold {
       else if (fleet.fresh.length > 0) meanOf(name).add(sums[name], now);
     }
     const inFlight = meanOf('concurrency');
-    const completions = meanOf('completions').slow();
+    // Of the same span, or their quotient would be wrong whenever one of them hurries.
+    const completions = meanOf('completions').fast();
     const perRequest = (rate: number) => (completions > 0 && rate > 0 ? rounded(rate / completions) : undefined);
     const known = <Value>(name: string, value: Value | undefined) => (value === undefined ? {} : { [name]: value });
     const mean = (family: LatencyFamily) => {
@@ -139,10 +143,11 @@ export function createSignalFold(policy: Policy): SignalFold {
       inFlight: rounded(inFlight.steady()),
       inFlightAssumed: rounded(fleet.silent.reduce((sum, { state }) => sum + (state?.report.traffic.inFlight ?? 0), 0)),
       queue: rounded(meanOf('requestQueueDepth').steady()),
-      arrivalsPerSecond: rounded(meanOf('arrivals').steady()),
+      arrivalsPerSecond: rounded(meanOf('arrivals').slow()),
+      arrivalsNow: rounded(meanOf('arrivals').fast()),
       completionsPerSecond: rounded(meanOf('completions').fast()),
       rising: sums.concurrency - inFlight.fast() > Math.max(0.1 * inFlight.fast(), Math.sqrt(inFlight.fast())),
-      draining: inFlight.fast() < 0.95 * inFlight.slow(),
+      draining: inFlight.slow() - inFlight.fast() > Math.max(0.01 * inFlight.slow(), 0.5 * Math.sqrt(inFlight.slow())),
       steady:
         Math.abs(inFlight.fast() - inFlight.slow()) <= Math.max(0.15 * inFlight.slow(), Math.sqrt(inFlight.slow())),
       promptTokensPerSecond: rounded(meanOf('promptTokensPerSecond').steady()),
@@ -150,8 +155,8 @@ export function createSignalFold(policy: Policy): SignalFold {
       ...known('meanLatencyMs', mean('latencyMs')),
       ...known('meanTimeToFirstTokenMs', mean('timeToFirstTokenMs')),
       ...known('meanInterTokenMs', mean('interTokenMs')),
-      ...known('promptTokensPerRequest', perRequest(meanOf('promptTokensPerSecond').slow())),
-      ...known('generatedTokensPerRequest', perRequest(meanOf('tokensPerSecond').slow())),
+      ...known('promptTokensPerRequest', perRequest(meanOf('promptTokensPerSecond').fast())),
+      ...known('generatedTokensPerRequest', perRequest(meanOf('tokensPerSecond').fast())),
       idle: fleet.idle,
       measured: fleet.fresh.length,
       silent: fleet.silent.length,

@@ -57,7 +57,9 @@ export interface Traffic {
   /** In flight on pods that fell silent, by their last word. */
   readonly inFlightAssumed: number;
   readonly queue: number;
+  /** Smoothed; `arrivalsNow` and `completionsPerSecond` are of the last few seconds. */
   readonly arrivalsPerSecond: number;
+  readonly arrivalsNow: number;
   readonly completionsPerSecond: number;
   /** In-flight requests climb, fall (a backlog drains), or have kept their level for a minute or so. */
   readonly rising: boolean;

@@ -74,9 +74,12 @@ export function createFleet(options: FleetOptions) {
   let history: History = options.history ?? emptyHistory(options.replicas, instant(epoch));
   const decisions: { second: number; decision: Decision; snapshot: Snapshot }[] = [];
 
+  // mulberry32: small, seeded, and good enough for arrivals.
   const random = () => {
-    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
-    return (seed + 0.5) / 2 ** 31;
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
   const ready = (replica: Replica) =>
     replica.deletedAt === undefined && clock - replica.createdAt >= options.startSeconds * 1_000;
