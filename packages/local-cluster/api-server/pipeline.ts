@@ -1,0 +1,751 @@
+// The way of a request from its target and body to the store and back, the same for HTTP and for code in this process:
+// decode → defaults → field managers → mutating admission → kind rules → validation → validating admission → store.
+// Each step of a write is a function below, in that order.
+import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Instant } from '@kubeai/units';
+import type { Admission, Attempt } from './admission.ts';
+import {
+  ApiError,
+  alreadyExists,
+  badRequest,
+  conflict,
+  expired,
+  type FieldError,
+  forbidden,
+  invalid,
+  isApiError,
+  methodNotAllowed,
+  notFound,
+  staleVersion,
+} from './api-error.ts';
+import { builtInType } from './built-in-types.ts';
+import { decoded } from './decoding.ts';
+import { applyDefaults } from './defaults.ts';
+import { servedForm, storedForm } from './event-versions.ts';
+import type { FieldType } from './field-type.ts';
+import { copyOf, equal, isObject, type JsonObject, type KubeObject, type ObjectMeta, valueAt } from './kube-object.ts';
+import { limits } from './limits.ts';
+import { afterUpdate, managerOf, type Writer } from './managed-fields.ts';
+import { metadataChangeErrors, metadataErrors } from './object-meta.ts';
+import { type PatchKind, patched } from './patches.ts';
+import { admitPod, randomSuffix } from './pod-admission.ts';
+import { apiVersionOf, type ResourceKind, subjectOf } from './resources.ts';
+import { scaleErrors, scaleKind, scaleOf, withScale } from './scale.ts';
+import { both, fieldMatcher, labelMatcher, type Matcher } from './selectors.ts';
+import { applied } from './server-side-apply.ts';
+import type { Store } from './store.ts';
+import { gracePeriodOf, prepareCreate, prepareUpdate } from './strategies.ts';
+import type { UserInfo } from './tokens.ts';
+import { changeErrors, objectErrors } from './validation.ts';
+
+/** Who asks. Warnings go back to them beside the answer. */
+export interface Caller {
+  readonly user: UserInfo;
+  /** The User-Agent: the field manager of whoever does not name one. */
+  readonly agent: string;
+  readonly warn: (warning: string) => void;
+}
+
+export interface Target {
+  readonly kind: ResourceKind;
+  /** '' for cluster-scoped objects, and for lists over all namespaces. */
+  readonly namespace: string;
+  /** '' for collections. */
+  readonly name: string;
+  readonly subresource: string;
+}
+
+export interface WriteOptions {
+  readonly dryRun?: boolean | undefined;
+  readonly fieldManager?: string | undefined;
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore' | undefined;
+}
+
+export type Patch =
+  | { readonly how: PatchKind; readonly patch: unknown }
+  | { readonly how: 'apply'; readonly configuration: KubeObject; readonly force: boolean };
+
+export interface ListOptions {
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly continue?: string | undefined;
+}
+
+export interface ObjectList {
+  readonly items: readonly KubeObject[];
+  readonly resourceVersion: string;
+  readonly continue: string | undefined;
+  readonly remaining: number | undefined;
+}
+
+export interface Deletion {
+  readonly gracePeriodSeconds?: number | undefined;
+  readonly propagationPolicy?: string | undefined;
+  readonly orphanDependents?: boolean | undefined;
+  readonly preconditions?:
+    | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
+    | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface WatchedEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: KubeObject;
+}
+
+export interface WatchRequest {
+  /** Undefined: what is there now comes first, as ADDED. */
+  readonly after: number | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+}
+
+export interface Pipeline {
+  get(target: Target): KubeObject;
+  list(target: Target, options: ListOptions): ObjectList;
+  /** Every matching event from then on, in order, as it is written. Throws a 410 when `after` is too long ago. */
+  watch(target: Target, request: WatchRequest, onEvent: (event: WatchedEvent) => void): () => void;
+  create(caller: Caller, target: Target, input: JsonObject, options: WriteOptions): Promise<KubeObject>;
+  update(caller: Caller, target: Target, input: JsonObject, options: WriteOptions): Promise<KubeObject>;
+  /** `created` is true when an apply made the object. */
+  patch(
+    caller: Caller,
+    target: Target,
+    patch: Patch,
+    options: WriteOptions,
+  ): Promise<{ object: KubeObject; created: boolean }>;
+  /** `removed` is false when finalizers or a grace period keep the object for now. */
+  delete(caller: Caller, target: Target, deletion: Deletion): Promise<{ object: KubeObject; removed: boolean }>;
+  deleteCollection(caller: Caller, target: Target, options: ListOptions, deletion: Deletion): Promise<ObjectList>;
+  /** How fields of a kind merge and who may own them. */
+  typeOf(kind: ResourceKind): FieldType;
+}
+
+export interface PipelineParts {
+  readonly store: Store;
+  readonly admission: Admission;
+  readonly now: () => Instant;
+}
+
+/** A timestamp as Kubernetes writes it: whole seconds. */
+export const timestamp = (now: Instant): string => `${new Date(now).toISOString().slice(0, 19)}Z`;
+
+const typeOf = (kind: ResourceKind): FieldType => kind.custom?.schema.type ?? builtInType(kind.model);
+/** The type of the stored form, which for events is that of core/v1. */
+const storedType = (kind: ResourceKind): FieldType =>
+  kind.storage === 'events.' ? builtInType('CoreV1Event') : typeOf(kind);
+
+const noOptions: JsonObject = { kind: '', apiVersion: 'meta.k8s.io/v1' };
+const optionsOf = (kind: string, { fieldManager, fieldValidation, dryRun }: WriteOptions): JsonObject => ({
+  ...noOptions,
+  kind,
+  ...(dryRun && { dryRun: ['All'] }),
+  ...(fieldManager && { fieldManager }),
+  ...(fieldValidation && { fieldValidation }),
+});
+
+export function createPipeline({ store, admission, now }: PipelineParts): Pipeline {
+  const pages = new Map<string, { items: readonly KubeObject[]; resourceVersion: string }>();
+
+  const writerOf = (
+    caller: Caller,
+    { kind, subresource }: Target,
+    { fieldManager }: WriteOptions,
+    operation: Writer['operation'],
+  ): Writer => ({
+    manager: managerOf(fieldManager, caller.agent),
+    operation,
+    apiVersion: apiVersionOf(kind),
+    subresource,
+    time: timestamp(now()),
+  });
+
+  /** From what a client sent to an object that has only known fields, the right kind and the right place. */
+  const decode = (input: JsonObject, target: Target, options: WriteOptions, caller: Caller): KubeObject => {
+    const { kind } = target;
+    const apiVersion = apiVersionOf(kind);
+    if (input.kind !== undefined && input.kind !== kind.kind) {
+      throw badRequest(
+        `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; got kind ${JSON.stringify(input.kind)}`,
+      );
+    }
+    if (input.apiVersion !== undefined && input.apiVersion !== apiVersion) {
+      throw badRequest(
+        `the API version in the data (${input.apiVersion}) does not match the expected API version (${apiVersion})`,
+      );
+    }
+    const metadata = isObject(input.metadata) ? input.metadata : {};
+    const given: KubeObject = { ...input, apiVersion, kind: kind.kind, metadata: metadata as unknown as ObjectMeta };
+    const { value, unknown } = read(given, kind);
+    reportUnknown(unknown, kind, options, caller);
+    if (kind.namespaced) {
+      const own = value.metadata.namespace;
+      if (own !== undefined && own !== '' && own !== target.namespace) {
+        throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+      }
+      value.metadata.namespace = target.namespace;
+    } else delete value.metadata.namespace;
+    tidy(value.metadata);
+    return value;
+  };
+
+  const readable = (namespace: string, kind: ResourceKind, name: string): void => {
+    const found = store.read('namespaces.', '', namespace);
+    if (found === undefined) throw notFound({ group: '', resource: 'namespaces', name: namespace });
+    if (found.metadata.deletionTimestamp === undefined) return;
+    throw new ApiError(
+      403,
+      'Forbidden',
+      forbidden(
+        subjectOf(kind, name),
+        `unable to create new content in namespace ${namespace} because it is being terminated`,
+      ).message,
+      {
+        ...(name !== '' && { name }),
+        ...(kind.group !== '' && { group: kind.group }),
+        kind: kind.plural,
+        causes: [
+          {
+            reason: 'NamespaceTerminating',
+            message: `namespace ${namespace} is being terminated`,
+            field: 'metadata.namespace',
+          },
+        ],
+      },
+    );
+  };
+
+  const attemptOf = (
+    caller: Caller,
+    target: Target,
+    options: WriteOptions,
+    optionsKind: string,
+    operation: Attempt['operation'],
+    object: KubeObject | undefined,
+    oldObject: KubeObject | undefined,
+  ): Attempt => ({
+    operation,
+    kind: target.kind,
+    namespace: target.kind.plural === 'namespaces' ? target.name || (object?.metadata.name ?? '') : target.namespace,
+    name: target.name || (object?.metadata.name ?? ''),
+    subresource: target.subresource,
+    object: object && servedForm(object, target.kind),
+    oldObject: oldObject && servedForm(oldObject, target.kind),
+    dryRun: options.dryRun === true,
+    options: optionsOf(optionsKind, options),
+    user: caller.user,
+    warn: caller.warn,
+  });
+
+  /** Decoding and defaults once more, for what a webhook made of the object. */
+  const refined =
+    (kind: ResourceKind, creating: boolean) =>
+    (object: KubeObject): KubeObject => {
+      const value = storedForm(read(copyOf(object), kind).value, kind);
+      setDefaults(value, kind);
+      if (creating && value.kind === 'Pod') admitPod(value, kind, store);
+      return value;
+    };
+
+  const create = async (
+    caller: Caller,
+    target: Target,
+    input: JsonObject,
+    options: WriteOptions,
+    entries?: ObjectMeta['managedFields'],
+  ): Promise<KubeObject> => {
+    const { kind } = target;
+    const draft = decode(input, target, options, caller);
+    if (draft.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
+    if (kind.namespaced) readable(target.namespace, kind, draft.metadata.name ?? '');
+    warnDeprecated(kind, caller);
+    for (const field of [
+      'uid',
+      'creationTimestamp',
+      'deletionTimestamp',
+      'deletionGracePeriodSeconds',
+      'generation',
+      'managedFields',
+      'resourceVersion',
+    ] as const) {
+      delete draft.metadata[field];
+    }
+    let object = storedForm(draft, kind);
+    setDefaults(object, kind);
+    object.metadata.managedFields =
+      entries ??
+      afterUpdate(
+        undefined,
+        withoutStatus(object, kind),
+        storedType(kind),
+        writerOf(caller, target, options, 'Update'),
+      );
+    if (object.kind === 'Pod') admitPod(object, kind, store);
+    object = await admission.mutate(
+      attemptOf(caller, target, options, 'CreateOptions', 'CREATE', object, undefined),
+      refined(kind, true),
+    );
+    object = Object.isFrozen(object) ? copyOf(object) : object;
+
+    const { generateName } = object.metadata;
+    const generated = !object.metadata.name && generateName;
+    for (let tries = 1; ; tries += 1) {
+      if (generated) object.metadata.name = `${generateName.slice(0, 58)}${randomSuffix()}`;
+      object.metadata.name ??= '';
+      object.metadata.uid = randomUUID();
+      object.metadata.creationTimestamp = timestamp(now());
+      const problems = prepareCreate(object, kind, store);
+      refuse(
+        [...problems, ...metadataErrors(object, kind), ...contentErrors(object, kind)],
+        kind,
+        object.metadata.name,
+      );
+      await admission.validate(attemptOf(caller, target, options, 'CreateOptions', 'CREATE', object, undefined));
+      if (kind.namespaced) readable(target.namespace, kind, object.metadata.name);
+      const taken = store.read(kind.storage, target.namespace, object.metadata.name) !== undefined;
+      if (!taken && options.dryRun) return object;
+      const stored = taken ? undefined : store.add(kind.storage, object);
+      if (stored !== undefined) return stored;
+      if (!generated || tries >= limits.generatedNames) throw alreadyExists(subjectOf(kind, object.metadata.name));
+    }
+  };
+
+  /** Reads, lets `make` say what becomes of it, and writes; once more from the start when another writer came between. */
+  const modify = async (
+    caller: Caller,
+    target: Target,
+    options: WriteOptions,
+    optionsKind: string,
+    make: (current: KubeObject) => { input: JsonObject; applied?: boolean },
+  ): Promise<KubeObject> => {
+    const { kind, namespace, name, subresource } = target;
+    warnDeprecated(kind, caller);
+    for (let tries = 1; ; tries += 1) {
+      const current = store.read(kind.storage, namespace, name);
+      if (current === undefined) throw notFound(subjectOf(kind, name));
+      const { input, applied: isApplied = false } = make(servedForm(current, kind));
+      const draft = decode(input, target, options, caller);
+      const version = draft.metadata.resourceVersion;
+      if (version !== undefined && version !== '' && version !== current.metadata.resourceVersion)
+        throw staleVersion(subjectOf(kind, name));
+      let object = carried(storedForm(draft, kind), current, target);
+      setDefaults(object, kind);
+      const problems = prepareUpdate(object, current, kind, subresource, store);
+      if (!isApplied) {
+        object.metadata.managedFields = afterUpdate(
+          current,
+          object,
+          storedType(kind),
+          writerOf(caller, target, options, 'Update'),
+        );
+      }
+      if (subresource !== 'scale') {
+        object = await admission.mutate(
+          attemptOf(caller, target, options, optionsKind, 'UPDATE', object, current),
+          refined(kind, false),
+        );
+        object = Object.isFrozen(object) ? copyOf(object) : object;
+        problems.push(...prepareUpdate(object, current, kind, subresource, store));
+      }
+      refuse(
+        [
+          ...problems,
+          ...metadataErrors(object, kind),
+          ...metadataChangeErrors(current, object),
+          ...(subresource === 'status' && kind.custom === undefined ? [] : contentErrors(object, kind)),
+          ...changeErrors(current, object),
+        ],
+        kind,
+        name,
+      );
+      await admission.validate(scaled(attemptOf(caller, target, options, optionsKind, 'UPDATE', object, current)));
+      if (options.dryRun) return object;
+      if (unchanged(current, object)) return current;
+      const finished =
+        object.metadata.deletionTimestamp !== undefined &&
+        (object.metadata.finalizers ?? []).length === 0 &&
+        (current.metadata.finalizers ?? []).length > 0 &&
+        !(object.metadata.deletionGracePeriodSeconds ?? 0) &&
+        !namespaceHeld(object);
+      const stored = finished ? store.remove(kind.storage, current) : store.replace(kind.storage, current, object);
+      if (stored !== undefined) return stored;
+      if (version !== undefined && version !== '') throw staleVersion(subjectOf(kind, name));
+      if (tries >= limits.patchAttempts) throw staleVersion(subjectOf(kind, name));
+      await nextTurn();
+    }
+  };
+
+  const remove = async (
+    caller: Caller,
+    target: Target,
+    deletion: Deletion,
+  ): Promise<{ object: KubeObject; removed: boolean }> => {
+    const { kind, namespace, name } = target;
+    for (let tries = 1; ; tries += 1) {
+      const current = store.read(kind.storage, namespace, name);
+      if (current === undefined) throw notFound(subjectOf(kind, name));
+      checkPreconditions(current, deletion, kind);
+      const options: WriteOptions = { dryRun: deletion.dryRun };
+      const attempt = attemptOf(caller, target, options, 'DeleteOptions', 'DELETE', undefined, current);
+      await admission.validate({
+        ...attempt,
+        options: {
+          ...attempt.options,
+          ...(deletion.gracePeriodSeconds !== undefined && { gracePeriodSeconds: deletion.gracePeriodSeconds }),
+          ...(deletion.propagationPolicy && { propagationPolicy: deletion.propagationPolicy }),
+        },
+      });
+      if (deletion.dryRun) return { object: current, removed: true };
+      const doomed = marked(current, kind, deletion, timestamp, now());
+      if (doomed === 'unchanged') return { object: current, removed: false };
+      const stored =
+        doomed === 'gone' ? store.remove(kind.storage, current) : store.replace(kind.storage, current, doomed);
+      if (stored !== undefined) return { object: stored, removed: doomed === 'gone' };
+      if (tries >= limits.patchAttempts) throw staleVersion(subjectOf(kind, name));
+      await nextTurn();
+    }
+  };
+
+  const matcherOf = ({ kind }: Target, { labelSelector, fieldSelector }: ListOptions): Matcher =>
+    both(labelMatcher(labelSelector), fieldMatcher(fieldSelector, kind));
+
+  const list = (target: Target, options: ListOptions): ObjectList => {
+    const { kind, namespace } = target;
+    const snapshot = options.continue ? pages.get(pageOf(options.continue).id) : undefined;
+    if (options.continue && snapshot === undefined) {
+      throw expired(
+        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
+      );
+    }
+    const matches = matcherOf(target, options);
+    const all =
+      snapshot?.items ??
+      store
+        .list(kind.storage, namespace)
+        .filter(matches)
+        .map((object) => servedForm(object, kind));
+    const resourceVersion = snapshot?.resourceVersion ?? String(store.revision());
+    const start = options.continue ? pageOf(options.continue).start : 0;
+    const end = options.limit ? Math.min(all.length, start + options.limit) : all.length;
+    if (end >= all.length)
+      return { items: all.slice(start), resourceVersion, continue: undefined, remaining: undefined };
+    const id = options.continue ? pageOf(options.continue).id : randomUUID();
+    pages.delete(id);
+    pages.set(id, { items: all, resourceVersion });
+    const [oldest] = pages.keys();
+    if (pages.size > limits.pagedLists && oldest !== undefined) pages.delete(oldest);
+    const token = Buffer.from(JSON.stringify({ id, start: end })).toString('base64url');
+    return { items: all.slice(start, end), resourceVersion, continue: token, remaining: all.length - end };
+  };
+
+  return {
+    typeOf,
+    get(target) {
+      const { kind, namespace, name, subresource } = target;
+      const found = store.read(kind.storage, namespace, name);
+      if (found === undefined) throw notFound(subjectOf(kind, name));
+      return subresource === 'scale' && kind.scale ? scaleOf(found, kind.scale) : servedForm(found, kind);
+    },
+    list,
+    watch(target, request, onEvent) {
+      const { kind, namespace } = target;
+      const matches = matcherOf(target, request);
+      const concerns = (object: KubeObject) =>
+        (namespace === '' || object.metadata.namespace === namespace) && matches(object);
+      const after = request.after ?? store.revision();
+      if (request.after === undefined) {
+        for (const object of store.list(kind.storage, namespace))
+          if (matches(object)) onEvent({ type: 'ADDED', object: servedForm(object, kind) });
+      }
+      const stop = store.watch(kind.storage, after, ({ type, object, previous }) => {
+        const is = concerns(object);
+        const was = previous !== undefined && concerns(previous);
+        if (type === 'DELETED' ? !was : !is && !was) return;
+        const kindOfEvent = type === 'DELETED' || !is ? 'DELETED' : was ? 'MODIFIED' : 'ADDED';
+        onEvent({ type: kindOfEvent, object: servedForm(object, kind) });
+      });
+      if (stop === 'gone') throw expired(`too old resource version: ${after} (${store.revision()})`);
+      return stop;
+    },
+    create: async (caller, target, input, options) =>
+      servedForm(await create(caller, target, input, options), target.kind),
+    async update(caller, target, input, options) {
+      const name = valueAt(input, 'metadata', 'name');
+      if (name !== undefined && name !== target.name) {
+        throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
+      }
+      const { scale } = target.kind;
+      const object = await modify(caller, target, options, 'UpdateOptions', (current) => ({
+        input: target.subresource === 'scale' && scale ? withScale(current, input as KubeObject, scale) : copyOf(input),
+      }));
+      return target.subresource === 'scale' && scale ? scaleOf(object, scale) : servedForm(object, target.kind);
+    },
+    async patch(caller, target, patch, options) {
+      const { kind, subresource, namespace, name } = target;
+      const { scale } = kind;
+      const onScale = subresource === 'scale' && scale !== undefined;
+      if (patch.how === 'apply') {
+        const writer = writerOf(caller, target, options, 'Apply');
+        const configuration = decode(
+          copyOf(patch.configuration),
+          target,
+          { ...options, fieldValidation: options.fieldValidation ?? 'Strict' },
+          caller,
+        );
+        configuration.metadata.name ??= name;
+        if (configuration.metadata.name !== name)
+          throw badRequest(
+            `the name of the object (${configuration.metadata.name}) does not match the name on the URL (${name})`,
+          );
+        if (store.read(kind.storage, namespace, name) === undefined) {
+          if (subresource !== '') throw notFound(subjectOf(kind, name));
+          const empty = {
+            apiVersion: configuration.apiVersion,
+            kind: configuration.kind,
+            metadata: { name },
+          } as KubeObject;
+          const entries = applied(empty, configuration, typeOf(kind), writer, true, subjectOf(kind, name)).metadata
+            .managedFields;
+          return {
+            object: servedForm(await create(caller, target, configuration, options, entries), kind),
+            created: true,
+          };
+        }
+        const object = await modify(caller, target, options, 'PatchOptions', (current) => ({
+          input: applied(current, configuration, typeOf(kind), writer, patch.force, subjectOf(kind, name)),
+          applied: true,
+        }));
+        return { object: servedForm(object, kind), created: false };
+      }
+      if (patch.how === 'strategic' && kind.custom) throw unsupportedPatch();
+      const object = await modify(caller, target, options, 'PatchOptions', (current) => {
+        if (onScale) {
+          const next = patched(scaleOf(current, scale), patch.patch, patch.how, kind, scaleType);
+          return { input: withScale(current, next, scale) };
+        }
+        return { input: patched(current, patch.patch, patch.how, kind, typeOf(kind)) };
+      });
+      return { object: onScale ? scaleOf(object, scale) : servedForm(object, kind), created: false };
+    },
+    delete: async (caller, target, deletion) => {
+      const { object, removed } = await remove(caller, target, deletion);
+      return { object: servedForm(object, target.kind), removed };
+    },
+    async deleteCollection(caller, target, options, deletion) {
+      const found = list(target, options);
+      for (const { metadata } of found.items) {
+        try {
+          await remove(caller, { ...target, name: metadata.name, namespace: metadata.namespace ?? '' }, deletion);
+        } catch (error) {
+          if (!isApiError(error, 404)) throw error;
+        }
+      }
+      return found;
+    },
+  };
+
+  function contentErrors(object: KubeObject, kind: ResourceKind): FieldError[] {
+    return kind.custom ? [...kind.custom.schema.validate(object), ...scaleErrors(kind, object)] : objectErrors(object);
+  }
+
+  function scaled(attempt: Attempt): Attempt {
+    const { scale } = attempt.kind;
+    if (attempt.subresource !== 'scale' || scale === undefined) return attempt;
+    return {
+      ...attempt,
+      objectKind: scaleKind,
+      object: attempt.object && scaleOf(attempt.object, scale),
+      oldObject: attempt.oldObject && scaleOf(attempt.oldObject, scale),
+    };
+  }
+
+  function namespaceHeld(object: KubeObject): boolean {
+    const held =
+      object.kind === 'Namespace' && object.apiVersion === 'v1' ? valueAt(object, 'spec', 'finalizers') : undefined;
+    return Array.isArray(held) && held.length > 0;
+  }
+
+  function warnDeprecated(kind: ResourceKind, caller: Caller): void {
+    if (kind.custom?.deprecated !== undefined) caller.warn(kind.custom.deprecated);
+    if (kind.kind === 'Endpoints' && kind.group === '')
+      caller.warn('v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice');
+  }
+}
+
+const scaleType: FieldType = { form: 'any' };
+
+const unsupportedPatch = () =>
+  new ApiError(
+    415,
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+  );
+
+/** The object with what its kind knows, and the fields that fell away. The input is used up. */
+function read(given: KubeObject, kind: ResourceKind): { value: KubeObject; unknown: readonly string[] } {
+  if (kind.custom === undefined) return decoded(given, builtInType(kind.model));
+  const { value: metadata, unknown } = decoded({ ...given, metadata: given.metadata }, onlyMetadata);
+  const value = { ...given, metadata: metadata.metadata };
+  return { value, unknown: [...unknown, ...kind.custom.schema.prune(value)] };
+}
+
+const onlyMetadata: FieldType = {
+  form: 'object',
+  open: true,
+  fields: { metadata: builtInType('V1ObjectMeta') },
+};
+
+function reportUnknown(
+  unknown: readonly string[],
+  { kind, version }: ResourceKind,
+  { fieldValidation = 'Warn' }: WriteOptions,
+  caller: Caller,
+): void {
+  if (unknown.length === 0 || fieldValidation === 'Ignore') return;
+  if (fieldValidation === 'Strict') {
+    throw badRequest(
+      `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: strict decoding error: ${unknown.join(', ')}`,
+    );
+  }
+  for (const warning of unknown) caller.warn(warning);
+}
+
+/** Empty collections in metadata are the same as none. */
+function tidy(metadata: ObjectMeta): void {
+  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
+    if (metadata[field] !== undefined && Object.keys(metadata[field]).length === 0) delete metadata[field];
+  }
+  if (metadata.generateName === '') delete metadata.generateName;
+  delete metadata.selfLink;
+}
+
+function setDefaults(object: KubeObject, kind: ResourceKind): void {
+  if (kind.custom) kind.custom.schema.applyDefaults(object);
+  else applyDefaults(object);
+}
+
+const withoutStatus = (object: KubeObject, kind: ResourceKind): KubeObject => {
+  if (!kind.status || object.status === undefined) return object;
+  const { status: _status, ...rest } = object;
+  return rest as KubeObject;
+};
+
+/** A changed object with the fields that only the server writes, from the stored one. */
+function carried(object: KubeObject, current: KubeObject, target: Target): KubeObject {
+  const { metadata } = object;
+  if (metadata.uid !== undefined && metadata.uid !== current.metadata.uid) {
+    throw conflict(
+      subjectOf(target.kind, target.name),
+      `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${current.metadata.uid}`,
+    );
+  }
+  metadata.name = current.metadata.name;
+  for (const field of [
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generation',
+    'resourceVersion',
+  ] as const) {
+    const value = current.metadata[field];
+    if (value === undefined) delete metadata[field];
+    else (metadata as unknown as JsonObject)[field] = value;
+  }
+  return object;
+}
+
+function refuse(errors: readonly FieldError[], kind: ResourceKind, name: string): void {
+  if (errors.length === 0) return;
+  // prepareUpdate runs twice around admission and may find the same fault twice.
+  const distinct = errors.filter((error, index) => errors.findIndex((other) => equal(other, error)) === index);
+  throw invalid(kind.group, kind.kind, name, distinct);
+}
+
+/** Whether a write would change nothing but times: then nothing is written and no watcher wakes. */
+function unchanged(current: KubeObject, next: KubeObject): boolean {
+  const bare = ({ metadata: { managedFields: _managedFields, ...metadata }, ...rest }: KubeObject) => ({
+    ...rest,
+    metadata,
+  });
+  if (!equal(bare(current), bare(next))) return false;
+  const timeless = (entries: ObjectMeta['managedFields']) => (entries ?? []).map(({ time: _time, ...entry }) => entry);
+  return equal(timeless(current.metadata.managedFields), timeless(next.metadata.managedFields));
+}
+
+function checkPreconditions(current: KubeObject, { preconditions }: Deletion, kind: ResourceKind): void {
+  const subject = subjectOf(kind, current.metadata.name);
+  for (const [field, word] of [
+    ['uid', 'UID'],
+    ['resourceVersion', 'ResourceVersion'],
+  ] as const) {
+    const wanted = preconditions?.[field];
+    if (wanted !== undefined && wanted !== current.metadata[field]) {
+      throw conflict(
+        subject,
+        `Precondition failed: ${word} in precondition: ${wanted}, ${word} in object meta: ${current.metadata[field]}`,
+      );
+    }
+  }
+}
+
+/** What a delete makes of an object: gone at once, or the object with its mark of deletion. */
+function marked(
+  current: KubeObject,
+  kind: ResourceKind,
+  deletion: Deletion,
+  write: (now: Instant) => string,
+  now: Instant,
+): KubeObject | 'gone' | 'unchanged' {
+  const policy = deletion.propagationPolicy ?? (deletion.orphanDependents === true ? 'Orphan' : undefined);
+  const finalizers = new Set(current.metadata.finalizers ?? []);
+  if (policy === 'Foreground') finalizers.add('foregroundDeletion');
+  if (policy === 'Orphan') finalizers.add('orphan');
+  if (policy === 'Background') {
+    finalizers.delete('foregroundDeletion');
+    finalizers.delete('orphan');
+  }
+  const isPod = kind.storage === 'pods.';
+  const isNamespace = kind.storage === 'namespaces.';
+  const grace = isPod ? gracePeriodOf(current, deletion.gracePeriodSeconds) : 0;
+  const { deletionTimestamp, deletionGracePeriodSeconds: left = 0 } = current.metadata;
+  const held = isNamespace && ((valueAt(current, 'spec', 'finalizers') as unknown[] | undefined) ?? []).length > 0;
+  if (grace === 0 && finalizers.size === 0 && !held) return 'gone';
+  if (deletionTimestamp !== undefined) {
+    const sameFinalizers = equal([...finalizers].sort(), [...(current.metadata.finalizers ?? [])].sort());
+    // A second delete can only hurry a pod.
+    if (grace >= left && sameFinalizers) return 'unchanged';
+  }
+  const began = deletionTimestamp === undefined ? now : ((Date.parse(deletionTimestamp) - left * 1000) as Instant);
+  const seconds = deletionTimestamp === undefined ? grace : Math.min(grace, left);
+  return {
+    ...current,
+    metadata: {
+      ...current.metadata,
+      deletionTimestamp: write((began + seconds * 1000) as Instant),
+      deletionGracePeriodSeconds: seconds,
+      ...(finalizers.size > 0 && { finalizers: [...finalizers] }),
+      ...(current.metadata.generation !== undefined &&
+        deletionTimestamp === undefined && { generation: current.metadata.generation + 1 }),
+    },
+    ...(isNamespace && { status: { ...(current.status as JsonObject), phase: 'Terminating' } }),
+  };
+}
+
+function pageOf(token: string): { id: string; start: number } {
+  try {
+    const page: unknown = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
+    if (isObject(page) && typeof page.id === 'string' && typeof page.start === 'number')
+      return { id: page.id, start: page.start };
+  } catch {
+    // Falls through: a token that is no JSON is as wrong as one with the wrong fields.
+  }
+  throw badRequest('continue key is not valid');
+}
+
+export const targetOf = (kind: ResourceKind, namespace: string, name: string, subresource = ''): Target => {
+  if (subresource === 'scale' && kind.scale === undefined) throw methodNotAllowed();
+  return { kind, namespace: kind.namespaced ? namespace : '', name, subresource };
+};
