@@ -1,7 +1,7 @@
 // Finds where messages begin and end in one direction of a connection. It is fed the very buffers that were forwarded,
 // copies nothing of a body, and allocates nothing per chunk: only heads become text. It cannot change what is sent; the
 // worst it can do is to stop understanding, which it says once and for all.
-import { bodyUntilClose, chunkedBody } from './http1-head.ts';
+import { areExtensions, areTrailers, bodyUntilClose, chunkedBody } from './http1-head.ts';
 import { maxChunkLineBytes, maxHeadBytes } from './limits.ts';
 
 /** What `head` may answer instead of a body's length. */
@@ -62,7 +62,7 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
   let remaining = 0;
   let lineBytes = 0;
   let digits = 0;
-  let trailerMatch = 0;
+  let line = '';
   let headStart = -1;
   let headText = '';
   let gathered: Buffer | undefined;
@@ -186,6 +186,7 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
             else if (byte === carriageReturn) state = afterSize;
             else if (byte === 0x3b) {
               state = inExtension;
+              line = ';';
               lineBytes = 0;
             } else return lose(chunk);
             break;
@@ -194,8 +195,10 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
             const byte = chunk[at]!;
             at += 1;
             lineBytes += 1;
-            if (byte === carriageReturn) state = afterSize;
-            else if (byte === lineFeed || byte === 0 || lineBytes > maxChunkLineBytes) return lose(chunk);
+            if (lineBytes > maxChunkLineBytes) return lose(chunk);
+            if (byte !== carriageReturn) line += String.fromCharCode(byte);
+            else if (areExtensions(line)) state = afterSize;
+            else return lose(chunk);
             break;
           }
           case afterSize:
@@ -205,7 +208,7 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
             else {
               state = inTrailers;
               // The size line's own end counts: without trailers an empty line follows at once.
-              trailerMatch = 2;
+              line = '\r\n';
               lineBytes = 0;
             }
             break;
@@ -226,17 +229,11 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
             at += 1;
             lineBytes += 1;
             if (lineBytes > maxChunkLineBytes) return lose(chunk);
-            // Waits for CR LF CR LF: a bare one of either, or a folded line, is not understood.
-            if (trailerMatch === 0) {
-              if (byte === carriageReturn) trailerMatch = 1;
-              else if (byte === lineFeed || byte === 0) return lose(chunk);
-            } else if (trailerMatch === 1 || trailerMatch === 3) {
-              if (byte !== lineFeed) return lose(chunk);
-              if (trailerMatch === 3) endMessage(now);
-              else trailerMatch = 2;
-            } else if (byte === carriageReturn) trailerMatch = 3;
-            else if (byte === lineFeed || byte === 0x20 || byte === 0x09 || byte === 0) return lose(chunk);
-            else trailerMatch = 0;
+            if (byte === lineFeed && line.endsWith('\r\n\r')) {
+              // The size line's end, the trailers, and the end of the last one.
+              if (!areTrailers(line.slice(0, -3))) return lose(chunk);
+              endMessage(now);
+            } else line += String.fromCharCode(byte);
             break;
           }
           case inUntilClose:

@@ -25,15 +25,21 @@ export interface ResponseHead {
 }
 
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-const requestLine = new RegExp(`^(${token}) ([^ \\r\\n\\0]+) HTTP/1\\.([01])(?=\\r\\n|$)`);
-const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [^\r\n\0]*)?(?=\r\n|$)/;
-const fieldLine = new RegExp(`\\r\\n(${token}):([^\\r\\n\\0]*)`, 'y');
+// A path, a whole URL as proxies get it, or the server itself.
+const target = '(?:/|\\*|https?://)[!-~\\x80-\\xff]*';
+// No control characters but the tab.
+const text = '[\\t -~\\x80-\\xff]*';
+const requestLine = new RegExp(`^(${token}) (${target}) HTTP/1\\.([01])(?=\\r\\n|$)`);
+const statusLine = new RegExp(`^HTTP/1\\.([01]) ([1-5]\\d\\d)(?: ${text})?(?=\\r\\n|$)`);
+const quotedText = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~])*"';
+const extensions = new RegExp(`^(?:;${token}(?:=(?:${token}|${quotedText}))?)+$`);
+const fieldLine = new RegExp(`\\r\\n(${token}):(${text})`, 'y');
 
 /** Reads a request's head, given without the empty line that ends it; undefined when it is not plain HTTP/1. */
-export function parseRequestHead(text: string): RequestHead | undefined {
-  const line = requestLine.exec(text);
+export function parseRequestHead(head: string): RequestHead | undefined {
+  const line = requestLine.exec(head);
   if (line === null) return undefined;
-  const fields = readFields(text, line[0].length);
+  const fields = readFields(head, line[0].length);
   if (fields === undefined) return undefined;
   const old = line[3] === '0';
   // HTTP/1.0 knows no transfer coding: what a server makes of one is anybody's guess.
@@ -48,10 +54,10 @@ export function parseRequestHead(text: string): RequestHead | undefined {
 }
 
 /** Reads a response's head, given without the empty line that ends it; undefined when it is not plain HTTP/1. */
-export function parseResponseHead(text: string): ResponseHead | undefined {
-  const line = statusLine.exec(text);
+export function parseResponseHead(head: string): ResponseHead | undefined {
+  const line = statusLine.exec(head);
   if (line === null) return undefined;
-  const fields = readFields(text, line[0].length);
+  const fields = readFields(head, line[0].length);
   if (fields === undefined || (line[1] === '0' && fields.body === chunkedBody)) return undefined;
   return {
     status: Number(line[2]),
@@ -61,6 +67,15 @@ export function parseResponseHead(text: string): ResponseHead | undefined {
   };
 }
 
+/** Whether these lines, each begun by a line end, may stand behind the last chunk: they are fields and frame nothing. */
+export function areTrailers(lines: string): boolean {
+  const fields = readFields(lines, 0);
+  return fields !== undefined && fields.body === bodyUntilClose;
+}
+
+/** Whether this may stand behind the size of a chunk, its first semicolon included. */
+export const areExtensions = (text: string): boolean => extensions.test(text);
+
 interface Fields {
   body: BodyLength;
   connection: string;
@@ -69,12 +84,12 @@ interface Fields {
   contentEncoding: string;
 }
 
-function readFields(text: string, from: number): Fields | undefined {
+function readFields(head: string, from: number): Fields | undefined {
   const fields: Fields = { body: bodyUntilClose, connection: '', userAgent: '', contentType: '', contentEncoding: '' };
   let at = from;
-  while (at < text.length) {
+  while (at < head.length) {
     fieldLine.lastIndex = at;
-    const match = fieldLine.exec(text);
+    const match = fieldLine.exec(head);
     if (match === null) return undefined;
     at = fieldLine.lastIndex;
     const name = match[1]!;

@@ -12,6 +12,7 @@ import {
   maxAcknowledgementBytes,
   maxReportAgeMs,
   parseAcknowledgement,
+  type Refusal,
   type Report,
 } from '@kubeai/protocol';
 import { type Milliseconds, milliseconds } from '@kubeai/units';
@@ -68,6 +69,15 @@ interface Credentials {
   readonly ca: string;
 }
 
+/** Refusals that say something of one report; the others are about the connection, and its reports may try again. */
+const ofOneReport: ReadonlySet<Refusal> = new Set([
+  'Malformed',
+  'Duplicate',
+  'TooOld',
+  'TooLarge',
+  'UnsupportedVersion',
+]);
+
 /** Connects by itself, again and again, until stopped. */
 export function startPush(options: PushOptions): Push {
   const { clock, log } = options;
@@ -121,9 +131,16 @@ export function startPush(options: PushOptions): Push {
       if (lastRefusal !== acknowledgement.reason) log.warn('The controller refused a report', { ...acknowledgement });
       lastRefusal = acknowledgement.reason;
     }
-    kept = kept.filter(({ report }) => report.sequence !== acknowledgement.sequence);
+    // Lines are judged in the order in which they were written, so a refusal without a number means the oldest.
+    const judged = acknowledgement.sequence ?? oldestJudged(acknowledgement);
+    kept = kept.filter(({ report }) => report.sequence !== judged);
     if (kept.length === 0) emptied?.();
   };
+
+  const oldestJudged = (acknowledgement: Acknowledgement): number | undefined =>
+    acknowledgement.kind === 'refused' && ofOneReport.has(acknowledgement.reason)
+      ? kept.find(({ sentOn }) => sentOn === connections)?.report.sequence
+      : undefined;
 
   /** One connection, from its first byte to its last; resolves with the least time to wait before the next one. */
   const connectOnce = (credentials: Credentials): Promise<Milliseconds> =>

@@ -1,0 +1,151 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { maxGatheredBytes } from './limits.ts';
+import { createObserver } from './observer.ts';
+import { type Conversation, conversation, cut } from './testing/conversations.ts';
+import { judge } from './testing/llhttp.ts';
+import { createTrafficBook, type Totals } from './traffic.ts';
+
+const conversations = Number(process.env['CONVERSATIONS'] ?? 2_000);
+
+interface Seen {
+  readonly requests: number;
+  readonly answers: Readonly<Record<string, number>>;
+  readonly open: number;
+  readonly blind: string | undefined;
+  readonly budgetLeft: number;
+}
+
+const answersOf = (totals: Totals): Record<string, number> => {
+  const answers: Record<string, number> = {};
+  for (const { statuses } of totals.routes.values())
+    for (const [status, count] of statuses) answers[status] = (answers[status] ?? 0) + count;
+  return answers;
+};
+
+/** Feeds a conversation as TCP might deliver it: each side's bytes cut anywhere, requests before their answers. */
+function observe(
+  chunks: readonly { readonly side: 'client' | 'server'; readonly bytes: Buffer }[],
+  serverEnds: boolean,
+): Seen {
+  const book = createTrafficBook(0);
+  const budget = { free: maxGatheredBytes };
+  const faults: unknown[] = [];
+  const observer = createObserver({
+    book,
+    budget,
+    stopAtHeads: false,
+    ended: () => undefined,
+    fault: (cause) => faults.push(cause),
+  });
+  let now = 0;
+  let begun = 0;
+  for (const { side, bytes } of chunks) {
+    now += 1;
+    const before = book.open;
+    if (side === 'client') observer.request(bytes, 0, now);
+    else observer.response(bytes, now);
+    if (side === 'client') begun += book.open - before;
+  }
+  if (serverEnds) observer.responseEnd(now);
+  const open = observer.inFlight();
+  const seen = { requests: begun, answers: answersOf(book.totals()), open, blind: observer.blind };
+  observer.close('server', now);
+  expect(faults).toEqual([]);
+  expect(book.open).toBe(0);
+  return { ...seen, budgetLeft: budget.free };
+}
+
+function chunksOf({ exchanges, pipelined, cuts }: Conversation) {
+  const client = (bytes: Buffer) => cut(bytes, cuts).map((piece) => ({ side: 'client' as const, bytes: piece }));
+  const server = (bytes: Buffer) => cut(bytes, cuts).map((piece) => ({ side: 'server' as const, bytes: piece }));
+  return pipelined
+    ? [
+        ...client(Buffer.concat(exchanges.map(({ request }) => request))),
+        ...server(Buffer.concat(exchanges.map(({ response }) => response))),
+      ]
+    : exchanges.flatMap(({ request, response }) => [...client(request), ...server(response)]);
+}
+
+const byClass = (statuses: readonly number[]): Record<string, number> => {
+  const classes: Record<string, number> = {};
+  for (const status of statuses) {
+    const name = `${Math.floor(status / 100)}xx`;
+    classes[name] = (classes[name] ?? 0) + 1;
+  }
+  return classes;
+};
+
+test(`counts equal those of Node's own parser in ${conversations} random conversations`, () => {
+  fc.assert(
+    fc.property(conversation, (each) => {
+      const seen = observe(chunksOf(each), each.untilClose);
+      const verdict = judge(
+        Buffer.concat(each.exchanges.map(({ request }) => request)),
+        Buffer.concat(each.exchanges.map(({ response }) => response)),
+        each.untilClose,
+      );
+      expect(verdict.error).toBeUndefined();
+      expect(seen).toEqual({
+        requests: verdict.requests,
+        answers: byClass(verdict.answers),
+        open: 0,
+        blind: undefined,
+        budgetLeft: maxGatheredBytes,
+      });
+      expect(verdict.requests).toBe(each.exchanges.length);
+    }),
+    { numRuns: conversations },
+  );
+});
+
+/** One byte changed, left out, doubled, or a piece of mischief put in. */
+const mischief = fc.record({
+  at: fc.nat(3_000),
+  change: fc.oneof(
+    fc.constantFrom('\n', '\r', ' ', '\t', '\0', ':', '0', 'f', '\r\n', '\n\n', '\r\n\r\n', '\r\n '),
+    fc.constantFrom('Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding : chunked\r\n'),
+    fc.constantFrom('content-length: +5\r\n', 'Content-Length: 5, 5\r\n', 'Transfer-Encoding: gzip, chunked\r\n'),
+  ),
+  replaces: fc.nat(2),
+});
+
+test('after mischief the observer agrees with llhttp, or sees nothing any more', () => {
+  let agreed = 0;
+  let blind = 0;
+  fc.assert(
+    fc.property(conversation, mischief, fc.boolean(), (each, { at, change, replaces }, ofRequest) => {
+      const requests = Buffer.concat(each.exchanges.map(({ request }) => request));
+      const responses = Buffer.concat(each.exchanges.map(({ response }) => response));
+      const spoil = (bytes: Buffer) => {
+        const place = at % bytes.length;
+        return Buffer.concat([bytes.subarray(0, place), Buffer.from(change), bytes.subarray(place + replaces)]);
+      };
+      const client = ofRequest ? spoil(requests) : requests;
+      const server = ofRequest ? responses : spoil(responses);
+      const seen = observe(
+        [
+          ...cut(client, each.cuts).map((bytes) => ({ side: 'client' as const, bytes })),
+          ...cut(server, each.cuts).map((bytes) => ({ side: 'server' as const, bytes })),
+        ],
+        each.untilClose,
+      );
+      if (seen.blind !== undefined) {
+        blind += 1;
+        return;
+      }
+      agreed += 1;
+      const verdict = judge(client, server, each.untilClose);
+      // Where llhttp gave up, what was counted must not go beyond what it had understood by then.
+      const answers = Object.values(seen.answers).reduce((a, b) => a + b, 0);
+      expect(answers).toBeLessThanOrEqual(seen.requests);
+      if (verdict.error === undefined) expect(seen.requests).toBe(verdict.requests);
+      // Any word may be a method, and llhttp knows a list of them.
+      else if (verdict.error !== 'HPE_INVALID_METHOD')
+        expect({ ...seen, error: verdict.error }).toMatchObject({ requests: verdict.requests });
+    }),
+    { numRuns: conversations },
+  );
+  expect(agreed).toBeGreaterThan(conversations / 20);
+  expect(blind).toBeGreaterThan(conversations / 20);
+});
