@@ -36,6 +36,8 @@ export const limits = {
   /** Status is written at once when a size, a condition or the spec changes; for a mere change of reason or of a state
    * not sooner than this after the last write … */
   statusReason: seconds(30),
+  /** and only when they have held so long: noise makes them flicker. */
+  statusSteady: seconds(10),
   /** … and for values that have moved on not sooner than this. */
   statusValues: minutes(5),
   /** A value has moved on when it differs by this share of the written one. */
@@ -48,10 +50,14 @@ export const limits = {
   /** A decision like the one before is journalled this often. */
   journalRepeat: seconds(60),
 
-  /** What the dashboard keeps of each policy: a point a second. */
+  /** Policies whose course the dashboard can draw; of more it knows the present only. */
+  trails: 200,
+  /** What it keeps of each: a point a second. */
   trailPoints: 900,
   /** Scale events it keeps of each policy. */
   trailEvents: 100,
+  /** Policies that one answer of the API or the dashboard shows. */
+  shownPolicies: 500,
   /** Browsers that watch at once. */
   watchers: 64,
   /** A browser that does not read is let go rather than buffered for. */

@@ -1,0 +1,92 @@
+// Every flag of the controller with its default, its environment twin and its unit.
+import { type CommandLine, type CommandOption, logLevelOption, portOption, secondsOption } from '@kubeai/daemon';
+import { z } from 'zod';
+
+const text = (fallback: string) => z.string().min(1).default(fallback);
+
+const options = {
+  host: {
+    describe: 'Address to listen on',
+    value: 'HOST',
+    environment: 'KUBEAI_HOST',
+    fallback: '0.0.0.0',
+    schema: text('0.0.0.0'),
+  },
+  ingestPort: {
+    describe: 'Port that agents report to (HTTPS)',
+    value: 'PORT',
+    environment: 'KUBEAI_INGEST_PORT',
+    fallback: '9444',
+    schema: portOption(9_444),
+  },
+  httpPort: {
+    describe: 'Port of the dashboard, /api and /metrics',
+    value: 'PORT',
+    environment: 'KUBEAI_HTTP_PORT',
+    fallback: '8080',
+    schema: portOption(8_080),
+  },
+  healthPort: {
+    describe: 'Port of /healthz and /readyz',
+    value: 'PORT',
+    environment: 'KUBEAI_HEALTH_PORT',
+    fallback: '8081',
+    schema: portOption(8_081),
+  },
+  namespace: {
+    describe: 'Namespace of the autoscaler',
+    value: 'NAME',
+    environment: 'KUBEAI_NAMESPACE',
+    fallback: 'kubeai-system',
+    schema: text('kubeai-system'),
+  },
+  serviceName: {
+    describe: 'Service in front of this controller',
+    value: 'NAME',
+    environment: 'KUBEAI_SERVICE_NAME',
+    fallback: 'kubeai-controller',
+    schema: text('kubeai-controller'),
+  },
+  tickSeconds: {
+    describe: 'How often each policy is looked at',
+    value: 'SECONDS',
+    environment: 'KUBEAI_TICK_SECONDS',
+    fallback: '1',
+    schema: secondsOption(1, 0.1),
+  },
+  journal: {
+    describe: 'File to keep decisions in, as JSON lines; one older file is kept beside it',
+    value: 'FILE',
+    environment: 'KUBEAI_JOURNAL',
+    schema: z.string().min(1).optional(),
+  },
+  leaderElect: {
+    describe: 'Scale only while holding the Lease kubeai-controller, for more than one replica',
+    environment: 'KUBEAI_LEADER_ELECT',
+    schema: z.stringbool({ error: 'must be true or false' }).default(false),
+  },
+  prometheusUrl: {
+    describe: 'Prometheus for policies that name none',
+    value: 'URL',
+    environment: 'KUBEAI_PROMETHEUS_URL',
+    schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+  },
+  kubeconfig: {
+    describe: 'Kubeconfig file; without it KUBECONFIG, else the service account',
+    value: 'FILE',
+    schema: z.string().min(1).optional(),
+  },
+  logLevel: {
+    describe: 'Least level that is logged',
+    value: 'LEVEL',
+    environment: 'KUBEAI_LOG_LEVEL',
+    fallback: 'info',
+    schema: logLevelOption('info'),
+  },
+} as const satisfies Record<string, CommandOption>;
+
+export const commandLine: CommandLine<typeof options> = {
+  name: 'kubeai-controller',
+  summary: 'Collects reports, decides how many replicas each target should have, and scales.',
+  options,
+};
