@@ -7,6 +7,7 @@ import {
   createHealth,
   createLog,
   exitWith,
+  ListenError,
   onShutdown,
   readCommandLine,
   serveHttp,
@@ -121,6 +122,7 @@ try {
     : controller.start();
   await elected;
 } catch (cause) {
+  if (cause instanceof ListenError) exitWith(process, commandLine.name, [cause.problem]);
   log.error('The controller could not start', { cause });
   process.exit(1);
 }

@@ -14,6 +14,7 @@ export {
 export { type Environment, parseEnvironment } from './environment.ts';
 export { createHealth, type Health, type HealthCheck } from './health.ts';
 export {
+  ListenError,
   type Listener,
   type ListenOptions,
   type SecureListener,

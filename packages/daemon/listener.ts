@@ -2,7 +2,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { type Milliseconds, seconds } from '@kubeai/units';
+import { type FieldProblem, type Milliseconds, seconds } from '@kubeai/units';
 
 export interface ListenOptions {
   readonly host: string;
@@ -18,6 +18,16 @@ export interface ListenOptions {
 export interface ServingCertificate {
   readonly key: string;
   readonly cert: string;
+}
+
+/** An address that cannot be listened on. Its problem fits exitWith. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly problem: FieldProblem;
+  constructor(problem: FieldProblem, cause: unknown) {
+    super(`${problem.field} ${problem.message}`, { cause });
+    this.problem = problem;
+  }
 }
 
 export interface Listener {
@@ -38,7 +48,7 @@ export interface SecureListener extends Listener {
 // The API server keeps idle connections to webhooks for 90 s. Node's own 5 s would close one just as it is reused.
 const keepAlive = seconds(120);
 
-/** Serves plain HTTP. Throws one line that names the address when it cannot listen there. */
+/** Serves plain HTTP. Throws ListenError when it cannot listen there. */
 export async function serveHttp(handler: RequestListener, options: ListenOptions): Promise<Listener> {
   return await listen(createServer(handler), 'http', options);
 }
@@ -102,12 +112,12 @@ async function listen(
   };
 }
 
-function listenProblem(cause: NodeJS.ErrnoException, options: ListenOptions): Error {
-  const address = `${options.host}:${options.port}`;
+function listenProblem(cause: NodeJS.ErrnoException, options: ListenOptions): ListenError {
   const sentences: Record<string, string> = {
-    EADDRINUSE: `${address} is already taken: end the process that listens there, or choose another port`,
-    EACCES: `${address} may not be listened on: choose a port above 1023`,
-    EADDRNOTAVAIL: `${address} is not an address of this machine: choose another host`,
+    EADDRINUSE: 'is already taken: end the process that listens there, or choose another port',
+    EACCES: 'may not be listened on: choose a port above 1023',
+    EADDRNOTAVAIL: 'is not an address of this machine: choose another host',
   };
-  return new Error(sentences[cause.code ?? ''] ?? `cannot listen on ${address}: ${cause.message}`, { cause });
+  const message = sentences[cause.code ?? ''] ?? `cannot be listened on: ${cause.message}`;
+  return new ListenError({ field: `${options.host}:${options.port}`, message }, cause);
 }
