@@ -9,7 +9,6 @@ export {
   type SequenceRequest,
   type Step,
 } from './engine.ts';
-export { type Faults, healthy } from './faults.ts';
 export { blockTokens, kvBlocksOf } from './kv-memory.ts';
 export { createModelServer, type ModelServer, type ModelServerConfig } from './model-server.ts';
 export { type Hardware, knownHardware, type ServiceTimes, serviceTimes } from './service-times.ts';

@@ -38,7 +38,7 @@ test('a port that is taken and flags that are wrong are a line each, and exit 2'
   const { port } = other.address() as AddressInfo;
   const [taken, wrong, unmeasured] = await Promise.all([
     modelServer(['--port', String(port)]).ended,
-    modelServer(['--max-batch', '0', '--speed', 'fast', '--gpus', 'h100']).ended,
+    modelServer(['--max-batch', '0', '--speed', 'fast', '--gpus=h100']).ended,
     modelServer(['--gpu', 'b200', '--max-batch', '4000']).ended,
   ]);
   other.close();
