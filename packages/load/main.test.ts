@@ -38,6 +38,12 @@ test('a bad command line or a bad trace is one line a problem, and exit 2', asyn
   expect(file).toMatchObject({ code: 2, err: 'load: package.json: line 1: the line must be a JSON object\n' });
 }, 30_000);
 
+test('a replay in which nothing succeeds says how it failed and exits 1', async () => {
+  const ended = await load(['--trace', sample, '--url', 'http://127.0.0.1:1', '--limit', '2', '--speed', '100']);
+  expect(ended).toMatchObject({ code: 1, err: '' });
+  expect(ended.out).toContain('0 ok\n  2 connect: no connection came about\n');
+}, 30_000);
+
 test('Ctrl-C stops the replay, reports what there is and exits 130', async () => {
   let interrupt: () => void = () => undefined;
   const server = createServer((request, response) => {
