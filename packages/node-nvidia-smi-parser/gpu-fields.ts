@@ -207,6 +207,9 @@ export function gpuOf(printed: Printed, position: number, place: Place, migDevic
   const power =
     numberOf(plainPowerDraw, printed, place) ?? numbers.averagePowerDrawWatts ?? numbers.instantPowerDrawWatts;
   const mode = wordOf(virtualizationMode, printed, place, true);
+  const isVgpu = mode === 'VGPU' || /^(?:NVIDIA )?GRID /.test(words.name ?? '') || /0{8}$/.test(lastOf(words.uuid));
+  // A guest sees no sensor, and is told 0 C.
+  if (isVgpu && numbers.temperatureCelsius === 0) delete numbers.temperatureCelsius;
   const index = Number(printed['index'] ?? printed['gpu'] ?? printed['idx'] ?? position);
   return {
     document: place.document,
@@ -215,7 +218,7 @@ export function gpuOf(printed: Printed, position: number, place: Place, migDevic
     ...numbers,
     ...(power === undefined ? {} : { powerDrawWatts: power }),
     ...(mode === undefined ? {} : { virtualizationMode: mode }),
-    isVgpu: mode === 'VGPU' || /^(?:NVIDIA )?GRID /.test(words.name ?? '') || /0{8}$/.test(lastOf(words.uuid)),
+    isVgpu,
     throttledBy: throttledBy(printed),
     migDevices,
     printed,

@@ -68,11 +68,11 @@ function gpuAsPrinted(reading: Reading, gpu: Gpu): Record<string, unknown> {
 
 /** What the command line prints for one input. */
 export function asPrinted(reading: Reading): Record<string, unknown> {
-  const { gpus, processes, rows, driverVersion, cudaVersion, dtd, attachedGpus, ...rest } = reading;
+  const { gpus, processes, rows, dtd, attachedGpus, ...rest } = reading;
   const shared = {
     ...rest,
-    driver: driverVersion ?? null,
-    cuda: cudaVersion ?? null,
+    driver: reading.driverVersion ?? null,
+    cuda: reading.cudaVersion ?? null,
     attachedGpus: attachedGpus ?? null,
     gpus: gpus.map((gpu) => gpuAsPrinted(reading, gpu)),
     processes: processes.map(({ printed: _fields, ...process }) => process),

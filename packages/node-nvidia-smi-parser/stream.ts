@@ -35,9 +35,11 @@ export function createNvidiaSmiStream(
   const decoder = new TextDecoder();
   let mode: Mode | undefined =
     options.fields === undefined ? undefined : { is: 'csv', header: headerOfFields(options.fields) };
-  let pending = '';
-  /** Where in `pending` the search for the end of an XML document goes on. */
-  let searched = 0;
+  /** What waits for its end, in the pieces that came: they are joined only when an end has come. */
+  let pieces: string[] = [];
+  let pieceCharacters = 0;
+  /** The last characters that came, since an end can be cut in two. */
+  let tail = '';
   let lines: string[] = [];
   let collected = 0;
   let row = 0;
@@ -113,51 +115,64 @@ export function createNvidiaSmiStream(
     }
   };
 
-  /** Documents that are complete in `pending`. */
-  const readXml = () => {
+  /** Reads the documents that are complete, and returns what follows them. */
+  const readXml = (text: string): string => {
+    let from = 0;
     for (;;) {
-      const end = pending.indexOf(xmlEnd, searched);
-      if (end === -1) break;
-      onReading(parseNvidiaSmi(pending.slice(0, end + xmlEnd.length), options));
-      pending = pending.slice(end + xmlEnd.length);
-      searched = 0;
+      const end = text.indexOf(xmlEnd, from);
+      if (end === -1) return text.slice(from);
+      onReading(parseNvidiaSmi(text.slice(from, end + xmlEnd.length), options));
+      from = end + xmlEnd.length;
     }
-    searched = Math.max(0, pending.length - xmlEnd.length);
   };
 
-  const readPending = () => {
+  /** Reads what is complete, and returns what is not. */
+  const readComplete = (text: string): string => {
     let from = 0;
     while (mode?.is !== 'xml') {
-      const newline = pending.indexOf('\n', from);
-      if (newline === -1) break;
-      const line = pending.slice(from, newline).replace(/\r$/, '');
+      const newline = text.indexOf('\n', from);
+      if (newline === -1) return text.slice(from);
+      const line = text.slice(from, newline).replace(/\r$/, '');
       if (mode === undefined && xmlBegins.test(line)) {
         mode = { is: 'xml' };
-        searched = 0;
-        break;
+        lines = []; // prompts and log lines; failures among them were told at once
+      } else {
+        readLine(line);
+        from = newline + 1;
       }
-      readLine(line);
-      from = newline + 1;
     }
-    if (from > 0) pending = pending.slice(from);
-    if (mode?.is === 'xml') readXml();
-    if (pending.length <= limits.pendingCharacters) return;
-    pending = '';
-    searched = 0;
+    return readXml(text.slice(from));
+  };
+
+  const keep = (text: string) => {
+    pieces.push(text);
+    pieceCharacters += text.length;
+    if (pieceCharacters <= limits.pendingCharacters) return;
+    pieces = [];
+    pieceCharacters = 0;
     tooMuch();
+  };
+
+  const take = (): string => {
+    const text = pieces.join('');
+    pieces = [];
+    pieceCharacters = 0;
+    return text;
   };
 
   return {
     feed(chunk) {
-      pending += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-      readPending();
+      const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+      const recent = tail + text;
+      tail = recent.slice(-xmlEnd.length);
+      keep(text);
+      if (recent.includes(mode?.is === 'xml' ? xmlEnd : '\n')) keep(readComplete(take()));
     },
     end() {
-      pending += decoder.decode();
-      if (mode?.is === 'xml' || (mode === undefined && xmlBegins.test(pending))) {
-        if (pending.trim() !== '') onReading(parseNvidiaSmi(pending, options));
-      } else if (pending.trim() !== '') readLine(pending.replace(/\r$/, ''));
-      pending = '';
+      const rest = take() + decoder.decode();
+      if (mode?.is === 'xml' || (mode === undefined && xmlBegins.test(rest))) {
+        if (rest.trim() !== '') onReading(parseNvidiaSmi(rest, options));
+      } else if (rest.trim() !== '') readLine(rest.replace(/\r$/, ''));
       flushDocument();
     },
   };

@@ -1,0 +1,289 @@
+import { expect, test } from '@jest/globals';
+import { type Gpu, type ParseOptions, parseNvidiaSmi } from './index.ts';
+import { mig, table, text, xml } from './testing/samples.ts';
+
+const reasons = (input: string, options?: ParseOptions) =>
+  parseNvidiaSmi(input, options).problems.map(({ reason }) => reason);
+const gpu = (input: string, options?: ParseOptions): Gpu => parseNvidiaSmi(input, options).gpus[0]!;
+
+test.each([
+  ['power_readings (driver 470)', '<power_readings><power_draw>50.00 W</power_draw></power_readings>', 50],
+  ['gpu_power_readings (driver 535)', '<gpu_power_readings><power_draw>51.00 W</power_draw></gpu_power_readings>', 51],
+  [
+    'the average before the instant draw (driver 570)',
+    '<gpu_power_readings><average_power_draw>52 W</average_power_draw><instant_power_draw>60 W</instant_power_draw></gpu_power_readings>',
+    52,
+  ],
+  [
+    'the instant draw where the average is N/A',
+    '<gpu_power_readings><power_draw> N/A </power_draw><average_power_draw>N/A</average_power_draw><instant_power_draw> 53.5 W </instant_power_draw></gpu_power_readings>',
+    53.5,
+  ],
+  [
+    'not the draw of the module',
+    '<module_power_readings><power_draw>700 W</power_draw></module_power_readings><gpu_power_readings><power_draw>N/A</power_draw></gpu_power_readings>',
+    undefined,
+  ],
+])('the power draw is %s', (_where, inside, watts) => {
+  expect(gpu(xml(inside)).powerDrawWatts).toBe(watts);
+});
+
+test('XML gives GPUs, MIG devices and processes, each with its own memory', () => {
+  const reading = parseNvidiaSmi(xml(mig));
+  expect(reading).toMatchObject({
+    kind: 'xml',
+    dtd: 'v12',
+    driverVersion: '550.90.07',
+    cudaVersion: '12.4',
+    attachedGpus: 1,
+    problems: [],
+  });
+  expect(reading.gpus[0]).toMatchObject({
+    name: 'NVIDIA A & B',
+    pciBusId: '00000000:31:00.0',
+    memoryTotalMiB: 81920,
+    memoryUsedMiB: 99,
+    migMode: 'Enabled',
+    migDevices: [
+      {
+        index: 0,
+        gpuInstanceId: '7',
+        computeInstanceId: '0',
+        memoryTotalMiB: 9984,
+        memoryUsedMiB: 12,
+        multiprocessors: 14,
+      },
+    ],
+  });
+  expect(reading.gpus[0]).not.toHaveProperty('utilizationGpuPercent');
+  expect(reading.processes).toMatchObject([
+    { gpu: 0, pid: 41, type: 'C', name: 'python3 <x>', usedMemoryMiB: 10, gpuInstanceId: '7' },
+  ]);
+});
+
+test('two documents in one log are told apart, and one that breaks off says so', () => {
+  const one = xml('<utilization><gpu_util>5 %</gpu_util></utilization>');
+  const both = parseNvidiaSmi(`${one}\n${one}`);
+  expect(both).toMatchObject({ documents: 2, problems: [] });
+  expect(both.gpus.map(({ document, index }) => [document, index])).toEqual([
+    [1, 0],
+    [2, 0],
+  ]);
+  const cut = parseNvidiaSmi(one.slice(0, one.indexOf('</gpu>')));
+  expect(cut.gpus[0]!.utilizationGpuPercent).toBe(5);
+  expect(cut.problems.map(({ reason }) => reason)).toEqual(['Truncated']);
+});
+
+test('text gives what XML gives', () => {
+  const reading = parseNvidiaSmi(text);
+  expect(reading).toMatchObject({ kind: 'text', driverVersion: '470.57.02', cudaVersion: '11.4', attachedGpus: 2 });
+  expect(reading.gpus[0]).toMatchObject({
+    index: 0,
+    name: 'Tesla V100-SXM2-16GB',
+    uuid: 'GPU-aaaaaaaa-0000-1111-2222-333344445555',
+    pciBusId: '00000000:01:00.0',
+    memoryUsedMiB: 15000,
+    utilizationGpuPercent: 97,
+    utilizationMemoryPercent: 40,
+    temperatureCelsius: 71,
+    powerDrawWatts: 287.1,
+    powerLimitWatts: 300,
+    throttledBy: ['sw_power_cap', 'hw_slowdown', 'hw_thermal_slowdown'],
+  });
+  expect(reading.gpus[0]).not.toHaveProperty('migMode');
+  expect(reading.gpus[1]).not.toHaveProperty('utilizationGpuPercent');
+  expect(reading.problems).toEqual([
+    { reason: 'ValueInError', message: 'GPU 00000000:02:00.0: utilization/gpu is GPU is lost' },
+  ]);
+  expect(reading.processes.map(({ gpu: index, pid, name }) => [index, pid, name])).toEqual([
+    [0, 1234, 'python3 -m serve --name=a : b'],
+    [1, 7, 'one'],
+    [1, 8, 'two'],
+  ]);
+});
+
+test('the plain table gives GPUs, MIG devices and processes, indented and quoted or not', () => {
+  for (const input of [table, table.replaceAll(/^/gm, '    '), `root@pod:/# nvidia-smi\n${table}`]) {
+    const reading = parseNvidiaSmi(input);
+    expect(reading).toMatchObject({ kind: 'table', driverVersion: '460.32.03', cudaVersion: '11.2', problems: [] });
+    expect(reading.gpus).toMatchObject([
+      { name: 'A100-SXM4-40GB', memoryUsedMiB: 25, migMode: 'Enabled', powerDrawWatts: 46, powerLimitWatts: 400 },
+      { pciBusId: '00000000:0F:00.0', utilizationGpuPercent: 62, temperatureCelsius: 29, performanceState: 'P0' },
+    ]);
+    expect(reading.gpus[0]!.migDevices).toMatchObject([{ gpuInstanceId: '1', index: 0, memoryTotalMiB: 20096 }]);
+    expect(reading.gpus[1]).not.toHaveProperty('powerDrawWatts');
+    expect(reading.processes).toMatchObject([
+      { gpu: 0, pid: 48211, type: 'C', name: '...bin/with blank', usedMemoryMiB: 9, gpuInstanceId: '1' },
+    ]);
+  }
+});
+
+test.each<[string, string, ParseOptions, Partial<Gpu>]>([
+  ['with units', 'index, memory.used [MiB], utilization.gpu [%]\n1, 5 MiB, 7 %\n', {}, { index: 1, memoryUsedMiB: 5 }],
+  ['nounits', 'index, memory.used [MiB], power.draw [W]\r\n0, 5, 61.20\r\n', {}, { powerDrawWatts: 61.2 }],
+  ['noheader', 'GPU-1, 5 MiB', { fields: ['uuid', 'memory.used'] }, { uuid: 'GPU-1', memoryUsedMiB: 5 }],
+  ['one recognisable column', 'Tesla T4\n', {}, { name: 'Tesla T4' }],
+  ['columns in any order', 'temperature.gpu, name\n40, Tesla T4', {}, { temperatureCelsius: 40, name: 'Tesla T4' }],
+  [
+    'a mask of throttle reasons',
+    'index, clocks_event_reasons.active\n0, 0x0000000000000044',
+    {},
+    {
+      throttledBy: ['sw_power_cap', 'hw_thermal_slowdown'],
+    },
+  ],
+  ['units that other versions use', 'index, memory.total [KiB]\n0, 2048', {}, { memoryTotalMiB: 2 }],
+])('CSV %s', (_what, input, options, expected) => {
+  expect(gpu(input, options)).toMatchObject(expected);
+  expect(reasons(input, options)).toEqual([]);
+});
+
+test.each([
+  '[N/A]',
+  'N/A',
+  '[Not Supported]',
+  '[Insufficient Permissions]',
+  '-',
+  'Requested functionality has been deprecated',
+])('a field that says %s is absent and no problem', (nothing) => {
+  const input = `index, utilization.gpu [%]\n0, ${nothing}`;
+  expect(gpu(input)).not.toHaveProperty('utilizationGpuPercent');
+  expect(reasons(input)).toEqual([]);
+});
+
+test.each([
+  ['ERR!', 'ValueInError'],
+  ['[Unknown Error]', 'ValueInError'],
+  ['[GPU is lost]', 'ValueInError'],
+  ['twelve', 'UnreadableValue'],
+  ['12 W', 'UnreadableValue'],
+])('a field that says %s is absent and a problem', (printed, reason) => {
+  const input = `index, utilization.gpu [%]\n0, ${printed}`;
+  expect(gpu(input)).not.toHaveProperty('utilizationGpuPercent');
+  expect(reasons(input)).toEqual([reason]);
+});
+
+test('processes of a CSV may have commas and no memory', () => {
+  const input = 'pid, process_name, used_gpu_memory [MiB]\n4, C:\\a, b.exe, [N/A]\n5, x, 12 MiB\n';
+  const { kind, processes, rows } = parseNvidiaSmi(input);
+  expect(kind).toBe('query-compute-apps');
+  expect(processes).toMatchObject([
+    { pid: 4, name: 'C:\\a, b.exe' },
+    { pid: 5, usedMemoryMiB: 12 },
+  ]);
+  expect(processes[0]).not.toHaveProperty('usedMemoryMiB');
+  expect(rows!.cells).toHaveLength(2);
+});
+
+test('dmon keeps every row, and the newest is the reading', () => {
+  const input = `#Date       Time        gpu    pwr  gtemp     sm
+#YYYYMMDD   HH:MM:SS    Idx      W      C      %
+ 20260714   08:12:53      0    100     50     90
+ 20260714   08:12:53      1     90     51      -
+# Date      Time        gpu    pwr  gtemp     sm
+ 20260714   08:12:54      0    101     52     91
+`;
+  const reading = parseNvidiaSmi(input);
+  expect(reading).toMatchObject({ kind: 'dmon', problems: [], rows: { headerLines: 3 } });
+  expect(reading.rows!.cells).toHaveLength(3);
+  expect(reading.gpus).toMatchObject([
+    { index: 0, powerDrawWatts: 101, temperatureCelsius: 52, utilizationGpuPercent: 91 },
+    { index: 1, powerDrawWatts: 90 },
+  ]);
+  expect(reading.gpus[1]).not.toHaveProperty('utilizationGpuPercent');
+});
+
+test('pmon names processes whose commands have blanks, and an idle GPU has none', () => {
+  const input = `# gpu         pid   type     sm    mem    command
+# Idx           #    C/G      %      %    name
+    0        100     C     30      5    NVIDIA Share.exe
+    1          -     -      -      -    -
+`;
+  expect(parseNvidiaSmi(input)).toMatchObject({
+    kind: 'pmon',
+    processes: [{ gpu: 0, pid: 100, type: 'C', smPercent: 30, memoryPercent: 5, name: 'NVIDIA Share.exe' }],
+    gpus: [],
+    problems: [],
+  });
+});
+
+test('-L names GPUs and MIG devices', () => {
+  const input = `GPU 0: NVIDIA A100 (UUID: GPU-aa)
+  MIG 1g.5gb     Device  0: (UUID: MIG-GPU-aa/7/0)
+  MIG 3g.20gb    Device  1: (UUID: MIG-bb)
+GPU 1: GRID A100-10C (UUID: GPU-44d2411e-1604-478f-aa96-5a3c00000000)
+`;
+  expect(parseNvidiaSmi(input)).toMatchObject({
+    kind: 'list',
+    gpus: [
+      {
+        name: 'NVIDIA A100',
+        isVgpu: false,
+        migDevices: [
+          { index: 0, profile: '1g.5gb', uuid: 'MIG-GPU-aa/7/0' },
+          { index: 1, profile: '3g.20gb', uuid: 'MIG-bb' },
+        ],
+      },
+      { index: 1, isVgpu: true, migDevices: [] },
+    ],
+    problems: [],
+  });
+});
+
+test.each([
+  ['DRIVER version      : 590.48.01\nCUDA Version        : 13.1', '590.48.01', '13.1'],
+  [
+    'NVIDIA-SMI version  : 610.57\nDRIVER version : Deprecated, see "KMD version" instead\nKMD version : 610.57.04\nCUDA UMD version : 13.3',
+    '610.57.04',
+    '13.3',
+  ],
+])('--version %#', (input, driverVersion, cudaVersion) => {
+  expect(parseNvidiaSmi(input)).toMatchObject({ kind: 'version', driverVersion, cudaVersion, problems: [] });
+});
+
+test.each([
+  ['sh: 1: nvidia-smi: not found', 'NotInstalled'],
+  [
+    "'nvidia-smi' is not recognized as an internal or external command,\noperable program or batch file.",
+    'NotInstalled',
+  ],
+  ['Failed to initialize NVML: Driver/library version mismatch', 'DriverLibraryMismatch'],
+  ["NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", 'DriverNotLoaded'],
+  ["NVIDIA-SMI couldn't find libnvidia-ml.so library in your system.", 'LibraryNotFound'],
+  ['Failed to initialize NVML: Unknown Error', 'InitialisationFailed'],
+  ['No devices were found', 'NoDevices'],
+  ['Unable to determine the device handle for GPU 0000:02:00.0: GPU is lost.  Reboot the system', 'DeviceLost'],
+  ['Failed to initialize NVML: Insufficient Permissions', 'NoPermission'],
+  ['Field "memory.usd" is not a valid field to query.', 'InvalidUsage'],
+])('%s is a failure: %s', (input, reason) => {
+  const reading = parseNvidiaSmi(input);
+  expect(reading).toMatchObject({ kind: 'failure', gpus: [] });
+  expect(reading.problems[0]!.reason).toBe(reason);
+});
+
+test('a GPU that fell off the bus does not hide the others', () => {
+  const lost = 'Unable to determine the device handle for GPU0000:91:00.0: Unknown Error\n';
+  for (const output of [table, text, xml(''), 'index, name\n0, Tesla T4\n', 'GPU 0: Tesla T4 (UUID: GPU-1)\n']) {
+    const reading = parseNvidiaSmi(lost + output);
+    expect(reading.gpus.length).toBeGreaterThan(0);
+    expect(reading.problems.map(({ reason }) => reason)).toContain('DeviceLost');
+  }
+});
+
+test.each([
+  ['', 'Empty'],
+  [' \r\n', 'Empty'],
+  ['Segmentation fault', 'UnknownOutput'],
+  ['<html><body>502</body></html>', 'UnknownOutput'],
+])('%j is no output of nvidia-smi', (input, reason) => {
+  expect(parseNvidiaSmi(input).gpus).toEqual([]);
+  expect(reasons(input)).toContain(reason);
+});
+
+test('a vGPU guest has no temperature and no power', () => {
+  const guest = xml(`<gpu_virtualization_mode><virtualization_mode>VGPU</virtualization_mode></gpu_virtualization_mode>
+    <temperature><gpu_temp>0 C</gpu_temp></temperature><power_readings><power_draw>N/A</power_draw></power_readings>`);
+  expect(gpu(guest)).toMatchObject({ isVgpu: true, virtualizationMode: 'VGPU' });
+  expect(gpu(guest)).not.toHaveProperty('temperatureCelsius');
+  expect(gpu(guest)).not.toHaveProperty('powerDrawWatts');
+});

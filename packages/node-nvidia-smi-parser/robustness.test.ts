@@ -1,0 +1,83 @@
+// A parser at the door meets everything: it may complain, it may not throw, and it may not take longer than it must.
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { parseNvidiaSmi, type Reading } from './index.ts';
+import { mig, table, text, xml } from './testing/samples.ts';
+
+const samples = [
+  xml(mig),
+  text,
+  table,
+  'index, name, memory.used [MiB], utilization.gpu [%]\n0, Tesla T4, 5 MiB, [N/A]\n',
+  'pid, process_name, used_memory [MiB]\n4, python, 5 MiB\n',
+  '# gpu    pwr  gtemp     sm\n# Idx      W      C      %\n    0     69     41      -\n',
+  '# gpu         pid   type     sm    command\n# Idx           #    C/G      %    name\n    0        100     C     30    x\n',
+  'GPU 0: Tesla T4 (UUID: GPU-1)\n  MIG 1g.5gb     Device  0: (UUID: MIG-1)\n',
+  'DRIVER version      : 590.48.01\nCUDA Version        : 13.1\n',
+];
+
+function check(input: string): Reading {
+  const reading = parseNvidiaSmi(input);
+  expect(reading.problems.length).toBeLessThanOrEqual(50);
+  for (const gpu of reading.gpus)
+    for (const [name, value] of Object.entries(gpu))
+      if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`${name} is ${value}`);
+  return reading;
+}
+
+test('random text is read without throwing', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (input) => void check(input)),
+    { numRuns: 300 },
+  );
+});
+
+test('outputs with pieces removed, doubled and replaced are read without throwing', () => {
+  const edit = fc.record({
+    from: fc.nat(4_000),
+    length: fc.nat(80),
+    by: fc.oneof(
+      fc.constant(''),
+      fc.string({ unit: 'binary', maxLength: 20 }),
+      fc.constantFrom('<', '|', ' : ', ', ', '\n', '#'),
+    ),
+  });
+  fc.assert(
+    fc.property(fc.constantFrom(...samples), fc.array(edit, { maxLength: 6 }), (sample, edits) => {
+      let input = sample;
+      for (const { from, length, by } of edits) {
+        const at = from % (input.length + 1);
+        input = input.slice(0, at) + by + input.slice(at + length);
+      }
+      check(input);
+    }),
+    { numRuns: 600 },
+  );
+});
+
+test.each([
+  ['opening tags', '<a>'],
+  ['a tag that never closes', `<nvidia_smi_log>${'<'}`],
+  ['angle brackets', '<'],
+  ['GPU elements', '<gpu id="0"><uuid>'],
+  ['blanks', ' '],
+  ['commas', ', '],
+  ['pipes', '|'],
+  ['a broken table', '|   0  x    '],
+  ['hashes', '# gpu '],
+  ['sections', 'GPU 00000000:01:00.0\n    A\n'],
+  ['colons', 'a : '],
+  ['brackets', '[N/A] '],
+  ['quotes', '<gpu id="'],
+  ['ampersands', '<gpu id="1">&#1;&'],
+])('a MiB of %s is read in linear time', (_what, piece) => {
+  // Quadratic work on a MiB would take minutes; the runner's own limit of five seconds a test is the judge.
+  for (const begin of [
+    '',
+    '<nvidia_smi_log>',
+    '==============NVSMI LOG==============\n',
+    '| NVIDIA-SMI 5 |\n',
+    'index, name\n',
+  ])
+    check(begin + piece.repeat(Math.ceil((1024 * 1024) / piece.length)));
+});
