@@ -17,12 +17,17 @@ export const portOption = (fallback: number): ZodType<number> =>
     .refine((value) => Number.isInteger(value) && value >= 0 && value <= 65_535, 'must be a port between 0 and 65535')
     .default(fallback);
 
-/** A span given in seconds, fractions allowed. */
-export const secondsOption = (fallback: number, least = 0): ZodType<Milliseconds> =>
+const span = (least: number) =>
   numeric('a number of seconds')
     .refine((value) => value >= least, `must be at least ${least} seconds`)
-    .transform(seconds)
-    .default(seconds(fallback));
+    .transform(seconds);
+
+/** A span given in seconds, fractions allowed. */
+export const secondsOption = (fallback: number, least = 0): ZodType<Milliseconds> =>
+  span(least).default(seconds(fallback));
+
+/** The same, where nothing given means that there is no such span. */
+export const optionalSecondsOption = (least = 0): ZodType<Milliseconds | undefined> => span(least).optional();
 
 export const logLevelOption = (fallback: LogLevel): ZodType<LogLevel> =>
   z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default(fallback);

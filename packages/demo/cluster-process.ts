@@ -19,8 +19,16 @@ export interface ClusterProcess {
 const startDeadline = seconds(60);
 const stopDeadline = seconds(20);
 
-/** Starts the cluster with its data under `directory`. Throws an Error with its last words when it does not get ready. */
-export async function startClusterProcess(repository: string, directory: string, clock: Clock): Promise<ClusterProcess> {
+/**
+ * Starts the cluster with its data under `directory`. Throws an Error with its last words when it does not get ready, and
+ * an AbortError when stopped meanwhile; it is not running then.
+ */
+export async function startClusterProcess(
+  repository: string,
+  directory: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ClusterProcess> {
   const kubeconfig = join(directory, 'kubeconfig');
   const logFile = join(directory, 'cluster.log');
   const child = spawn(
@@ -51,7 +59,9 @@ export async function startClusterProcess(repository: string, directory: string,
       await cluster.stop();
       throw new Error(`the local cluster was not ready after ${startDeadline / 1_000} s: ${words()}`);
     }
-    await clock.sleep(milliseconds(50));
+    if (signal.aborted) await cluster.stop();
+    signal.throwIfAborted();
+    await clock.sleep(milliseconds(50), signal);
   }
   return cluster;
 }

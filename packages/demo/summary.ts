@@ -92,9 +92,7 @@ export function shortcomings(report: DemoReport): string[] {
 function isWithin(outcome: RequestOutcome, target: Target): boolean {
   const meets = (measured: number | undefined, limit: number | undefined) =>
     limit === undefined || (measured !== undefined && measured <= limit);
-  return (
-    meets(outcome.timeToFirstTokenMs, target.timeToFirstTokenMs) && meets(outcome.latencyMs, target.latencyMs)
-  );
+  return meets(outcome.timeToFirstTokenMs, target.timeToFirstTokenMs) && meets(outcome.latencyMs, target.latencyMs);
 }
 
 function quantiles(values: readonly (number | undefined)[]): Quantiles {

@@ -1,4 +1,5 @@
 // Load as it was recorded: reads a trace, replays it open loop, reports what users would have seen.
+export { replayOptions } from './options.ts';
 export { type Failure, failures, type Outcome, type RequestRecord } from './play-request.ts';
 export { readTrace } from './read-trace.ts';
 export { type Progress, type ReplayOptions, replay } from './replay.ts';

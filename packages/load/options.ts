@@ -1,7 +1,6 @@
 // The flags of `load`.
-import { type CommandLine, type CommandOption, secondsOption } from '@kubeai/daemon';
-import type { Milliseconds } from '@kubeai/units';
-import { type ZodType, z } from 'zod';
+import { type CommandLine, type CommandOption, optionalSecondsOption, secondsOption } from '@kubeai/daemon';
+import { z } from 'zod';
 
 const number = (must: string, fits: (value: number) => boolean) =>
   z
@@ -17,17 +16,19 @@ const serverUrl = z
   .string()
   .refine((text) => URL.canParse(text) && new URL(text).protocol === 'http:', 'must be a URL that begins with http://');
 
-/** `secondsOption` has a default; a duration that is not given has none. */
-const spanOption: ZodType<Milliseconds | undefined> = z
-  .string()
-  .optional()
-  .transform((text, context) => {
-    if (text === undefined) return undefined;
-    const parsed = secondsOption(0).safeParse(text);
-    if (parsed.success) return parsed.data;
-    context.addIssue({ code: 'custom', message: parsed.error.issues[0]!.message });
-    return z.NEVER;
-  });
+/** Which part of a trace is replayed, and how fast: the same words for every command that replays. */
+export const replayOptions = {
+  speed: { value: 'FACTOR', describe: 'so many times faster', schema: positive.default(1), fallback: '1' },
+  thin: {
+    value: 'SHARE',
+    describe: 'keeps this share of the requests, chosen by --seed',
+    schema: number('must be a share above 0, at most 1', (value) => value > 0 && value <= 1).default(1),
+    fallback: '1',
+  },
+  seed: { value: 'NUMBER', describe: 'which requests --thin keeps', schema: whole(0).default(1), fallback: '1' },
+  limit: { value: 'COUNT', describe: 'at most so many requests', schema: whole(1).optional() },
+  duration: { value: 'SECONDS', describe: 'sends nothing after so long', schema: optionalSecondsOption() },
+} as const satisfies Record<string, CommandOption>;
 
 export const loadLine = {
   name: 'load',
@@ -36,16 +37,7 @@ export const loadLine = {
     trace: { value: 'FILE', describe: 'CSV or JSON lines, plain or .gz (see README.md)', schema: z.string() },
     url: { value: 'URL', describe: 'the server, such as http://127.0.0.1:8000', schema: serverUrl },
     model: { value: 'NAME', describe: 'what requests call the model', schema: z.string().optional() },
-    speed: { value: 'FACTOR', describe: 'so many times faster', schema: positive.default(1), fallback: '1' },
-    thin: {
-      value: 'SHARE',
-      describe: 'keeps this share of the requests, chosen by --seed',
-      schema: number('must be a share above 0, at most 1', (value) => value > 0 && value <= 1).default(1),
-      fallback: '1',
-    },
-    seed: { value: 'NUMBER', describe: 'which requests --thin keeps', schema: whole(0).default(1), fallback: '1' },
-    limit: { value: 'COUNT', describe: 'at most so many requests', schema: whole(1).optional() },
-    duration: { value: 'SECONDS', describe: 'sends nothing after so long', schema: spanOption },
+    ...replayOptions,
     timeout: {
       value: 'SECONDS',
       describe: 'gives up an answer after so long',

@@ -1,0 +1,90 @@
+// `npm run demo`: see README.md. Everything it starts is gone when it ends, however it ends.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createClock, createLog, exitWith, readCommandLine } from '@kubeai/daemon';
+import { type ClusterProcess, startClusterProcess } from './cluster-process.ts';
+import { demonstrate } from './demonstration.ts';
+import { readInputs } from './inputs.ts';
+import { demoLine } from './options.ts';
+import { openPage } from './page.ts';
+import { reportText } from './report-text.ts';
+import { createScreen } from './screen.ts';
+import { shortcomings } from './summary.ts';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const options = readCommandLine(demoLine, process);
+const traceFile = options.trace ?? join(repository, 'examples/traces/sample-chat.csv');
+const policyFile = options.policy ?? join(repository, 'examples/quickstart/policy.yaml');
+const read = await readInputs(traceFile, policyFile);
+const inputs = read.ok ? read.value : exitWith(process, demoLine.name, read.problems);
+const page = options.headless ? undefined : await openPage(options.port).catch(portProblem);
+
+const clock = createClock();
+const screen = createScreen(process.stdout, process.stdout.isTTY === true && !options.headless);
+const stop = new AbortController();
+let cluster: ClusterProcess | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    screen.say(stop.signal.aborted ? 'Still stopping' : 'Stopping everything');
+    stop.abort();
+  });
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'kubeai-demo-'));
+process.exitCode = await run();
+process.exit();
+
+async function run(): Promise<number> {
+  let keepLogs = false;
+  try {
+    if (inputs.retargeted) {
+      screen.say(`The policy is aimed at the demonstration's own Deployment instead of its targetRef`);
+    }
+    screen.say('Starting the local cluster');
+    cluster = await startClusterProcess(repository, directory, clock, stop.signal);
+    const log = createLog({ level: 'warn', name: demoLine.name, destination: 2 });
+    const report = await Promise.race([
+      demonstrate(cluster, {
+        ...options,
+        repository,
+        inputs,
+        page,
+        screen,
+        clock,
+        log,
+        signal: stop.signal,
+      }),
+      cluster.ended.then((words) => {
+        throw new Error(`the local cluster ended early: ${words}`);
+      }),
+    ]);
+    screen.say(`\n${reportText(report)}`);
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    const missing = shortcomings(report);
+    for (const sentence of missing) screen.say(`demo: ${sentence}`);
+    keepLogs = missing.length > 0;
+    return missing.length === 0 ? 0 : 1;
+  } catch (cause) {
+    if (stop.signal.aborted) return 130;
+    keepLogs = true;
+    screen.say(`demo: ${(cause as Error).message}`);
+    return 1;
+  } finally {
+    page?.close();
+    await cluster?.stop();
+    if (keepLogs) screen.say(`Logs are in ${directory}`);
+    else await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function portProblem(cause: NodeJS.ErrnoException): never {
+  const taken = cause.code === 'EADDRINUSE';
+  return exitWith(process, demoLine.name, [
+    {
+      field: '--port',
+      message: taken ? `${options.port} is already taken; choose another or use --headless` : `${cause.message}`,
+    },
+  ]);
+}
