@@ -61,7 +61,11 @@ test.each([
   };
   const result = podStatus(pod(policy), seen, 0);
   const condition = (type: string) => result.conditions?.find((one) => one.type === type);
-  expect([result.phase, condition('Initialized')?.status, condition('Ready')?.reason]).toEqual([phase, initialized, why]);
+  expect([result.phase, condition('Initialized')?.status, condition('Ready')?.reason]).toEqual([
+    phase,
+    initialized,
+    why,
+  ]);
 });
 
 test('a readiness gate holds back Ready, and conditions of others stay', () => {

@@ -3,6 +3,7 @@
 // TCP only; NodePorts and session affinity do not exist here.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createController, onEvery, type Running, runningUntilStopped, type World } from '../workloads/controller.ts';
+import { createEventRecorder } from '../workloads/event-recorder.ts';
 import { type EndpointSlice, keyOf, type Service, type ServicePort, splitKey } from '../workloads/objects.ts';
 import { createRotation } from './endpoint-choice.ts';
 import { backlog } from './limits.ts';
@@ -17,6 +18,7 @@ interface Listener {
 
 export function runServiceProxy(world: World): Running {
   const { client, log } = world;
+  const events = createEventRecorder(world, 'kube-proxy');
   const slices = new Map<string, EndpointSlice>();
   /** By Service, then by address, port and name. */
   const listeners = new Map<string, Map<string, Listener>>();
@@ -43,9 +45,21 @@ export function runServiceProxy(world: World): Running {
     }
     for (const [address, port] of wanted) {
       if (present.has(address)) continue;
-      present.set(address, await listen(service?.spec.clusterIP ?? '', port.port, targetsOf(key, port)));
+      present.set(address, await open(service, port, targetsOf(key, port)));
     }
     if (present.size === 0) listeners.delete(key);
+  }
+
+  async function open(service: Service | undefined, port: ServicePort, targets: () => readonly Target[]) {
+    const address = service?.spec.clusterIP ?? '';
+    try {
+      return await listen(address, port.port, targets);
+    } catch (cause) {
+      // Ports below 1024 may need rights that we lack; whoever looks at the Service shall see why it is silent.
+      const message = `Cannot listen on ${address}:${port.port}: ${(cause as Error).message}`;
+      if (service !== undefined) events.record(service, 'Warning', 'FailedToListen', message);
+      throw cause;
+    }
   }
 
   const controller = createController('service-proxy', world, reconcile);
