@@ -14,7 +14,7 @@ const reviewSchema = z.looseObject({
     subResource: z.string().nullish(),
     namespace: z.string().nullish(),
     name: z.string().nullish(),
-    object: z.unknown(),
+    object: z.unknown().optional(),
   }),
 });
 

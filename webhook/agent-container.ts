@@ -166,14 +166,12 @@ export function redirectContainer({ serving, ports }: Eligible, image: string): 
 const redirectScript = `
 case "$KUBEAI_POD_IP" in *:*) family=ip6; tables=ip6tables;; *) family=ip; tables=iptables;; esac
 from="$KUBEAI_UPSTREAM_PORT"; to="$KUBEAI_LISTEN_PORT"
+# The root file system is read-only: no here-documents, and the lock of iptables goes where a container may write.
+export XTABLES_LOCKFILE=/dev/shm/xtables.lock
 by_nft() {
-  nft -f - <<RULES
-add table $family kubeai
-delete table $family kubeai
-add table $family kubeai
-add chain $family kubeai inbound { type nat hook prerouting priority -100; policy accept; }
-add rule $family kubeai inbound tcp dport $from redirect to :$to
-RULES
+  nft "add table $family kubeai; delete table $family kubeai; add table $family kubeai;
+    add chain $family kubeai inbound { type nat hook prerouting priority -100; policy accept; };
+    add rule $family kubeai inbound tcp dport $from redirect to :$to"
 }
 by_iptables() {
   $tables -w -t nat -C PREROUTING -p tcp --dport "$from" -j REDIRECT --to-ports "$to" 2>/dev/null ||

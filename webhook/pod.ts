@@ -11,6 +11,7 @@ const portSchema = z.looseObject({ containerPort: z.number(), name: text, protoc
 const handlerSchema = z.looseObject({
   httpGet: z.looseObject({ port: numberOrName, scheme: text }).nullish(),
   tcpSocket: z.looseObject({ port: numberOrName }).nullish(),
+  grpc: z.looseObject({ port: z.number() }).nullish(),
 });
 const resourcesSchema = z.looseObject({
   limits: z.record(z.string(), numberOrName).nullish(),

@@ -2,6 +2,7 @@
 // Services that target the port by its name. `redirect`: an init container writes a rule for inbound traffic, which
 // works for everybody but needs NET_ADMIN once. `none`: nothing passes the agent; it reads the engine and the GPU only.
 import { type Eligible, isMeshed, type NamespaceView } from './eligibility.ts';
+import { names } from './names.ts';
 import type { Pod } from './pod.ts';
 import type { Reach } from './pod-settings.ts';
 
@@ -47,7 +48,7 @@ export function reachOf(
  */
 function hasOwnName({ declared }: Eligible['serving'], { spec }: Pod): boolean {
   const name = declared?.name;
-  if (typeof name !== 'string' || name === '') return false;
+  if (typeof name !== 'string' || name === '' || name === names.adminPort) return false;
   const ports = [...spec.containers, ...(spec.initContainers ?? [])].flatMap((container) => container.ports ?? []);
   return ports.every((port) => port === declared || port.name !== name);
 }

@@ -106,6 +106,12 @@ const rows: readonly [string, string, readonly object[], object?][] = [
     { 'kubeai.io/port': 'htp' },
   ],
   ['a port out of range', 'model:8080', [model({ ports: [port(8080)] })], { 'kubeai.io/port': '70000' }],
+  ['a probe, where nothing is declared', 'model:5000', [model({ readinessProbe: { grpc: { port: 5000 } } })]],
+  [
+    'no probe, where something is declared',
+    'NoServingPort',
+    [model({ ports: [port(9400, 'metrics')], readinessProbe: { httpGet: { port: 9401 } } })],
+  ],
   ['nothing', 'NoServingPort', [model()]],
   ['only UDP', 'UnsupportedProtocol', [model({ ports: [port(53, 'dns', 'UDP')] })]],
   ['null in place of a list', 'NoServingPort', [model({ ports: null, args: null, env: null, resources: null })]],

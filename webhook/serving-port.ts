@@ -1,6 +1,6 @@
 // Which port of which container takes the requests. Manifests say it in many ways and often not at all, so the evidence
 // is weighed in one order: what the pod's owner says (annotation), what the container declares, what its command line
-// says, what its engine is known for. A wrong guess costs a measurement; kubeai.io/port settles it.
+// says, what its engine is known for, what its probes ask. A wrong guess costs a measurement; kubeai.io/port settles it.
 import { annotations } from './names.ts';
 import { annotationOf, type Container, type ContainerPort, isTcp, type Pod } from './pod.ts';
 
@@ -119,6 +119,8 @@ function portOf(container: Container): Omit<ServingPort, 'container'> | NoPort {
   }
   if (told !== undefined) return { port: told };
   if (known !== undefined && all.length === 0) return { port: known };
+  const probed = all.length === 0 ? probedPort(container) : undefined;
+  if (probed !== undefined) return { port: probed };
   return all.length > 0 && tcp.length === 0 ? 'UnsupportedProtocol' : 'NoServingPort';
 }
 
@@ -144,4 +146,14 @@ function toldPort({ command, args, env }: Container): number | undefined {
     .find((value) => /^\d{2,5}$/.test(value));
   const port = Number(flag ?? variable ?? Number.NaN);
   return isPort(port) ? port : undefined;
+}
+
+/** The port that is asked whether the container is ready, where nothing is declared. */
+function probedPort({ readinessProbe, startupProbe, livenessProbe }: Container): number | undefined {
+  const ports = [readinessProbe, startupProbe, livenessProbe].flatMap((probe) => [
+    probe?.httpGet?.port,
+    probe?.tcpSocket?.port,
+    probe?.grpc?.port,
+  ]);
+  return ports.find((port): port is number => typeof port === 'number' && isPort(port));
 }
