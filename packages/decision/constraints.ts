@@ -1,6 +1,6 @@
 // What stands between a wish and a size, one function a stage. Each takes the size so far and returns the next with its
 // reason; the order is that of `decide`. Windows and rates are HPA's own functions.
-import type { Policy, ScalingRules } from '@kubeai/policy';
+import { boundsAt, type Policy, type ScalingRules } from '@kubeai/policy';
 import { elapsed, type Instant } from '@kubeai/units';
 import type { Stage, Step } from './decision.ts';
 import { type History, withHigh, withLow } from './history.ts';
@@ -15,6 +15,13 @@ export interface Bounds {
   readonly max: number;
   /** Names of the schedule's entries in force. */
   readonly schedule?: string;
+}
+
+/** The bounds in force now. Of many entries that hold at once, the first few are named. */
+export function boundsOf(policy: Policy, now: Instant): Bounds {
+  const { minReplicas, maxReplicas, entries } = boundsAt(policy, now);
+  const named = entries.slice(0, limits.namedEntries).join(', ');
+  return { min: minReplicas, max: maxReplicas, ...(entries.length === 0 ? {} : { schedule: named }) };
 }
 
 /** A stage's outcome: the next size, and the step to record unless nothing happened. */

@@ -1,12 +1,12 @@
 // How many replicas, and why. The body of `decide` is the table of contents of the algorithm: each stage takes the size
 // of the stage before and says why it changed it. Nothing here reads a clock or remembers anything; the past comes in and
 // goes out as a history.
-import { boundsAt, type Policy } from '@kubeai/policy';
+import type { Policy } from '@kubeai/policy';
 import type { Instant } from '@kubeai/units';
 import { combine } from './combination.ts';
 import {
-  type Bounds,
   bound,
+  boundsOf,
   guardZero,
   holdCooldown,
   holdInactive,
@@ -110,11 +110,6 @@ function through(
     size = next.replicas;
   }
   return { size, steps };
-}
-
-function boundsOf(policy: Policy, now: Instant): Bounds {
-  const { minReplicas, maxReplicas, entries } = boundsAt(policy, now);
-  return { min: minReplicas, max: maxReplicas, ...(entries.length === 0 ? {} : { schedule: entries.join(', ') }) };
 }
 
 /** A change is told by what wanted it; no change by what held it back last. */

@@ -58,7 +58,7 @@ export {
   utilizationRatio,
 } from './ratio-proposal.ts';
 export { type Reason, type ReasonText, reasonNames, reasons } from './reasons.ts';
-export { type DecisionRecord, replay } from './record.ts';
+export { type DecisionRecord, decodeRecord, encodeRecord, recordOf, replay } from './record.ts';
 export { causes, type ExternalSample, type Folded, type MissingCause, type Signal, type Traffic } from './signal.ts';
 export { createSignalFold, externalProblem, foldSignals, type ReceivedReport, type SignalFold } from './signal-fold.ts';
 export type { Forecast, PluginAnswer, Snapshot } from './snapshot.ts';

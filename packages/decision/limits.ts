@@ -55,14 +55,15 @@ export const limits = {
   unlearnedGrowth: 2,
   /** Samples of a second each, before a curve is believed. */
   curveSamples: 20,
-  curveBins: 12,
+  curveBins: 8,
   /** Where the promise cannot be kept, the next best: this multiple of what an idle replica takes. */
   infeasibleSlowdown: 1.5,
 
   /** Distinct recommendations kept a direction; more are folded together, against change. */
-  recommendations: 60,
+  recommendations: 20,
   /** Size changes kept; older ones of the same period are added up. */
-  scaleEvents: 32,
+  scaleEvents: 20,
+  namedEntries: 3,
   /** A gap in the decisions longer than this makes the history too short to shrink by. */
   historyGap: seconds(15) as Milliseconds,
 
