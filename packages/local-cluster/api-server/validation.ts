@@ -168,7 +168,8 @@ function containerErrors(
   return errors;
 }
 
-function podSpecErrors(spec: JsonObject, place: string): FieldError[] {
+/** `claims`: names that a StatefulSet's volumeClaimTemplates add to the volumes. */
+function podSpecErrors(spec: JsonObject, place: string, claims: readonly unknown[] = []): FieldError[] {
   const errors: FieldError[] = [];
   const volumes = listAt(spec, 'volumes');
   for (const [index, volume] of volumes.entries()) {
@@ -185,7 +186,7 @@ function podSpecErrors(spec: JsonObject, place: string): FieldError[] {
       (index) => `${place}.volumes[${index}].name`,
     ),
   );
-  const known = new Set(volumes.map(({ name }) => name));
+  const known = new Set([...volumes.map(({ name }) => name), ...claims]);
   const containers = listAt(spec, 'containers');
   const init = listAt(spec, 'initContainers');
   if (containers.length === 0) errors.push(requiredField(`${place}.containers`));
@@ -251,7 +252,8 @@ function workloadErrors(object: KubeObject, restart: readonly string[]): FieldEr
     }
   }
   const template = valueAt(spec, 'template', 'spec');
-  errors.push(...podSpecErrors(isObject(template) ? template : {}, 'spec.template.spec'));
+  const claims = listAt(spec, 'volumeClaimTemplates').map((claim) => valueAt(claim, 'metadata', 'name'));
+  errors.push(...podSpecErrors(isObject(template) ? template : {}, 'spec.template.spec', claims));
   const policy = valueAt(template, 'restartPolicy');
   if (policy !== undefined && !restart.includes(String(policy)))
     errors.push(unsupportedField('spec.template.spec.restartPolicy', policy, restart));
