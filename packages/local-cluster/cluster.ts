@@ -1,6 +1,6 @@
 // A whole cluster in one process: the API server, the controllers, the scheduler, a kubelet that runs pods as local
 // processes, and a proxy for Services. Programs that know nothing of it reach it as they reach any cluster, by a
-// kubeconfig. What it does not have: DNS, network policies, limits on CPU and memory, images outside its table.
+// kubeconfig. What it does not have: DNS for other programs than Node's, network policies, limits on CPU and memory, images outside its table.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,6 +14,7 @@ import { buildImages } from './images.ts';
 import type { ImageTable } from './kubelet/image-table.ts';
 import { type Kubelet, startKubelet } from './kubelet/kubelet.ts';
 import type { NodeShape } from './kubelet/node.ts';
+import { startServiceNames } from './service-names/service-names.ts';
 import { runServiceProxy } from './service-proxy/service-proxy.ts';
 import type { World } from './workloads/controller.ts';
 import { runDeployments } from './workloads/deployment.ts';
@@ -85,7 +86,16 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     await writeFile(kubeconfigPath, server.kubeconfig(), { mode: 0o600 });
     const client = server.client('kubernetes-admin');
     await publishApiServer(client, server);
-    const kubelet = await runKubelet(server, { ...options, images, directory, clock, log });
+    const names = startServiceNames(server.client('system:coredns'), directory);
+    undo.push(async () => names.stop());
+    const kubelet = await runKubelet(server, {
+      ...options,
+      images,
+      directory,
+      environment: names.environment,
+      clock,
+      log,
+    });
     undo.push(() => kubelet.stop());
     undo.push(runControllers(server, clock, log));
     return { url: server.url, kubeconfigPath, client, stop };
@@ -112,12 +122,13 @@ const worldOf = (server: ApiServer, user: string, clock: Clock, log: Log): World
 type KubeletNeeds = LocalClusterOptions & {
   readonly images: ImageTable;
   readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Log;
 };
 
 async function runKubelet(server: ApiServer, needs: KubeletNeeds): Promise<Kubelet> {
-  const { nodes = defaultNodes, images, directory, clock, log, firstRestartWait, searchPath } = needs;
+  const { nodes = defaultNodes, images, directory, environment, clock, log, firstRestartWait, searchPath } = needs;
   const [, version = '1', patch = '0'] =
     /^v?(\d+\.\d+)(?:\.(\d+))?/.exec(needs.kubernetesVersion ?? defaultVersion) ?? [];
   const kubelet = await startKubelet(
@@ -128,6 +139,7 @@ async function runKubelet(server: ApiServer, needs: KubeletNeeds): Promise<Kubel
       kubernetesVersion: `v${version}.${patch}`,
       serverUrl: server.url,
       searchPath: searchPath ?? defaultSearchPath,
+      environment,
       ...(firstRestartWait === undefined ? {} : { firstRestartWait }),
     },
     worldOf(server, `system:node:${nodes[0]?.name ?? ''}`, clock, log),

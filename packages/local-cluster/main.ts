@@ -61,7 +61,8 @@ const options = readCommandLine(
       },
     },
     epilogue: `Images are a table of local programs (packages/local-cluster/images.ts). Limits on CPU and memory are not
-enforced; requests count when pods are placed. There is no DNS: use the addresses of Services.
+enforced; requests count when pods are placed. Node programs find Services by
+name (NAME.NAMESPACE.svc); there is no DNS for others.
 Ctrl-C ends the cluster and every process in it.`,
   },
   process,

@@ -29,6 +29,8 @@ export interface KubeletOptions {
   readonly kubernetesVersion: string;
   readonly serverUrl: string;
   readonly searchPath: string;
+  /** What every container's environment holds beside what its pod says. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly firstRestartWait?: Milliseconds;
 }
 

@@ -22,6 +22,8 @@ export interface LaunchHost {
   readonly serverUrl: string;
   /** Where programs are looked for. */
   readonly searchPath: string;
+  /** What every container's environment holds beside what its pod says. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** Throws UnknownImage, MissingConfiguration or StartError. `directory` is the pod's own. */
@@ -55,6 +57,7 @@ export async function launchOf(
       TMPDIR: home,
       HOSTNAME: pod.spec.hostname ?? pod.metadata.name,
       POD_IP: podIP,
+      ...host.environment,
       ...image.environment,
     }),
   );
