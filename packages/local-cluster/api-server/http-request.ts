@@ -7,6 +7,7 @@ import { limits } from './limits.ts';
 import type { WriteOptions } from './pipeline.ts';
 import type { IncludeObject } from './table-printing.ts';
 import type { Form } from './watch-stream.ts';
+import { decodeWire, wireMediaType } from './wire/wire.ts';
 
 export interface ResourcePath {
   readonly group: string;
@@ -37,8 +38,8 @@ export function resourcePathOf(path: string): ResourcePath | undefined {
   return more.length > 0 ? undefined : { group, version, namespace, plural, name, subresource };
 }
 
-/** The whole body as text. Throws a 413 beyond the limit. */
-export async function bodyOf(request: IncomingMessage): Promise<string> {
+/** The whole body. Throws a 413 beyond the limit. */
+export async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request) {
@@ -46,16 +47,18 @@ export async function bodyOf(request: IncomingMessage): Promise<string> {
     if (size > limits.bodyBytes) throw tooLarge(limits.bodyBytes);
     parts.push(part as Buffer);
   }
-  return Buffer.concat(parts).toString('utf8');
+  return Buffer.concat(parts);
 }
 
 export const mediaTypeOf = (request: IncomingMessage): string =>
   (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim() ?? '';
 
-const accepted = ['application/json', 'application/yaml'];
+const accepted = ['application/json', 'application/yaml', wireMediaType];
 
-/** The body as JSON or YAML by its content type. Throws a 400 for text that is neither, a 415 for other types. */
-export function parseBody(text: string, mediaType: string): unknown {
+/** The body as JSON, YAML or Protocol Buffers by its content type. Throws a 400 for text that is neither, a 415 for other types. */
+export function parseBody(body: Buffer, mediaType: string): unknown {
+  if (mediaType === wireMediaType) return decodeWire(body);
+  const text = body.toString('utf8');
   const isYaml = mediaType.endsWith('yaml');
   if (!isYaml && mediaType !== 'application/json' && !mediaType.endsWith('+json') && mediaType !== '')
     throw unsupportedMediaType(accepted);
@@ -72,8 +75,8 @@ export function parseBody(text: string, mediaType: string): unknown {
   }
 }
 
-export function objectBody(text: string, mediaType: string): JsonObject {
-  const body = parseBody(text, mediaType);
+export function objectBody(bytes: Buffer, mediaType: string): JsonObject {
+  const body = parseBody(bytes, mediaType);
   if (!isObject(body)) throw badRequest('the object provided is unrecognized: it is no JSON object');
   return body;
 }

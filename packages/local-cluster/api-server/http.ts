@@ -283,8 +283,8 @@ export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, 
 
   const remove = async (exchange: Exchange, target: Target): Promise<void> => {
     const { request, response, query, caller, form } = exchange;
-    const text = await bodyOf(request);
-    const deletion = deletionOf(text === '' ? {} : objectBody(text, mediaTypeOf(request)), query);
+    const body = await bodyOf(request);
+    const deletion = deletionOf(body.length === 0 ? {} : objectBody(body, mediaTypeOf(request)), query);
     if (target.name === '') {
       const options: ListOptions = {
         labelSelector: query.get('labelSelector') ?? undefined,

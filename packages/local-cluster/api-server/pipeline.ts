@@ -547,7 +547,9 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
   };
 
   function contentErrors(object: KubeObject, kind: ResourceKind): FieldError[] {
-    return kind.custom ? [...kind.custom.schema.validate(object), ...scaleErrors(kind, object)] : objectErrors(object);
+    if (kind.custom === undefined) return objectErrors(object);
+    const errors = kind.custom.schema.validate(object);
+    return errors.length > 0 ? errors : scaleErrors(kind, object);
   }
 
   function scaled(attempt: Attempt): Attempt {
