@@ -35,6 +35,7 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
   let waiting: Exchange | undefined;
   let admitted: Exchange | undefined;
   let ticket: Ticket | undefined;
+  let asked = false;
   let closed = false;
 
   const hold = (list: Buffer[], bytes: Buffer): void => {
@@ -57,6 +58,7 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
 
   /** Asks for a place for the waiting request; it may be let in before this returns. */
   const ask = (): void => {
+    asked = true;
     ticket = gate.enter(letIn, (reason) => {
       closed = true;
       waiting = undefined;
@@ -68,6 +70,7 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
   };
 
   const letIn = (): void => {
+    asked = false;
     admitted = waiting;
     waiting = undefined;
     release();
@@ -137,7 +140,7 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
         pass(unread);
         unread = [];
         options.resume();
-      } else if (admitted === undefined && ticket === undefined) ask();
+      } else if (admitted === undefined && !asked) ask();
     },
 
     close() {

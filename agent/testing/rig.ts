@@ -1,0 +1,167 @@
+// A splice between a raw server and raw clients, all on loopback: what arrives is compared byte for byte.
+
+import type { AddressInfo } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createClock, createLog } from '@kubeai/daemon';
+import { type Milliseconds, milliseconds } from '@kubeai/units';
+import { createGate, type Gate } from '../gate.ts';
+import { type Splice, startSplice } from '../splice.ts';
+import { createTrafficBook, type Totals, type TrafficBook } from '../traffic.ts';
+
+const host = '127.0.0.1';
+
+export interface Rig {
+  readonly book: TrafficBook;
+  readonly splice: Splice;
+  readonly gate: Gate | undefined;
+  readonly serverPort: number;
+  /** A client's connection to the agent. */
+  connect(): Socket;
+  close(): Promise<void>;
+}
+
+export interface RigOptions {
+  /** What the model server does with a connection; absent: nobody listens. */
+  readonly serve: ((socket: Socket) => void) | undefined;
+  readonly limit?: number;
+  readonly maxQueued?: number;
+  readonly deadline?: Milliseconds;
+}
+
+export async function startRig({
+  serve,
+  limit,
+  maxQueued = 100,
+  deadline = milliseconds(5_000),
+}: RigOptions): Promise<Rig> {
+  const clock = createClock();
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket): Socket => {
+    sockets.add(socket);
+    // Resets are part of what is tested; whoever expects one listens for it.
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+    return socket;
+  };
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => serve?.(keep(socket)));
+  await listen(server);
+  const serverPort = (server.address() as AddressInfo).port;
+  if (serve === undefined) await new Promise((resolve) => server.close(resolve));
+  const book = createTrafficBook(clock.monotonic());
+  const gate = limit === undefined ? undefined : createGate({ limit, maxQueued, deadline }, clock);
+  const splice = await startSplice({
+    listen: { host, port: 0 },
+    upstream: { host, port: serverPort },
+    book,
+    clock,
+    log: createLog({ level: 'silent', name: 'test' }),
+    gate,
+  });
+  return {
+    book,
+    splice,
+    gate,
+    serverPort,
+    connect: () => keep(connect({ host, port: splice.port, noDelay: true, allowHalfOpen: true })),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await splice.close();
+      if (serve !== undefined) await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const listen = (server: Server): Promise<void> => new Promise((resolve) => server.listen(0, host, resolve));
+
+/** Everything that arrives on a socket, and how to wait for some of it. */
+export interface Arrivals {
+  bytes(): Buffer;
+  /** Resolves when so many bytes have arrived in all; rejects when the socket ends before. */
+  length(wanted: number): Promise<void>;
+  /** Resolves when the text has arrived. */
+  text(wanted: string): Promise<void>;
+  /** Resolves when the other side has closed, cleanly or not. */
+  end(): Promise<'end' | 'reset'>;
+}
+
+export function arrivalsOf(socket: Socket): Arrivals {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let ended: 'end' | 'reset' | undefined;
+  const waiting = new Set<() => void>();
+  const wake = () => {
+    for (const check of [...waiting]) check();
+  };
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    length += chunk.length;
+    wake();
+  });
+  socket.on('end', () => {
+    ended ??= 'end';
+    wake();
+  });
+  socket.on('close', () => {
+    ended ??= 'reset';
+    wake();
+  });
+  const bytes = () => Buffer.concat(chunks);
+  const until = (done: () => boolean, what: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const check = () => {
+        if (done()) {
+          waiting.delete(check);
+          resolve();
+        } else if (ended !== undefined) {
+          waiting.delete(check);
+          reject(
+            new Error(
+              `the connection ended (${ended}) before ${what}; it brought ${JSON.stringify(bytes().toString('latin1').slice(0, 500))}`,
+            ),
+          );
+        }
+      };
+      waiting.add(check);
+      check();
+    });
+  return {
+    bytes,
+    length: (wanted) => until(() => length >= wanted, `${wanted} bytes arrived (${length} did)`),
+    text: (wanted) => until(() => bytes().includes(wanted), JSON.stringify(wanted)),
+    async end() {
+      await until(() => ended !== undefined, 'its end');
+      return ended!;
+    },
+  };
+}
+
+/** Resolves when the condition holds; looks again as often as the loop turns. Rejects after ten seconds. */
+export async function eventually(condition: () => boolean, what = 'the condition to hold'): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Sum over routes of the answers by status class. */
+export function answersOf(totals: Totals): Record<string, number> {
+  const answers: Record<string, number> = {};
+  for (const { statuses } of totals.routes.values())
+    for (const [status, count] of statuses) answers[status] = (answers[status] ?? 0) + count;
+  return answers;
+}
+
+export function sumOf(totals: Totals, what: 'failed' | 'aborted' | 'rejected'): number {
+  let sum = 0;
+  for (const route of totals.routes.values()) sum += route[what];
+  return sum;
+}
+
+/** Writes pieces one by one, each in a turn of the loop of its own, so that TCP may deliver them apart. */
+export async function writeApart(socket: Socket, pieces: readonly Buffer[]): Promise<void> {
+  for (const piece of pieces) {
+    socket.write(piece);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
