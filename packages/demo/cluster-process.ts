@@ -36,7 +36,7 @@ export async function startClusterProcess(
     [
       ...['--no-warnings', '--import', join(repository, 'scripts/typescript.mjs')],
       join(repository, 'packages/local-cluster/main.ts'),
-      ...['--kubeconfig', kubeconfig, '--data-dir', join(directory, 'cluster')],
+      ...['--port', '0', '--kubeconfig', kubeconfig, '--data-dir', join(directory, 'cluster')],
     ],
     // A process group of its own: Ctrl-C in the terminal reaches only the demonstration, which then stops it in order.
     { cwd: repository, stdio: ['ignore', 'pipe', 'pipe'], detached: true },

@@ -47,7 +47,7 @@ async function run(): Promise<number> {
     const log = createLog({ level: 'warn', name: demoLine.name, destination: 2 });
     const report = await Promise.race([
       demonstrate(cluster, {
-        ...options,
+        schedule: options,
         repository,
         inputs,
         page,
