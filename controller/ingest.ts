@@ -146,9 +146,11 @@ export function createIngest(options: IngestOptions): Ingest {
         response.write(answer);
         answer = '';
       }
-      if (connection.refusedInARow >= limits.refusalsInARow || response.writableLength > limits.unreadBytes) {
+      if (response.writableLength > limits.unreadBytes) request.destroy();
+      else if (connection.refusedInARow >= limits.refusalsInARow) {
+        // The answers first: they say what is wrong.
+        response.once('finish', () => request.destroy());
         close(connection);
-        request.destroy();
       }
     });
     const gone = () => {

@@ -1,0 +1,559 @@
+// The controller against a real API server in this process: policies, targets and pods as a cluster has them, agents that
+// report over TLS with their pods' own tokens.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { ClientRequest } from 'node:http';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
+import { createClock, createLog, type SecureListener, serveHttps } from '@kubeai/daemon';
+import {
+  createKubeClient,
+  type KubeClient,
+  type KubeObject,
+  PooledKubeConfig,
+  type Resource,
+  resources,
+} from '@kubeai/kube';
+import { encodeReport, maxReportBytes, type PodIdentity, protocolVersion, type Report } from '@kubeai/protocol';
+import { createSketch } from '@kubeai/sketch';
+import { milliseconds, seconds } from '@kubeai/units';
+import { parse } from 'yaml';
+import { type ApiServer, startApiServer } from '../packages/local-cluster/api-server/api-server.ts';
+import { type Controller, createController } from './controller.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { audience } from './token-reviews.ts';
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
+const crd = parse(readFileSync(join(repository, 'crds/kubeai.io_aiinferenceautoscalerpolicies.yaml'), 'utf8'));
+const clock = createClock();
+const log = createLog({ level: 'silent', name: 'tested' });
+const folder = mkdtempSync(join(tmpdir(), 'controller-'));
+
+interface Status {
+  readonly status?: {
+    readonly currentReplicas?: number;
+    readonly decisions?: readonly {
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string;
+      readonly message: string;
+    }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
+    readonly history?: object;
+  };
+}
+type PolicyObject = KubeObject & Status;
+
+let api: ApiServer;
+let config: PooledKubeConfig;
+let client: KubeClient;
+let namespaces = 0;
+let namespace: string;
+let running: { controller: Controller; listener: SecureListener; metrics: Metrics; stop(): Promise<void> } | undefined;
+let agents: { stop(): void }[];
+
+beforeAll(async () => {
+  api = await startApiServer({ clock, crds: [crd, thingDefinition()] });
+  config = new PooledKubeConfig();
+  config.loadFromString(api.kubeconfig());
+  client = createKubeClient(config, { userAgent: 'test', clock });
+});
+afterAll(async () => {
+  await config.close();
+  await api.stop();
+  rmSync(folder, { recursive: true });
+});
+beforeEach(async () => {
+  agents = [];
+  namespace = `models-${++namespaces}`;
+  await client.create(resources.namespaces, { metadata: { name: namespace } });
+});
+afterEach(async () => {
+  for (const agent of agents) agent.stop();
+  await running?.stop();
+  running = undefined;
+  for await (const policy of (await client.list(resources.policies)).items) {
+    await client.delete(resources.policies, policy.metadata as { name: string });
+  }
+});
+
+/** Starts what main.ts starts: the controller and its HTTPS listener with a certificate of our own. */
+async function start(journal?: string) {
+  const metrics = createMetrics();
+  const own = new PooledKubeConfig();
+  own.loadFromString(api.kubeconfig('system:serviceaccount:kubeai-system:kubeai-controller'));
+  const calls = createKubeClient(own, { userAgent: 'controller', clock, onCall: metrics.called });
+  const controller = await createController({ client: calls, clock, log, metrics, tick: milliseconds(100), journal });
+  const store = createSecretStore(calls, { namespace: 'kube-system', name: 'kubeai-ca' });
+  const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
+  const { serving, bundle } = certificates.current();
+  const listener = await serveHttps(controller.ingest.handle, serving, {
+    host: '127.0.0.1',
+    port: 0,
+    requestTimeout: milliseconds(0),
+  });
+  await controller.start();
+  running = {
+    controller,
+    listener,
+    metrics,
+    async stop() {
+      certificates.stop();
+      await controller.stop();
+      await listener.drain(seconds(0));
+      await own.close();
+    },
+  };
+  return { ...running, bundle };
+}
+
+const spec = (change: object = {}) => ({
+  targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'chat' },
+  minReplicas: 1,
+  maxReplicas: 8,
+  metrics: { concurrency: { targetPerReplica: 4 } },
+  ...change,
+});
+const applyPolicy = (name: string, change: object = {}) =>
+  client.create(resources.policies, { metadata: { namespace, name }, spec: spec(change) } as KubeObject);
+
+async function createDeployment(replicas: number) {
+  const labels = { app: 'chat' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'kubeai/model-server' }] } };
+  const object = {
+    metadata: { namespace, name: 'chat' },
+    spec: { replicas, selector: { matchLabels: labels }, template },
+  };
+  await client.create(resources.deployments, object as KubeObject);
+}
+
+/** A pod that serves, as a kubelet would report it. */
+async function createPod(name: string): Promise<PodIdentity> {
+  const metadata = { namespace, name, labels: { app: 'chat' } };
+  const pod = await client.create<KubeObject>(resources.pods, {
+    metadata,
+    spec: { containers: [{ name: 'main', image: 'kubeai/model-server' }] },
+  } as KubeObject);
+  const since = new Date().toISOString().replace(/\.\d+Z/, 'Z');
+  const conditions = ['PodScheduled', 'Ready'].map((type) => ({ type, status: 'True', lastTransitionTime: since }));
+  const containerStatuses = [
+    {
+      name: 'main',
+      ready: true,
+      started: true,
+      restartCount: 0,
+      state: { running: { startedAt: since } },
+      image: '',
+      imageID: '',
+    },
+  ];
+  await client.patch(
+    resources.pods,
+    { namespace, name },
+    { status: { phase: 'Running', conditions, containerStatuses } },
+    { kind: 'merge', subresource: 'status' },
+  );
+  return { namespace, name, uid: pod.metadata.uid ?? '' };
+}
+
+const tokenFor = async (pod: PodIdentity, audiences: string[] = [audience]): Promise<string> => {
+  const issued = await api
+    .client('test')
+    .issueToken({ namespace: pod.namespace, name: 'default' }, { audiences, expirationSeconds: 3_600, pod });
+  return issued.token;
+};
+
+const empty = createSketch().encode();
+function reportOf(pod: PodIdentity, sequence: number, inFlight: number): Report {
+  return {
+    version: protocolVersion,
+    run: 'one',
+    sequence,
+    ageMs: 0,
+    windowMs: 1_000,
+    pod,
+    traffic: {
+      inFlight,
+      waitingFirstByte: 0,
+      concurrency: inFlight,
+      started: inFlight,
+      finished: { '2xx': inFlight },
+      failed: 0,
+      aborted: 0,
+      rejected: 0,
+      generatedTokens: 0,
+      latencyMs: empty,
+      timeToFirstByteMs: empty,
+      timeToFirstTokenMs: empty,
+      interTokenMs: empty,
+      unobservedConnections: 0,
+    },
+    queue: { length: 0, source: 'firstByte' },
+    absent: {},
+  };
+}
+
+interface Opened {
+  readonly request: ClientRequest;
+  /** Status and everything answered so far. */
+  readonly answer: { code: number; text: string; ended: boolean };
+}
+
+async function open(
+  listener: SecureListener,
+  ca: string,
+  token: string | undefined,
+  options: object = {},
+): Promise<Opened> {
+  const asked = request(`${listener.url}/v1/reports`, {
+    method: 'POST',
+    ca,
+    servername: 'kubeai-controller',
+    agent: false,
+    headers: {
+      'content-type': 'application/x-ndjson',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    ...options,
+  });
+  const answer = { code: 0, text: '', ended: false };
+  asked.on('error', () => {
+    answer.ended = true;
+  });
+  asked.on('response', (response) => {
+    answer.code = response.statusCode ?? 0;
+    response.on('data', (chunk) => {
+      answer.text += chunk;
+    });
+    response.on('close', () => {
+      answer.ended = true;
+    });
+  });
+  asked.flushHeaders();
+  return { request: asked, answer };
+}
+
+/** An agent that reports ten times a second, which is a second's worth of news to us. */
+async function startAgent(ingest: { listener: SecureListener; bundle: string }, pod: PodIdentity, load: () => number) {
+  const { request: sending, answer } = await open(ingest.listener, ingest.bundle, await tokenFor(pod));
+  let sequence = 0;
+  const send = () => sending.write(encodeReport(reportOf(pod, sequence++, load())));
+  const timer = setInterval(send, 100);
+  send();
+  const agent = {
+    answer,
+    sent: () => sequence,
+    stop() {
+      clearInterval(timer);
+      sending.destroy();
+    },
+  };
+  agents.push(agent);
+  return agent;
+}
+
+async function until<Value>(
+  look: () => Promise<Value | false | undefined> | Value | false | undefined,
+): Promise<Value> {
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen as Value;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+const policy = (name: string) => client.read<PolicyObject>(resources.policies, { namespace, name });
+const condition = async (name: string, type: string) =>
+  (await policy(name)).status?.conditions?.find((each) => each.type === type);
+const settled = (name: string, type: string, status: string) =>
+  until(async () => {
+    const found = await condition(name, type);
+    return found?.status === status && found;
+  });
+const replicas = async (of: Resource = resources.deployments) =>
+  (await client.read<KubeObject & { spec: { replicas: number } }>(of, { namespace, name: 'chat' })).spec.replicas;
+
+test('load on an agent becomes replicas, a status, an Event, a metric and a line in the journal', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat');
+  const journal = join(folder, 'journal.jsonl');
+  const controller = await start(journal);
+  let load = 2;
+  await startAgent(controller, pod, () => load);
+  await settled('chat', 'Ready', 'True');
+  expect(await replicas()).toBe(1);
+
+  load = 30;
+  expect(await until(async () => (await replicas()) > 1)).toBe(true);
+  const scaled = await until(async () => {
+    const found = await policy('chat');
+    return (found.status?.decisions?.length ?? 0) > 0 && found;
+  });
+  const [decision] = scaled.status!.decisions!.slice(-1);
+  expect(decision).toMatchObject({ from: 1, reason: 'MetricAboveTarget' });
+  expect(decision!.message).toMatch(
+    /^1 → \d: a metric asks for more replicas \(concurrency is .* in all, target 4 a replica\)$/,
+  );
+  const event = await until(async () => {
+    const { items } = await client.list<KubeObject & { reason: string; message: string }>(resources.events, {
+      namespace,
+    });
+    return items.find(({ reason }) => reason === 'ScaledUp');
+  });
+  expect(event).toMatchObject({
+    involvedObject: { kind: 'AIInferenceAutoscalerPolicy', name: 'chat' },
+    message: `MetricAboveTarget: ${decision!.message}`,
+  });
+  expect(await controller.metrics.registry.getSingleMetricAsString('kubeai_scalings_total')).toContain(
+    '{direction="up",reason="MetricAboveTarget"}',
+  );
+  await until(() => readFileSync(journal, 'utf8').includes('MetricAboveTarget'));
+});
+
+test('a restarted controller knows what was decided, and remembers the window', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat');
+  const first = await start();
+  await startAgent(first, pod, () => 30);
+  await until(async () => (await replicas()) > 1);
+  await until(() => (first.controller.memories().get(`${namespace}/chat`)?.history?.events.length ?? 0) > 0);
+  const before = first.controller.memories().get(`${namespace}/chat`)!;
+  await first.stop();
+  for (const agent of agents) agent.stop();
+
+  const second = await start();
+  const after = await until(() => second.controller.memories().get(`${namespace}/chat`));
+  expect(after.history?.coveredFrom).toBe(before.history?.coveredFrom);
+  expect(after.history?.events).toEqual(before.history?.events);
+  expect(after.status.decisions).toEqual(before.status.decisions);
+});
+
+test('of two policies on one target the older scales; the younger says so and takes over when it is gone', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('a-first');
+  await applyPolicy('b-second', { minReplicas: 5 });
+  const controller = await start();
+  await startAgent(controller, pod, () => 1);
+  await settled('a-first', 'Ready', 'True');
+  const conflict = await settled('b-second', 'Conflict', 'True');
+  expect(conflict.message).toBe('the older policy a-first scales the same target: delete one of the two');
+  expect(await settled('b-second', 'Ready', 'False')).toMatchObject({ reason: 'Conflict' });
+  expect(await replicas()).toBe(1);
+
+  await client.delete(resources.policies, { namespace, name: 'a-first' });
+  await until(async () => (await replicas()) === 5);
+  await settled('b-second', 'Conflict', 'False');
+});
+
+test('a HorizontalPodAutoscaler on the same target keeps us from scaling until it is deleted', async () => {
+  await createDeployment(1);
+  await createPod('chat-a');
+  await client.create(resources.horizontalPodAutoscalers, {
+    metadata: { namespace, name: 'other' },
+    spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'chat' }, maxReplicas: 3 },
+  } as KubeObject);
+  await applyPolicy('chat', { minReplicas: 4 });
+  await start();
+  expect((await settled('chat', 'Conflict', 'True')).message).toContain('HorizontalPodAutoscaler other');
+  expect(await replicas()).toBe(1);
+  await client.delete(resources.horizontalPodAutoscalers, { namespace, name: 'other' });
+  await until(async () => (await replicas()) === 4);
+});
+
+test('a target that is not there yet is named, and scaled as soon as it is', async () => {
+  await applyPolicy('chat', { minReplicas: 2 });
+  await start();
+  const missing = await settled('chat', 'Ready', 'False');
+  expect(missing).toMatchObject({ reason: 'TargetNotFound', message: `there is no Deployment ${namespace}/chat` });
+  await createDeployment(1);
+  await until(async () => (await replicas()) === 2);
+});
+
+test('anything with a scale subresource is scaled; anything without says so', async () => {
+  const things: Resource = { group: 'example.dev', version: 'v1', plural: 'things', kind: 'Thing', namespaced: true };
+  await client.create(things, {
+    metadata: { namespace, name: 'chat' },
+    spec: { replicas: 1 },
+    status: {},
+  } as KubeObject);
+  await applyPolicy('thing', {
+    targetRef: { apiVersion: 'example.dev/v1', kind: 'Thing', name: 'chat' },
+    minReplicas: 3,
+  });
+  await applyPolicy('map', { targetRef: { apiVersion: 'v1', kind: 'ConfigMap', name: 'chat' } });
+  await start();
+  await until(async () => (await replicas(things)) === 3);
+  expect(await settled('map', 'Ready', 'False')).toMatchObject({ reason: 'TargetNotScalable' });
+});
+
+test('steady, noisy load costs the API server nothing', async () => {
+  await createDeployment(2);
+  const pods = [await createPod('chat-a'), await createPod('chat-b')];
+  await applyPolicy('chat');
+  const controller = await start();
+  for (const pod of pods) await startAgent(controller, pod, () => 3 + Math.round(Math.random()));
+  await settled('chat', 'Ready', 'True');
+  const writes = async () => {
+    const text = await controller.metrics.registry.getSingleMetricAsString('rest_client_requests_total');
+    const counts = [...text.matchAll(/method="(PATCH|PUT|POST)".*? (\d+)$/gm)].map((match) => Number(match[2]));
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
+  const looks = () => controller.controller.memories().get(`${namespace}/chat`)!.history!.at;
+  // Once the pods' first reports are in, look after look must leave the API server alone.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const [before, since] = [await writes(), looks()];
+  await until(() => looks() - since > 2_500);
+  expect((await writes()) - before).toBeLessThanOrEqual(1);
+});
+
+test.each<
+  [
+    string,
+    (pod: PodIdentity) => Promise<{ token?: string | undefined; line?: string; options?: object }>,
+    number,
+    string,
+    string | undefined,
+  ]
+>([
+  ['no token', async () => ({}), 401, 'no bearer token was sent', 'Unauthenticated'],
+  ['a token that nobody issued', async () => ({ token: 'x.y.z' }), 401, 'refused', 'Unauthenticated'],
+  [
+    'a token for another audience',
+    async (pod) => ({ token: await tokenFor(pod, ['other']) }),
+    401,
+    'refused',
+    'Unauthenticated',
+  ],
+  [
+    'a report of another pod',
+    async (pod) => ({ token: await tokenFor(pod), line: encodeReport(reportOf({ ...pod, uid: 'other' }, 1, 0)) }),
+    200,
+    'another pod',
+    'WrongPod',
+  ],
+  [
+    'a line that is no JSON',
+    async (pod) => ({ token: await tokenFor(pod), line: '{"version":\n' }),
+    200,
+    'cannot be read',
+    'Malformed',
+  ],
+  [
+    'another version',
+    async (pod) => ({
+      token: await tokenFor(pod),
+      line: `${JSON.stringify({ ...reportOf(pod, 1, 0), version: 99 })}\n`,
+    }),
+    200,
+    'does not speak',
+    'UnsupportedVersion',
+  ],
+  [
+    'a line that is too long',
+    async (pod) => ({ token: await tokenFor(pod), line: `${'x'.repeat(maxReportBytes + 1)}\n` }),
+    200,
+    'longer than',
+    'TooLarge',
+  ],
+  [
+    'the same report twice',
+    async (pod) => ({ token: await tokenFor(pod), line: encodeReport(reportOf(pod, 7, 0)).repeat(2) }),
+    200,
+    '"refused"',
+    'Duplicate',
+  ],
+  [
+    'more reports than an agent sends',
+    async (pod) => ({
+      token: await tokenFor(pod),
+      line: Array.from({ length: 300 }, (_, n) => encodeReport(reportOf(pod, n, 0))).join(''),
+    }),
+    200,
+    'faster',
+    'TooMany',
+  ],
+  ['another path', async () => ({ options: { path: '/v2/reports' } }), 404, '/v1/reports', undefined],
+  ['another method', async () => ({ options: { method: 'PUT' } }), 405, 'POST', undefined],
+  [
+    'another content type',
+    async () => ({ options: { headers: { 'content-type': 'text/plain' } } }),
+    415,
+    'x-ndjson',
+    undefined,
+  ],
+])('%s is refused over TLS with its reason, and counted', async (_what, given, code, text, reason) => {
+  const controller = await start();
+  const pod = await createPod('chat-a');
+  const { token, line, options } = await given(pod);
+  const { request: sending, answer } = await open(controller.listener, controller.bundle, token, options);
+  if (line !== undefined) sending.write(line);
+  await until(() => answer.text.includes(text));
+  expect(answer.code).toBe(code);
+  const { refused } = controller.controller.ingest.counts;
+  expect(
+    Object.entries(refused)
+      .filter(([, count]) => count > 0)
+      .map(([name]) => name),
+  ).toEqual(reason === undefined ? [] : [reason]);
+  sending.destroy();
+});
+
+test('a good report is acknowledged by its number; a pod that is deleted is cut off', async () => {
+  const controller = await start();
+  const pod = await createPod('chat-a');
+  const { request: sending, answer } = await open(controller.listener, controller.bundle, await tokenFor(pod));
+  sending.write(encodeReport(reportOf(pod, 41, 0)));
+  await until(() => answer.text === '{"accepted":41}\n');
+  expect(controller.controller.ingest.connections()).toBe(1);
+  await client.delete(resources.pods, pod);
+  await client.delete(resources.pods, pod).catch(() => undefined);
+  await until(() => answer.ended);
+  expect(answer.text).toContain('UnknownPod');
+  expect(controller.controller.ingest.connections()).toBe(0);
+});
+
+function thingDefinition() {
+  const version = {
+    name: 'v1',
+    served: true,
+    storage: true,
+    schema: {
+      openAPIV3Schema: {
+        type: 'object',
+        properties: {
+          spec: { type: 'object', properties: { replicas: { type: 'integer' } } },
+          status: { type: 'object', properties: { replicas: { type: 'integer' }, selector: { type: 'string' } } },
+        },
+      },
+    },
+    subresources: {
+      status: {},
+      scale: {
+        specReplicasPath: '.spec.replicas',
+        statusReplicasPath: '.status.replicas',
+        labelSelectorPath: '.status.selector',
+      },
+    },
+  };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'things.example.dev' },
+    spec: {
+      group: 'example.dev',
+      scope: 'Namespaced',
+      names: { plural: 'things', singular: 'thing', kind: 'Thing' },
+      versions: [version],
+    },
+  };
+}
