@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClock, createLog, exitWith, readCommandLine } from '@kubeai/daemon';
 import { type ClusterProcess, startClusterProcess } from './cluster-process.ts';
-import { demonstrate } from './demonstration.ts';
 import { readInputs } from './inputs.ts';
 import { demoLine } from './options.ts';
 import { openPage } from './page.ts';
@@ -42,6 +41,8 @@ async function run(): Promise<number> {
     if (inputs.retargeted) {
       screen.say(`The policy is aimed at the demonstration's own Deployment instead of its targetRef`);
     }
+    // Not before: the Kubernetes client takes a second to load, and wrong input should be told at once.
+    const { demonstrate } = await import('./demonstration.ts');
     screen.say('Starting the local cluster');
     cluster = await startClusterProcess(repository, directory, clock, stop.signal);
     const log = createLog({ level: 'warn', name: demoLine.name, destination: 2 });
