@@ -5,6 +5,9 @@ import type { InjectionConfig } from './agent-container.ts';
 import { parseKubernetesVersion } from './kubernetes-version.ts';
 import { type PodSettings, reaches } from './pod-settings.ts';
 
+/** Our own version; a test holds it equal to package.json. */
+export const version = '0.1.0';
+
 const text = (fallback: string) => z.string().min(1).default(fallback);
 const wholeSeconds = (fallback: number, most: number) =>
   z
@@ -149,11 +152,13 @@ export const podDefaults = {
   memory: '64Mi',
 } as const satisfies PodSettings;
 
-export function injectionConfig(
-  values: OptionValues<typeof options>,
-  version: string,
-  nativeSidecars: boolean,
-): InjectionConfig {
+/** The flags that shape an injection, whoever makes it. */
+type InjectionFlags = Pick<
+  OptionValues<typeof options>,
+  'agentImage' | 'redirectImage' | 'controllerUrl' | 'controllerServerName' | 'drainSeconds' | 'reach'
+>;
+
+export function injectionConfig(values: InjectionFlags, nativeSidecars: boolean): InjectionConfig {
   const { agentImage, redirectImage, controllerUrl, controllerServerName, drainSeconds, reach } = values;
   return {
     version,

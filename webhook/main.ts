@@ -11,19 +11,17 @@ import {
 } from '@kubeai/daemon';
 import { createKubeClient, createReflector, type KubeObject, loadKubeConfig, resources } from '@kubeai/kube';
 import { inSeconds, seconds } from '@kubeai/units';
-import { commandLine, injectionConfig } from './config.ts';
+import { commandLine, injectionConfig, version } from './config.ts';
 import { nativeSidecarsIn } from './kubernetes-version.ts';
 import { drainDeadline, maxConnections, unreadyBefore } from './limits.ts';
 import { createLookAround } from './look-around.ts';
 import { mutatePod } from './mutate-pods.ts';
-import packageJson from './package.json' with { type: 'json' };
 import { listenWithFiles, listenWithOwnAuthority, type SecureListeningOptions } from './secure-listener.ts';
 import { validatePolicy } from './validate-policies.ts';
 import { createWebhookHandler } from './webhook-handler.ts';
 import { createWebhookMetrics } from './webhook-metrics.ts';
 
 const options = readCommandLine(commandLine, process);
-const { version } = packageJson;
 const log = createLog({ level: options.logLevel, name: 'webhook' });
 const clock = createClock();
 const kubeConfig = loadKubeConfig({ path: options.kubeconfig, environment: process.env });
@@ -31,7 +29,7 @@ if (!kubeConfig.ok) exitWith(process, commandLine.name, kubeConfig.problems);
 
 try {
   const client = createKubeClient(kubeConfig.value, { clock, userAgent: `kubeai-webhook/${version}` });
-  const injection = injectionConfig(options, version, await nativeSidecarsIn(client, options.kubernetesVersion, log));
+  const injection = injectionConfig(options, await nativeSidecarsIn(client, options.kubernetesVersion, log));
   const metrics = createWebhookMetrics();
   const namespaces = createReflector<KubeObject>({ client, resource: resources.namespaces, clock, log });
   const lookAround = createLookAround(client, clock, log);

@@ -31,7 +31,7 @@ export function createWebhookHandler(
     if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) {
       return refuse(request, done, 413, `a review has at most ${maxBodyBytes} bytes`);
     }
-    readBody(request, (body) => {
+    readBody(request, clock, (body) => {
       if (body === 'tooLong') return refuse(request, done, 413, `a review has at most ${maxBodyBytes} bytes`);
       if (body === 'tooSlow') return refuse(request, done, 408, 'the body did not arrive in time');
       const parsed = parseReview(body);
@@ -55,22 +55,22 @@ async function answered(answer: Answer, review: Review, log: Log): Promise<Admis
 type Body = Buffer | 'tooLong' | 'tooSlow';
 
 /** Calls back once, or never when the client leaves first. */
-function readBody(request: IncomingMessage, finished: (body: Body) => void): void {
+function readBody(request: IncomingMessage, clock: Clock, finished: (body: Body) => void): void {
   const chunks: Buffer[] = [];
   let length = 0;
   const finish = (body: Body) => {
-    clearTimeout(deadline);
+    deadline.stop();
     request.removeAllListeners('data').removeAllListeners('end');
     finished(body);
   };
-  const deadline = setTimeout(() => finish('tooSlow'), bodyDeadline);
+  const deadline = clock.after(bodyDeadline, () => finish('tooSlow'));
   request.on('data', (chunk: Buffer) => {
     length += chunk.length;
     if (length > maxBodyBytes) return finish('tooLong');
     chunks.push(chunk);
   });
   request.on('end', () => finish(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-  request.on('close', () => clearTimeout(deadline));
+  request.on('close', () => deadline.stop());
 }
 
 /** Answers without having read the body, and closes the connection: what is still to come is nobody's next request. */

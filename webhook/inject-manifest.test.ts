@@ -1,0 +1,161 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { parse, parseAllDocuments } from 'yaml';
+import { version } from './config.ts';
+import { injectManifest } from './inject-manifest.ts';
+import { config, ownNamespace } from './testing/injection.ts';
+import { podProblems } from './testing/pod-problems.ts';
+
+function inject(text: string): { text: string; said: string[] } {
+  const injected = injectManifest(text, config, ownNamespace);
+  if (!injected.ok) throw new Error(JSON.stringify(injected.problems));
+  return {
+    text: injected.value.text,
+    said: injected.value.explanations.map(({ object, sentence }) => `${object}: ${sentence}`),
+  };
+}
+
+const deployment = `# The team's own words.
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: chat, namespace: ai}   # flow style stays
+spec:
+  template:
+    spec:
+      # The one that serves.
+      containers:
+      - name: model # with a comment
+        image: "vllm/vllm-openai:v0.10.0"
+
+        ports:
+        # clients come in here
+        - containerPort: 8000
+          name: http
+        - {containerPort: 9400, name: metrics}
+      volumes:
+      - name: cache # big
+        emptyDir: {}
+`;
+const service = `---
+# A Service, with   odd   spacing that nobody may touch.
+apiVersion: v1
+kind:   Service
+metadata: { name:   chat }
+`;
+
+test('comments, order and documents without pods stay as they were', () => {
+  const { text, said } = inject(deployment + service);
+  expect(said).toEqual([
+    'Deployment ai/chat: agent injected, reach port',
+    'Service chat: left alone: it makes no pods that we know of',
+  ]);
+  for (const kept of [
+    "# The team's own words.",
+    '# flow style stays',
+    '# The one that serves.',
+    '# with a comment',
+    '# clients come in here',
+    '# big',
+  ]) {
+    expect(text).toContain(kept);
+  }
+  expect(text.endsWith(service)).toBe(true);
+  expect(text.indexOf('containers:')).toBeLessThan(text.indexOf('volumes:'));
+  expect(text).toContain('"vllm/vllm-openai:v0.10.0"');
+});
+
+test('injecting what is injected changes nothing', () => {
+  const once = inject(deployment + service).text;
+  expect(inject(once)).toEqual({ text: once, said: [expect.stringContaining('AlreadyInjected'), expect.any(String)] });
+});
+
+test('the template in the file is the pod that the webhook would have made', () => {
+  const template = (text: string) =>
+    (parseAllDocuments(text)[0]!.toJS() as { spec: { template: { spec: { initContainers?: { name: string }[] } } } })
+      .spec.template;
+  const after = template(inject(deployment).text);
+  expect(after.spec.initContainers?.map(({ name }) => name)).toEqual(['kubeai-agent']);
+  expect(podProblems(after)).toEqual([]);
+});
+
+test.each<[string, string, string]>([
+  [
+    'a Pod',
+    'kind: Pod\nmetadata: {name: x}\nspec: {containers: [{name: a, image: vllm}]}\n',
+    'Pod x: agent injected, reach none',
+  ],
+  [
+    'a Job',
+    'kind: Job\nmetadata: {name: x}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: vllm}]}}}\n',
+    'Job x: no agent, JobLike',
+  ],
+  [
+    'a CronJob',
+    'kind: CronJob\nmetadata: {name: x}\nspec: {jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: vllm}]}}}}}\n',
+    'CronJob x: no agent, JobLike',
+  ],
+  [
+    'JSON',
+    '{"kind":"Pod","metadata":{"name":"x"},"spec":{"containers":[{"name":"a","image":"vllm"}]}}\n',
+    'Pod x: agent injected, reach none',
+  ],
+  [
+    'a List',
+    'kind: List\nitems:\n- {kind: Service, metadata: {name: s}}\n- {kind: Pod, metadata: {name: x}, spec: {containers: [{name: a, image: vllm}]}}\n',
+    'Pod x: agent injected, reach none',
+  ],
+  ['a workload without a template', 'kind: Deployment\nmetadata: {name: x}\n', 'Deployment x: no agent, InvalidPod'],
+  [
+    'a pod of Kubernetes',
+    'kind: Pod\nmetadata: {name: x, namespace: kube-system}\nspec: {containers: [{name: a, image: vllm}]}\n',
+    'Pod kube-system/x: no agent, SystemNamespace',
+  ],
+])('%s is understood', (_name, text, expected) => {
+  const { said, text: after } = inject(text);
+  expect(said).toContainEqual(expect.stringContaining(expected));
+  if (expected.includes('no agent')) expect(after).toBe(text);
+  else expect(after).toContain('kubeai-agent');
+});
+
+test('anchors that stand for several places are written out, so that only the meant one changes', () => {
+  const text =
+    'kind: Pod\nmetadata: {name: x}\nspec:\n  volumes: &v []\n  containers:\n  - {name: a, image: vllm, ports: &p [{name: http, containerPort: 8000}]}\n  - {name: b, image: own, ports: *p, mode: 0700}\n';
+  const { spec } = parse(inject(text).text, { version: '1.1' }) as { spec: { containers: object[] } };
+  expect(spec.containers[1]).toEqual({
+    name: 'b',
+    image: 'own',
+    ports: [{ name: 'http', containerPort: 8000 }],
+    mode: 0o700,
+  });
+});
+
+test.each(['', '\n', '# only a comment\n', '---\n---\n', 'just text\n', '- a\n- list\n', 'null\n'])(
+  'text without objects stays as it is: %j',
+  (text) => {
+    expect(inject(text).text).toBe(text);
+  },
+);
+
+test('text that is no YAML is refused by its line in the whole file', () => {
+  const injected = injectManifest(`${service}---\na: b: c\n`, config, ownNamespace);
+  expect(injected).toEqual({ ok: false, problems: [{ field: 'line 7', message: expect.stringContaining('mapping') }] });
+});
+
+const manifests = join(import.meta.dirname, '../../shared/fixtures/manifests');
+(existsSync(manifests) ? test : test.skip)(
+  `published manifests keep their comments, and a second run changes nothing (needs ${manifests})`,
+  () => {
+    for (const file of readdirSync(manifests).filter((name) => name.endsWith('.yaml') && !name.startsWith('INVALID'))) {
+      const before = readFileSync(join(manifests, file), 'utf8');
+      const once = inject(before).text;
+      const comments = (text: string) => (text.match(/(?:^|\s)#.*$/gm) ?? []).map((comment) => comment.trim()).sort();
+      expect(comments(once)).toEqual(comments(before));
+      expect(inject(once).text).toBe(once);
+    }
+  },
+);
+
+test('the version that is written into pods is that of the package', () => {
+  expect(JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8'))).toMatchObject({ version });
+});

@@ -1,0 +1,178 @@
+// The same injection on files: manifests in, manifests out, with comments, order and untouched documents as they were.
+// A workload's pod template is given to the very function that answers the API server, and the difference is written
+// into the YAML tree node by node.
+import type { FieldProblem, Result } from '@kubeai/units';
+import jsonPatch, { type Operation } from 'fast-json-patch';
+import { Document, isCollection, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import type { InjectionConfig } from './agent-container.ts';
+import { skipReasons } from './eligibility.ts';
+import { admitPod } from './mutate-pods.ts';
+
+/** One object of a manifest and what became of it. */
+export interface Explanation {
+  /** `Deployment chat`, with its namespace when it has one. */
+  readonly object: string;
+  readonly sentence: string;
+  readonly warnings: readonly string[];
+}
+
+export interface InjectedManifest {
+  readonly text: string;
+  readonly explanations: readonly Explanation[];
+}
+
+/** Where a kind keeps the pods that it makes. */
+const templates: Readonly<Record<string, readonly string[]>> = {
+  Pod: [],
+  Deployment: ['spec', 'template'],
+  StatefulSet: ['spec', 'template'],
+  DaemonSet: ['spec', 'template'],
+  ReplicaSet: ['spec', 'template'],
+  ReplicationController: ['spec', 'template'],
+  Job: ['spec', 'template'],
+  CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
+};
+
+// What kubectl reads: YAML 1.1 (0700 is octal), where the last of two equal keys counts.
+const dialect = { version: '1.1', uniqueKeys: false } as const;
+
+/** The manifests with agents, and a sentence for each object; or where the text is no YAML, by line. */
+export function injectManifest(
+  text: string,
+  config: InjectionConfig,
+  ownNamespace: string,
+): Result<InjectedManifest, FieldProblem> {
+  const explanations: Explanation[] = [];
+  const problems: FieldProblem[] = [];
+  let line = 1;
+  // A line of three dashes always ends a document, even inside a block of text.
+  const parts = text.split(/^(?=---(?:\s|$))/m).map((part) => {
+    const lines = new LineCounter();
+    const document = parseDocument(part, { ...dialect, lineCounter: lines });
+    // One mistake makes many messages; the first one names it.
+    for (const { message, pos } of document.errors.slice(0, 1)) {
+      problems.push({
+        field: `line ${line + lines.linePos(pos[0]).line - 1}`,
+        message: message.split('\n')[0]!.replace(/ at line \d+.*$/, ''),
+      });
+    }
+    line += part.split('\n').length - 1;
+    return document.errors.length > 0 ? part : injectDocument(document, part, config, ownNamespace, explanations);
+  });
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: { text: parts.join(''), explanations } };
+}
+
+function injectDocument(
+  parsed: Document.Parsed,
+  source: string,
+  config: InjectionConfig,
+  ownNamespace: string,
+  explanations: Explanation[],
+): string {
+  // A copy without sharing: what stands behind an anchor is one object in several places.
+  const value = JSON.parse(JSON.stringify(parsed.toJS() ?? null)) as unknown;
+  // An anchored node may stand for several places, and changing it would change them all: such a document is written out.
+  const document: Document = hasAliases(parsed)
+    ? new Document(value, { ...dialect, aliasDuplicateObjects: false })
+    : parsed;
+  let changed = false;
+  for (const { object, path } of objectsOf(value)) {
+    const { explanation, patch, template } = injectObject(object, config, ownNamespace);
+    explanations.push(explanation);
+    for (const operation of patch) apply(document, [...path, ...template, ...stepsOf(operation.path)], operation);
+    changed ||= patch.length > 0;
+  }
+  if (!changed) return source;
+  const text = document.toString({ lineWidth: 0, indentSeq: !/^( *)\S.*:[ ]*\n\1- /m.test(source) });
+  const marked = source.startsWith('---') && !text.startsWith('---') ? `---\n${text}` : text;
+  return source.endsWith('\n') ? marked : marked.replace(/\n$/, '');
+}
+
+function hasAliases(document: Document): boolean {
+  let found = false;
+  visit(document, {
+    Alias() {
+      found = true;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+interface KubeLike {
+  readonly kind?: unknown;
+  readonly metadata?: { readonly name?: unknown; readonly namespace?: unknown; readonly generateName?: unknown } | null;
+  readonly items?: unknown;
+}
+
+/** The objects of a document: itself, or the items of a List. */
+function objectsOf(value: unknown): { object: KubeLike; path: (string | number)[] }[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const object = value as KubeLike;
+  if (typeof object.kind === 'string' && object.kind.endsWith('List') && Array.isArray(object.items)) {
+    return object.items.flatMap((item: unknown, index) =>
+      objectsOf(item).map((inner) => ({ ...inner, path: ['items', index, ...inner.path] })),
+    );
+  }
+  return [{ object, path: [] }];
+}
+
+function injectObject(
+  object: KubeLike,
+  config: InjectionConfig,
+  ownNamespace: string,
+): { explanation: Explanation; patch: Operation[]; template: readonly string[] } {
+  const kind = typeof object.kind === 'string' ? object.kind : 'an object without kind';
+  const { name, namespace, generateName } = object.metadata ?? {};
+  const named = `${kind} ${namespace === undefined ? '' : `${String(namespace)}/`}${String(name ?? generateName ?? '(no name)')}`;
+  const template = Object.hasOwn(templates, kind) ? templates[kind]! : undefined;
+  if (template === undefined)
+    return {
+      explanation: { object: named, sentence: 'left alone: it makes no pods that we know of', warnings: [] },
+      patch: [],
+      template: [],
+    };
+
+  const pod = template.reduce<unknown>(
+    (value, step) => (value as Record<string, unknown> | null | undefined)?.[step],
+    object,
+  );
+  // The namespace's labels are not in the file; whoever injects by hand has decided.
+  const view = { name: typeof namespace === 'string' ? namespace : 'default', labels: undefined };
+  const { pod: after, outcome, warnings } = admitPod(pod, view, ownNamespace, config);
+  const skipped = outcome.kind === 'skipped';
+  return {
+    explanation: {
+      object: named,
+      sentence: skipped
+        ? `no agent, ${outcome.reason}: ${skipReasons[outcome.reason]}`
+        : `agent injected, reach ${outcome.reach}`,
+      warnings: skipped ? [] : warnings,
+    },
+    // A pod without an agent keeps its file as it is: the mark of a reason would only make noise in a repository.
+    patch: skipped ? [] : jsonPatch.compare(pod as object, after as object),
+    template,
+  };
+}
+
+const stepsOf = (pointer: string): (string | number)[] =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+
+/** One operation on the tree. Additions to a list stand at its end, so that the comments of its items stay with them. */
+function apply(document: Document, path: readonly (string | number)[], operation: Operation): void {
+  if (operation.op === 'remove') {
+    document.deleteIn(path);
+    return;
+  }
+  if (operation.op !== 'add' && operation.op !== 'replace')
+    throw new Error(`a difference has no operation ${operation.op}`);
+  const node = document.createNode(operation.value);
+  const parent = path.length === 0 ? undefined : document.getIn(path.slice(0, -1), true);
+  if (operation.op === 'add' && isSeq(parent)) parent.add(node);
+  else if (isCollection(parent)) parent.set(isSeq(parent) ? path.at(-1) : String(path.at(-1)), node);
+  else document.setIn(path, node);
+}
