@@ -202,7 +202,7 @@ export const engineTable = {
   // NIM publishes vLLM's names bare. Two of them must be there, since a bare name alone could be anybody's.
   nim: { seenBy: ['num_requests_running', 'num_requests_waiting', 'time_to_first_token_seconds'], ...likeVllm('') },
   kserve: {
-    seenBy: ['request_predict_seconds', 'request_preprocess_seconds'],
+    seenBy: ['request_predict_seconds', 'request_predict_seconds_', 'request_preprocess_seconds_'],
     requestLatency: row('request_predict_seconds'),
   },
   'ray-serve': {

@@ -61,9 +61,11 @@ const inCapture = 8;
 const inWord = 9;
 const inKey = 10;
 
-/** What stands for the literals that are no whole numbers. */
-const spelledTrue = -1;
-const spelledOther = -2;
+/** Stands for the value of a literal that is spelled in letters. */
+const spelled = -1;
+/** Sign, point and exponent: what makes a number not whole. */
+const inNumber = (byte: number): boolean =>
+  byte === 0x2e || byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === 0x2d;
 
 const decoder = new TextDecoder();
 
@@ -73,6 +75,12 @@ export function wordHash(word: string): number {
   for (let at = 0; at < word.length; at += 1) hash = (Math.imul(hash, 31) + word.charCodeAt(at)) | 0;
   return hash;
 }
+
+const trueWord = wordHash('true');
+const falseWord = wordHash('false');
+const nullWord = wordHash('null');
+
+const isLiteral = (hash: number): boolean => hash === trueWord || hash === falseWord || hash === nullWord;
 
 const kinds = ['text', 'number', 'string', 'word', 'yes', 'open'] as const;
 
@@ -231,7 +239,7 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
             }
             textToCome = 0;
           }
-          if (escaped) {
+          if (escaped && !(byLine && (byte === 0x0a || byte === 0x0d))) {
             escaped = false;
             at += 1;
             continue;
@@ -281,33 +289,37 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
 
         if (state === inLiteral) {
           if (byte >= 0x30 && byte <= 0x39) {
-            whole = whole * 10 + (byte - 0x30);
+            if (whole === spelled) state = broken;
+            else whole = whole * 10 + (byte - 0x30);
             at += 1;
             continue;
           }
           if (byte > 0x20 && byte !== 0x2c && byte !== 0x7d && byte !== 0x5d) {
-            // A letter goes on spelling true, false or null; a sign, point or exponent makes the number not whole.
-            if (whole >= 0) whole = Number.NaN;
+            if (whole === spelled) hash = (Math.imul(hash, 31) + byte) | 0;
+            else if (inNumber(byte)) whole = Number.NaN;
+            else state = broken;
             at += 1;
             continue;
           }
           if (whole >= 0 && numberOf[node] !== 0) {
             meant = true;
             sink.number(numberOf[node]!, whole);
-          } else if (whole === spelledTrue && yesOf[node] !== 0) {
+          } else if (whole === spelled && hash === trueWord && yesOf[node] !== 0) {
             meant = true;
             sink.yes(yesOf[node]!);
           }
-          state = depth === 0 ? ended : commaOrEnd;
+          if (whole === spelled && !isLiteral(hash)) state = broken;
+          else state = depth === 0 ? ended : commaOrEnd;
+          continue;
         }
 
+        if (!byLine && (state === ended || state === broken)) break;
         if (byte <= 0x20) {
           if (byLine && (byte === 0x0a || byte === 0x0d)) break;
           at += 1;
           continue;
         }
-        if (state >= ended) {
-          if (!byLine) break;
+        if (state === ended || state === broken) {
           state = broken;
           at += 1;
           continue;
@@ -358,7 +370,8 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
           whole = byte - 0x30;
         } else if (byte === 0x74 || byte === 0x66 || byte === 0x6e || byte === 0x2d) {
           state = inLiteral;
-          whole = byte === 0x74 ? spelledTrue : spelledOther;
+          whole = byte === 0x2d ? Number.NaN : spelled;
+          hash = byte;
         } else if (byte === 0x5d && depth > 0 && isObject[depth - 1] === 0) {
           depth -= 1;
           state = depth === 0 ? ended : commaOrEnd;
@@ -380,7 +393,9 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
       textToCome = 0;
       meant = false;
     },
-    isComplete: () => savedState === ended || (savedState === inLiteral && savedDepth === 0),
+    isComplete: () =>
+      savedState === ended ||
+      (savedState === inLiteral && savedDepth === 0 && (savedWhole !== spelled || isLiteral(savedHash))),
     isBroken: () => savedState === broken,
   };
 }

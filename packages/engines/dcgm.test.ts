@@ -1,0 +1,111 @@
+import { expect, test } from '@jest/globals';
+import { type DcgmFilter, readDcgm, readDcgmiDmon } from './index.ts';
+
+const node = `DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",modelName="NVIDIA A100",namespace="ml",pod="llm-0",container="vllm"} 91
+DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-b",modelName="NVIDIA A100",namespace="ml",pod="llm-1",container="vllm"} 12
+DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-a",namespace="ml",pod="llm-0",container="vllm"} 100
+DCGM_FI_DEV_FB_FREE{gpu="0",UUID="GPU-a",namespace="ml",pod="llm-0",container="vllm"} 300
+DCGM_FI_DEV_FB_RESERVED{gpu="0",UUID="GPU-a",namespace="ml",pod="llm-0",container="vllm"} 9
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="2",UUID="GPU-c",GPU_I_ID="3",GPU_I_PROFILE="2g.20gb",namespace="ml",pod="mig-0"} 0.25
+DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="2",UUID="GPU-c",GPU_I_ID="5",GPU_I_PROFILE="2g.20gb",namespace="ml",pod="mig-1"} 0.5
+DCGM_FI_DEV_NVSWITCH_X{nvswitch="0"} 1
+`;
+
+test.each<[DcgmFilter, string[]]>([
+  [{}, ['0', '1', '2/3', '2/5']],
+  [{ namespace: 'ml', pod: 'llm-0' }, ['0']],
+  [{ namespace: 'other', pod: 'llm-0' }, []],
+  [{ pod: 'llm-0', container: 'sidecar' }, []],
+  [{ uuids: ['GPU-b', 'GPU-x'] }, ['1']],
+  [{ uuids: ['GPU-c'], migInstance: '5' }, ['2/5']],
+])('the filter %j leaves %j', (filter, devices) => {
+  const reading = readDcgm(node, filter);
+  expect(reading.devices.map(({ device }) => device)).toEqual(devices);
+  expect(reading.seen).toBe(4);
+});
+
+test('a device has its figures, with the driver’s share in the total', () => {
+  expect(readDcgm(node, { pod: 'llm-0' }).devices[0]).toEqual({
+    device: '0',
+    gpu: '0',
+    uuid: 'GPU-a',
+    model: 'NVIDIA A100',
+    owner: { namespace: 'ml', pod: 'llm-0', container: 'vllm' },
+    vgpu: false,
+    sharedBy: 1,
+    throttledBy: [],
+    utilizationPercent: 91,
+    memoryUsedMiB: 100,
+    memoryFreeMiB: 300,
+    memoryReservedMiB: 9,
+    memoryTotalMiB: 409,
+  });
+});
+
+test.each([
+  ['9223372036854775794', 'int64'],
+  ['9.223372036854776e+18', 'int64 as a double'],
+  ['2147483632', 'int32'],
+  ['140737488355330', 'double'],
+  ['NaN', 'not a number'],
+  ['0', 'a card without the sensor'],
+])('a memory temperature of %s (%s) is absent', (value) => {
+  const page = `DCGM_FI_DEV_MEMORY_TEMP{gpu="0",UUID="GPU-a"} ${value}\nDCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a"} 0`;
+  const [device] = readDcgm(page).devices;
+  expect(device).not.toHaveProperty('memoryTemperatureCelsius');
+  expect(device!.utilizationPercent).toBe(0);
+});
+
+test('after a scrape the owner stands in exported_pod, and the exporter owns nothing', () => {
+  const scraped = 'gpu="0",UUID="GPU-a",job="dcgm",namespace="mon",pod="dcgm-exporter-x",container="exporter"';
+  const owned = `DCGM_FI_DEV_GPU_UTIL{${scraped},exported_namespace="ml",exported_pod="llm-0",exported_container="c"} 5`;
+  expect(readDcgm(owned, { namespace: 'ml', pod: 'llm-0' }).devices[0]!.owner).toEqual({
+    namespace: 'ml',
+    pod: 'llm-0',
+    container: 'c',
+  });
+  expect(readDcgm(owned, { namespace: 'mon', pod: 'dcgm-exporter-x' }).devices).toEqual([]);
+  expect(readDcgm(`DCGM_FI_DEV_GPU_UTIL{${scraped}} 5`).devices[0]).not.toHaveProperty('owner');
+});
+
+test('a time-sliced GPU is found for each pod, and marked', () => {
+  const page = ['a', 'b']
+    .map((pod) => `DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",namespace="ml",pod="${pod}"} 50`)
+    .join('\n');
+  expect(readDcgm(page, { pod: 'b' }).devices).toMatchObject([
+    { sharedBy: 2, owner: { pod: 'b' }, utilizationPercent: 50 },
+  ]);
+});
+
+test('throttling, XID and vGPU are marked', () => {
+  const page = `DCGM_FI_DEV_CLOCK_THROTTLE_REASONS{gpu="0",UUID="GPU-44d2411e-1604-478f-aa96-5a3c00000000"} 68
+DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-44d2411e-1604-478f-aa96-5a3c00000000"} 79`;
+  expect(readDcgm(page).devices[0]).toMatchObject({
+    throttledBy: ['powerCap', 'hardwareThermal'],
+    lastXid: 79,
+    vgpu: true,
+  });
+});
+
+test('a page without DCGM series says so', () => {
+  expect(readDcgm('up 1')).toEqual({ devices: [], seen: 0, problems: ['no DCGM series stands on the page'] });
+});
+
+test('dcgmi dmon gives rows, and N/A is not zero', () => {
+  const table = `#Entity   GPUTL  POWER    GRACT
+ID               W
+GPU 0     N/A    N/A      N/A
+GPU 0     37     61.5     0.125
+GPU-I 3   N/A    N/A      0.5
+nonsense
+`;
+  expect(readDcgmiDmon(table)).toEqual({
+    columns: ['GPUTL', 'POWER', 'GRACT'],
+    rows: [
+      { entity: 'GPU 0', values: [undefined, undefined, undefined] },
+      { entity: 'GPU 0', values: [37, 61.5, 0.125] },
+      { entity: 'GPU-I 3', values: [undefined, undefined, 0.5] },
+    ],
+    problems: ['no row of the table: "nonsense"'],
+  });
+});

@@ -1,0 +1,182 @@
+import { expect, test } from '@jest/globals';
+import { type EngineReading, queueLengthOf, readEngine, readPrometheusAnswer } from './index.ts';
+
+function reading(page: string): EngineReading {
+  const answer = readEngine(page);
+  if (!answer.ok) throw new Error(answer.reason);
+  return answer.value;
+}
+
+test.each<[string, string, Partial<EngineReading>]>([
+  [
+    'vLLM v1',
+    'vllm:num_requests_waiting{engine="0"} 2\nvllm:num_requests_running{engine="0"} 3\nvllm:kv_cache_usage_perc{engine="0"} 0.5\nvllm:generation_tokens_total 9\nvllm:generation_tokens_created 1.7e9',
+    { engine: 'vllm', waiting: 2, running: 3, kvCacheRatio: 0.5, generatedTokens: 9 },
+  ],
+  [
+    'early v1 with both names of a gauge',
+    'vllm:gpu_cache_usage_perc 0.4\nvllm:kv_cache_usage_perc 0.5\nvllm:num_requests_running 1',
+    { engine: 'vllm', kvCacheRatio: 0.5 },
+  ],
+  [
+    'vLLM in Ray',
+    'ray_vllm:num_requests_waiting{ReplicaId="x"} 4\nray_serve_num_http_requests 1',
+    { engine: 'vllm', waiting: 4 },
+  ],
+  ['vLLM behind a collector that rewrites colons', 'vllm_num_requests_waiting 4', { engine: 'vllm', waiting: 4 }],
+  [
+    'old SGLang',
+    'sglang:num_requests_waiting 5\nsglang:num_requests_running 6\nsglang:token_usage 0.1',
+    {
+      engine: 'sglang',
+      waiting: 5,
+      running: 6,
+      kvCacheRatio: 0.1,
+    },
+  ],
+  [
+    'LMDeploy',
+    'lmdeploy:num_requests_waiting 1\nlmdeploy:gpu_cache_usage_perc 0.2',
+    { engine: 'lmdeploy', waiting: 1, kvCacheRatio: 0.2 },
+  ],
+  [
+    'trtllm-serve',
+    'trtllm_num_requests_waiting 7\ntrtllm_kv_cache_utilization 0.3',
+    { engine: 'trtllm-serve', waiting: 7, kvCacheRatio: 0.3 },
+  ],
+  [
+    'TensorRT-LLM in Triton of 2023',
+    'nv_trt_llm_request_statistics{model="m",request_type="scheduled"} 2\nnv_trt_llm_kv_cache_block_statistics{kv_cache_block_type="used"} 3\nnv_trt_llm_kv_cache_block_statistics{kv_cache_block_type="max"} 12\nnv_inference_pending_request_count 0',
+    { engine: 'triton-tensorrt-llm', running: 2, kvCacheRatio: 0.25 },
+  ],
+  [
+    'Triton',
+    'nv_inference_pending_request_count{model="a"} 1\nnv_inference_pending_request_count{model="b"} 2',
+    {
+      engine: 'triton',
+      waiting: 3,
+      models: ['a', 'b'],
+    },
+  ],
+  [
+    'NIM',
+    'num_requests_running 1\nnum_requests_waiting 0\ngpu_cache_usage_perc 0.1',
+    { engine: 'nim', running: 1, waiting: 0 },
+  ],
+  [
+    'Dynamo of today',
+    'dynamo_frontend_stage_requests{stage="route"} 1\ndynamo_frontend_stage_requests{stage="prefill"} 2\ndynamo_frontend_active_requests 9',
+    {
+      engine: 'dynamo',
+      waiting: 3,
+      running: 9,
+    },
+  ],
+  [
+    'Dynamo worker, which passes its engine through',
+    'dynamo_component_requests_total 4\nvllm:num_requests_waiting 1',
+    { engine: 'vllm', waiting: 1 },
+  ],
+  [
+    'TGI',
+    'tgi_queue_size 3\ntgi_batch_current_size 4\ntgi_request_generated_tokens_sum 50\ntgi_request_generated_tokens_count 5',
+    {
+      engine: 'tgi',
+      waiting: 3,
+      running: 4,
+      generatedTokens: 50,
+    },
+  ],
+  ['TEI', 'te_queue_size 2\nte_request_count 10', { engine: 'tei', waiting: 2 }],
+  [
+    'llama.cpp of 2024',
+    'llamacpp:requests_deferred 1\nllamacpp:kv_cache_usage_ratio 0.75',
+    { engine: 'llama.cpp', waiting: 1, kvCacheRatio: 0.75 },
+  ],
+  [
+    'KServe',
+    'request_predict_seconds_count{model_name="m"} 2\nrequest_predict_seconds_sum{model_name="m"} 4',
+    {
+      engine: 'kserve',
+      requestLatency: { count: 2, sum: 4, buckets: [] },
+    },
+  ],
+  ['Ray Serve', 'ray_serve_deployment_queued_queries{application="a"} 8', { engine: 'ray-serve', waiting: 8 }],
+])('%s is known by its series', (_what, page, expected) => {
+  expect(reading(page)).toMatchObject(expected);
+});
+
+test('what the 2023 backend does not count is absent, though Triton has a count of its own', () => {
+  const page = 'nv_trt_llm_request_statistics{request_type="scheduled"} 2\nnv_inference_pending_request_count 0';
+  expect(reading(page)).not.toHaveProperty('waiting');
+});
+
+test('requests add up over models and engines, and the fullest cache counts', () => {
+  const page = `vllm:num_requests_waiting{model_name="a",engine="0"} 1
+vllm:num_requests_waiting{model_name="a",engine="1"} 2
+vllm:num_requests_waiting{model_name="b",engine="0"} 3
+vllm:kv_cache_usage_perc{engine="0"} 0.2
+vllm:kv_cache_usage_perc{engine="1"} 0.9`;
+  expect(reading(page)).toMatchObject({ waiting: 6, kvCacheRatio: 0.9, models: ['a', 'b'] });
+});
+
+test('parallel ranks of one engine repeat its requests and count once', () => {
+  const rank = (tp: number, pp: number, dp: number, value: number) =>
+    `sglang:num_queue_reqs{tp_rank="${tp}",pp_rank="${pp}",dp_rank="${dp}"} ${value}\n`;
+  expect(reading(rank(0, 0, 0, 5) + rank(1, 0, 0, 5) + rank(0, 1, 0, 5) + rank(0, 0, 1, 7)).waiting).toBe(12);
+});
+
+test('-1 and NaN mean "not known", and not known is absent', () => {
+  const page =
+    'vllm:num_requests_waiting -1.0\nvllm:num_requests_running NaN\nvllm:kv_cache_usage_perc{e="0"} -1\nvllm:kv_cache_usage_perc{e="1"} 0.5';
+  expect(reading(page)).not.toHaveProperty('waiting');
+  expect(reading(page)).not.toHaveProperty('running');
+  expect(reading(page).kvCacheRatio).toBe(0.5);
+});
+
+test('swapped requests wait, too', () => {
+  expect(queueLengthOf(reading('vllm:num_requests_waiting 2\nvllm:num_requests_swapped 3'))).toBe(5);
+  expect(queueLengthOf(reading('vllm:num_requests_running 2'))).toBeUndefined();
+});
+
+test.each([
+  ['', 'NotMetrics'],
+  ['<html>not found</html>', 'NotMetrics'],
+  ['process_cpu_seconds_total 1\npython_info{version="3"} 1', 'UnknownEngine'],
+  ['num_requests_running 4', 'UnknownEngine'],
+])('%j gives no reading: %s', (page, reason) => {
+  expect(readEngine(page)).toMatchObject({ ok: false, reason });
+});
+
+test('an answer of Prometheus is read like a page', () => {
+  const answer = (result: unknown, resultType = 'vector') =>
+    readPrometheusAnswer(JSON.stringify({ status: 'success', data: { resultType, result } }));
+  const metric = { __name__: 'vllm:num_requests_waiting', pod: 'a' };
+  const vector = answer([{ metric, value: [1774011473.784, '3'] }]);
+  expect(vector).toMatchObject({ ok: true, atSeconds: 1774011473.784, problems: [] });
+  expect(readEngine(vector)).toMatchObject({ ok: true, value: { waiting: 3 } });
+  const range = answer(
+    [
+      {
+        metric,
+        values: [
+          [1, '1'],
+          [2, '7'],
+        ],
+      },
+    ],
+    'matrix',
+  );
+  expect(readEngine(range)).toMatchObject({ ok: true, value: { waiting: 7 } });
+  expect(answer([5, 'NaN'], 'scalar').samples.get('')).toEqual([{ labels: {}, value: Number.NaN }]);
+});
+
+test.each([
+  ['{', 'no JSON'],
+  ['[]', 'status is missing'],
+  ['{"status":"error","errorType":"bad_data","error":"parse error"}', 'bad_data: parse error'],
+  ['{"status":"success"}', 'data is missing'],
+  ['{"status":"error","error":{"toString":1}}', 'error: no message'],
+])('%s is no answer of Prometheus', (text, problem) => {
+  expect(readPrometheusAnswer(text)).toMatchObject({ ok: false, problems: [expect.stringContaining(problem)] });
+});

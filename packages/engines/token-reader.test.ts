@@ -1,0 +1,381 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { createTokenReader, type TokenReading } from './index.ts';
+
+const stream = 'text/event-stream; charset=utf-8';
+const events = (...data: unknown[]) =>
+  data.map((event) => `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`).join('');
+const chat = (delta: object, finish: string | null = null) => ({
+  id: 'x',
+  object: 'chat.completion.chunk',
+  choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+});
+
+function read(
+  body: string | Buffer,
+  contentType: string | undefined = stream,
+  sizes: readonly number[] = [],
+): TokenReading {
+  const bytes = Buffer.from(body);
+  const reader = createTokenReader(contentType);
+  let at = 0;
+  let counted = 0;
+  for (const size of [...sizes, bytes.length]) {
+    const end = Math.min(bytes.length, at + size);
+    counted += reader.feed(bytes, at, end);
+    at = end;
+  }
+  const reading = reader.end();
+  expect(counted).toBe(reading.tokenEvents);
+  return reading;
+}
+
+const ollama = [
+  { model: 'm', message: { role: 'assistant', content: 'Hi' }, done: false },
+  { model: 'm', message: { role: 'assistant', content: ' you' }, done: false },
+  {
+    model: 'm',
+    message: { role: 'assistant', content: '' },
+    done: true,
+    done_reason: 'stop',
+    prompt_eval_count: 11,
+    eval_count: 9,
+  },
+];
+
+test.each<[string, string, string, Partial<TokenReading>]>([
+  [
+    'OpenAI chat with usage',
+    stream,
+    events(
+      chat({ role: 'assistant', content: '' }),
+      chat({ content: 'a' }),
+      chat({ content: 'b' }, 'stop'),
+      { choices: [], usage: { prompt_tokens: 7, completion_tokens: 5 } },
+      '[DONE]',
+    ),
+    {
+      tokenEvents: 2,
+      eventsWithText: 2,
+      promptTokens: 7,
+      completionTokens: 5,
+      completionTokensFrom: 'usage',
+      finishReason: 'stop',
+      done: true,
+      doneMarker: true,
+      eventsWithUsage: 1,
+      jsonEvents: 4,
+    },
+  ],
+  [
+    'OpenAI chat without usage',
+    stream,
+    events(chat({ content: 'a' }), chat({ content: 'b' }), chat({}, 'length'), '[DONE]'),
+    { completionTokens: 2, completionTokensFrom: 'events', promptTokens: undefined, finishReason: 'length' },
+  ],
+  ['completions', stream, events({ choices: [{ text: 'a' }] }, { choices: [{ text: '' }] }), { tokenEvents: 1 }],
+  [
+    'text in two places at once',
+    stream,
+    events({ choices: [{ text: 'a', delta: { content: 'a' } }] }),
+    { tokenEvents: 1, eventsWithText: 1 },
+  ],
+  [
+    'reasoning before the answer',
+    stream,
+    events(chat({ reasoning_content: 'hm' }), chat({ content: 'a' })),
+    { tokenEvents: 2, eventsWithText: 1 },
+  ],
+  [
+    'tool calls',
+    stream,
+    events(
+      chat({ tool_calls: [{ index: 0, function: { name: 'f', arguments: '' } }] }),
+      chat({ tool_calls: [{ function: { arguments: '{}' } }] }),
+    ),
+    { tokenEvents: 2, eventsWithText: 0 },
+  ],
+  [
+    'OpenAI responses',
+    stream,
+    'event: response.output_text.delta\n' +
+      events({ type: 'response.output_text.delta', delta: 'a' }) +
+      events({ type: 'response.completed', response: { error: null, usage: { input_tokens: 3, output_tokens: 4 } } }),
+    { tokenEvents: 1, promptTokens: 3, completionTokens: 4, done: true, error: undefined },
+  ],
+  [
+    'Anthropic messages',
+    stream,
+    events(
+      { type: 'message_start', message: { usage: { input_tokens: 9, output_tokens: 1 } } },
+      { type: 'content_block_delta', delta: { type: 'text_delta', text: 'a' } },
+      { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 6 } },
+      { type: 'message_stop' },
+    ),
+    { tokenEvents: 1, promptTokens: 9, completionTokens: 6, finishReason: 'end_turn', done: true },
+  ],
+  [
+    'TGI’s own form, without a blank and without [DONE]',
+    stream,
+    'data:{"index":1,"token":{"id":5,"text":"a","special":false},"generated_text":null}\n\ndata:{"token":{"text":"b"},"generated_text":"ab","details":{"finish_reason":"length","generated_tokens":2}}\n\n',
+    { tokenEvents: 2, completionTokens: 2, finishReason: 'length', done: true, doneMarker: false },
+  ],
+  [
+    'llama.cpp’s own form',
+    stream,
+    events(
+      { content: 'a', stop: false },
+      { content: '', stop: true, stop_type: 'limit', tokens_predicted: 16, tokens_evaluated: 6 },
+    ),
+    { tokenEvents: 1, promptTokens: 6, completionTokens: 16, finishReason: 'limit', done: true },
+  ],
+  [
+    'SGLang’s own form',
+    stream,
+    events({ text: 'a', meta_info: { prompt_tokens: 2, completion_tokens: 1, finish_reason: null } }, '[DONE]'),
+    { tokenEvents: 1, promptTokens: 2, completionTokens: 1 },
+  ],
+  ['Triton’s generate_stream', stream, events({ model_name: 'm', text_output: 'a' }), { tokenEvents: 1 }],
+  [
+    'Ollama chat',
+    'application/x-ndjson',
+    ollama.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    {
+      kind: 'json',
+      tokenEvents: 2,
+      promptTokens: 11,
+      completionTokens: 9,
+      finishReason: 'stop',
+      done: true,
+      events: 3,
+    },
+  ],
+  [
+    'Ollama generate',
+    'application/x-ndjson',
+    '{"response":"a","done":false}\n{"response":"","done":true,"eval_count":1}',
+    { tokenEvents: 1, completionTokens: 1, done: true },
+  ],
+  [
+    'an answer that is not streamed',
+    'application/json',
+    JSON.stringify(
+      {
+        object: 'chat.completion',
+        choices: [{ message: { role: 'assistant', content: 'abc' }, finish_reason: 'stop' }],
+        usage: { prompt_tokens: 13, completion_tokens: 599, prompt_tokens_details: null },
+      },
+      null,
+      2,
+    ),
+    { promptTokens: 13, completionTokens: 599, finishReason: 'stop', events: 1 },
+  ],
+  [
+    'an unstreamed answer without usage',
+    'application/json',
+    '{"choices":[{"text":"a b c"}]}',
+    { completionTokens: undefined, completionTokensFrom: undefined },
+  ],
+  [
+    'an event with an error',
+    stream,
+    events(chat({ content: 'a' }), { error: { message: 'out of memory', code: 500 } }),
+    { tokenEvents: 1, error: 'out of memory' },
+  ],
+  [
+    'TGI’s error event',
+    stream,
+    'event: error\ndata: {"error":"overloaded","error_type":"overloaded"}\n\n',
+    { error: 'overloaded' },
+  ],
+  [
+    'an error event without words',
+    stream,
+    'event:error\ndata: {}\n\n',
+    { error: 'the server sent an error without a message' },
+  ],
+  [
+    'vLLM’s error body',
+    'application/json',
+    '{"object":"error","message":"too long","type":"BadRequestError","code":400}',
+    { error: 'too long' },
+  ],
+  ['an error that is null', stream, events({ error: null, choices: [] }), { error: undefined }],
+  [
+    'a media type of no interest',
+    'text/html',
+    '{"choices":[{"text":"a"}]}',
+    { kind: 'opaque', tokenEvents: 0, events: 0 },
+  ],
+])('%s is read', (_what, contentType, body, expected) => {
+  expect(read(body, contentType)).toMatchObject(expected);
+});
+
+test.each([
+  ['CRLF', events(chat({ content: 'a' }), '[DONE]').replaceAll('\n', '\r\n')],
+  ['CR', events(chat({ content: 'a' }), '[DONE]').replaceAll('\n', '\r')],
+  ['a byte order mark', `\uFEFF${events(chat({ content: 'a' }), '[DONE]')}`],
+  [
+    'comments everywhere',
+    `: hi\n\n: x\n${events(chat({ content: 'a' })).replace('\n\n', '\n: ping\n\n')}:\n\ndata: [DONE]`,
+  ],
+  ['other fields', `id: 1\nretry: 10\nevent: message\n${events(chat({ content: 'a' }), '[DONE]')}`],
+  ['several data lines an event', `data: {"choices":\ndata: [{"delta":{"content":"a"}}]}\n\ndata: [DONE]\n\n`],
+  ['no blank line between events', `data: ${JSON.stringify(chat({ content: 'a' }))}\ndata: [DONE]\n\n`],
+  ['blanks inside the JSON', 'data: {"choices" : [ {"delta" : { "content" : "a" } } ] }\n\ndata:  [DONE] \n\n'],
+  ['an escape in the text', events(chat({ content: '\\"content":"' }), '[DONE]')],
+])('a stream with %s is read', (_what, body) => {
+  expect(read(body)).toMatchObject({ tokenEvents: 1, jsonEvents: 1, doneMarker: true, eventsNotJson: 0 });
+});
+
+test.each([
+  ['text under another root', { bonk: [{ delta: { content: 'a' } }] }],
+  ['text that looks like a key', { choices: [{ delta: { role: '"content":"a"' } }] }],
+  [
+    'content in logprobs',
+    { choices: [{ logprobs: { content: [{ token: 'a', bytes: [97] }] }, delta: { content: null } }] },
+  ],
+  ['an empty text', { choices: [{ delta: { content: '' } }] }],
+])('%s is no token', (_what, event) => {
+  expect(read(events(event))).toMatchObject({ tokenEvents: 0, jsonEvents: 1 });
+});
+
+test('an event that is not JSON costs no other', () => {
+  expect(read(events(chat({ content: 'a' }), '[DATA]', 'oops', chat({ content: 'b' })))).toMatchObject({
+    tokenEvents: 2,
+    eventsNotJson: 2,
+    jsonEvents: 2,
+  });
+  expect(read('{"response":"a"}\nnonsense\n{"response":"b"}\n', 'application/x-ndjson')).toMatchObject({
+    tokenEvents: 2,
+    eventsNotJson: 1,
+  });
+});
+
+test('without a content type the first bytes tell', () => {
+  expect(read(events(chat({ content: 'a' })), undefined as unknown as string)).toMatchObject({ tokenEvents: 1 });
+  const untyped = createTokenReader(undefined);
+  expect(untyped.feed(Buffer.from(' \n{"choices":[{"text":"a"}]}'))).toBe(1);
+  expect(untyped.end().kind).toBe('json');
+});
+
+test('a stream that breaks off keeps what it had', () => {
+  const body = events(chat({ content: 'a' }), chat({ content: 'b' }));
+  expect(read(body.slice(0, -20))).toMatchObject({ tokenEvents: 2, done: false, doneMarker: false });
+});
+
+/** What a reader that parses every event would say; the judge of the one that only skims. */
+function judge(values: readonly unknown[]): number {
+  return values.filter((value) => {
+    const choices = (value as { choices?: unknown }).choices;
+    return (Array.isArray(choices) ? choices : []).some((choice: { text?: unknown; delta?: { content?: unknown } }) =>
+      [choice.text, choice.delta?.content].some((text) => typeof text === 'string' && text !== ''),
+    );
+  }).length;
+}
+
+const word = fc.string({ unit: 'grapheme', maxLength: 8 });
+const choice = fc.record(
+  {
+    index: fc.nat(3),
+    text: fc.option(word),
+    delta: fc.record({ role: word, content: fc.option(word) }, { requiredKeys: [] }),
+    logprobs: fc.json().map((json) => JSON.parse(json) as unknown),
+  },
+  { requiredKeys: ['delta'] },
+);
+const value = fc.record(
+  { id: word, created: fc.nat(), choices: fc.array(choice, { maxLength: 2 }), extra: fc.jsonValue() },
+  { requiredKeys: ['choices'] },
+);
+
+test('any stream, cut anywhere, is read as a reader that parses every event would read it', () => {
+  fc.assert(
+    fc.property(
+      fc.array(value, { maxLength: 6 }),
+      fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 40 }),
+      fc.boolean(),
+      (values, sizes, repeat) => {
+        const sent = repeat ? values.flatMap((one) => [one, one, one]) : values;
+        const found = read(events(...sent, '[DONE]'), stream, sizes);
+        expect(found).toMatchObject({
+          eventsWithText: judge(sent),
+          jsonEvents: sent.length,
+          eventsNotJson: 0,
+          doneMarker: true,
+        });
+        const lines = read(sent.map((one) => JSON.stringify(one)).join('\n'), 'application/x-ndjson', sizes);
+        expect(lines).toMatchObject({ eventsWithText: judge(sent), jsonEvents: sent.length });
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('any bytes, cut anywhere, give the same reading and never throw', () => {
+  const piece = fc.oneof(
+    fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+    fc
+      .constantFrom(
+        'data: ',
+        '{"choices":[{"delta":{"content":"',
+        '"}}]}',
+        '\n',
+        '\r',
+        '\n\n',
+        '[DONE]',
+        '{',
+        '}',
+        '[',
+        ']',
+        '"',
+        '\\',
+        ':',
+        ',',
+      )
+      .map((text) => Buffer.from(text)),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(piece, { maxLength: 30 }),
+      fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 60 }),
+      fc.constantFrom(stream, 'application/json', undefined),
+      (pieces, sizes, contentType) => {
+        const body = Buffer.concat(pieces);
+        const whole = createTokenReader(contentType);
+        whole.feed(body);
+        const cut = createTokenReader(contentType);
+        let at = 0;
+        for (const size of [...sizes, body.length]) {
+          const end = Math.min(body.length, at + size);
+          cut.feed(body, at, end);
+          at = end;
+        }
+        expect(cut.end()).toEqual(whole.end());
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
+test.each([
+  '[',
+  '{"a":',
+  '"',
+  '\\',
+  'data: {',
+  'data: \n',
+  'data:\n\n',
+  '\r',
+  '1',
+  'event: x\n',
+  '{"choices":[{"text":"a"}]}',
+])('a MiB of %j is read in linear time and small memory', (piece) => {
+  const body = Buffer.from(piece.repeat(Math.ceil((1024 * 1024) / piece.length)));
+  // Quadratic work on a MiB would take minutes; the runner's own limit of five seconds a test is the judge.
+  for (const contentType of [stream, 'application/json']) {
+    const reader = createTokenReader(contentType);
+    for (let at = 0; at < body.length; at += 1_000) reader.feed(body, at, Math.min(body.length, at + 1_000));
+    expect(reader.end().error).toBeUndefined();
+  }
+});
