@@ -15,6 +15,9 @@ export const maxStreams = 1_024;
 /** What a server says before its client spoke: HTTP/2 settings are some 50 bytes. */
 export const maxEarlyAnswerBytes = 1_024;
 
+/** Reading a body for its `usage` costs some nanoseconds a byte: more of an unstreamed one (embeddings) is passed over. */
+export const maxReadBytes = 1024 * 1024;
+
 /** Time to connect to a server in the same pod: it accepts at once or its backlog is full. */
 export const connectTimeout = seconds(10);
 /** How long a client that was turned away may go on sending before it is cut. */

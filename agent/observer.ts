@@ -1,12 +1,12 @@
 // Reads along with one connection, both directions, and writes down what it finds. It never holds, changes or delays a
 // byte; whatever it does not understand ends the observation of this connection, which is counted with its reason.
 // Requests and responses are matched in order, as HTTP/1 wants it; an HTTP/2 preface switches to frames.
-import { createTokenReader, type TokenReader } from '@kubeai/engines';
+import { bodyKindOf, createTokenReader, type TokenReader } from '@kubeai/engines';
 import type { StatusClass } from '@kubeai/protocol';
 import { type Budget, createFraming, stopHere } from './http1-framing.ts';
-import { parseRequestHead, parseResponseHead } from './http1-head.ts';
+import { parseRequestHead, parseResponseHead, type ResponseHead } from './http1-head.ts';
 import { createFrameReader, statusOfHeaderBlock } from './http2-framing.ts';
-import { maxEarlyAnswerBytes, maxPipelined, maxStreams } from './limits.ts';
+import { maxEarlyAnswerBytes, maxPipelined, maxReadBytes, maxStreams } from './limits.ts';
 import { routeOf } from './route.ts';
 import type { BlindReason, Exchange, TrafficBook } from './traffic.ts';
 
@@ -68,6 +68,7 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
   let answering: Exchange | undefined;
   let reader: TokenReader | undefined;
   let streamed = false;
+  let readBytes = 0;
   let streams: ReturnType<typeof createStreams> | undefined;
 
   const goBlind = (reason: BlindReason, now: number): void => {
@@ -82,6 +83,16 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
     requests.close();
     responses.close();
     ended();
+  };
+
+  /** Tokens are looked for where the type says that there may be some, and the bytes are plain. */
+  const openReader = ({ contentType, contentEncoding }: ResponseHead): void => {
+    const kind = bodyKindOf(contentType);
+    if (kind !== 'sse' && kind !== 'json') return;
+    if (contentEncoding !== '' && contentEncoding !== 'identity') return;
+    reader = createTokenReader(contentType);
+    streamed = streamedType.test(contentType);
+    readBytes = 0;
   };
 
   const requests = createFraming(
@@ -130,15 +141,16 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
         answering = next.exchange;
         book.firstByte(answering, now);
         if (next.headOnly || status === 204 || status === 304) return 0;
-        if (answering.load && status < 300 && head.body !== 0) {
-          const readable = head.contentEncoding === '' || head.contentEncoding === 'identity';
-          reader = readable ? createTokenReader(head.contentType) : undefined;
-          streamed = streamedType.test(head.contentType);
-        }
+        if (answering.load && status < 300) openReader(head);
         return head.body;
       },
       body(chunk, start, end, now) {
         if (reader === undefined || answering === undefined) return;
+        readBytes += end - start;
+        if (!streamed && readBytes > maxReadBytes) {
+          reader = undefined;
+          return;
+        }
         const events = reader.feed(chunk, start, end);
         // Only a stream has a first token: the one event of a plain JSON answer is the answer.
         if (events > 0 && streamed) book.tokens(answering, events, now);

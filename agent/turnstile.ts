@@ -131,7 +131,7 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
         admitted = undefined;
         gate.leave();
       }
-      if (waiting === undefined) return;
+      if (waiting === undefined || closed) return;
       if (waiting.ended) {
         // The server's side was not understood: this connection passes from here on.
         ticket?.cancel();
