@@ -71,7 +71,10 @@ export function keepHouse(
 
   const define = (crd: KubeObject): void => {
     const accepted = definitionStatus(crd, registry, '').acceptedNames as { kind: string };
-    registry.setCustom(crd.metadata.name, accepted.kind === '' ? [] : kindsOf(crd));
+    const kinds = accepted.kind === '' ? [] : kindsOf(crd);
+    registry.setCustom(crd.metadata.name, kinds);
+    const rules = new Set(kinds.flatMap((kind) => kind.custom?.schema.unsupportedRules ?? []));
+    if (rules.size > 0) log.warn('Left CEL rules to a real API server', { crd: crd.metadata.name, rules: [...rules] });
     queue.add(crd.metadata.name);
   };
 

@@ -1,11 +1,12 @@
 // What a CRD's schema does to an object on its way in: unknown fields are pruned, defaults filled in, and the rest is
 // judged by ajv, whose findings are reworded as the real server words them.
-// CEL rules (x-kubernetes-validations) are not evaluated here: they are judged by a real API server, and for our own
-// policies by the validating webhook, which runs against this server unchanged.
+// Of CEL rules (x-kubernetes-validations) the plain ones are evaluated, see cel-rule.ts; the others are listed, so that
+// the server can say which it leaves to a real one.
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import ajvFormats from 'ajv-formats';
 import { duplicateField, type FieldError, invalidField, requiredField, shown, unsupportedField } from './api-error.ts';
 import { builtInType } from './built-in-types.ts';
+import { compileRule } from './cel-rule.ts';
 import { anything, type FieldType } from './field-type.ts';
 import { copyOf, equal, isObject, type JsonObject, type KubeObject } from './kube-object.ts';
 
@@ -18,6 +19,8 @@ export interface CustomSchema {
   /** Fills in defaults, in place. */
   applyDefaults(object: KubeObject): void;
   validate(object: KubeObject): FieldError[];
+  /** CEL rules that this server does not evaluate. */
+  readonly unsupportedRules: readonly string[];
 }
 
 const meta = new Set(['apiVersion', 'kind', 'metadata']);
@@ -25,7 +28,10 @@ const schemaOf = (value: unknown): JsonObject | undefined => (isObject(value) ? 
 
 export function createCustomSchema(source: JsonObject): CustomSchema {
   let validator: ValidateFunction | undefined;
+  const rules = new Map<string, ReturnType<typeof compileRule>>();
+  collectRules(source, rules);
   return {
+    unsupportedRules: [...rules].filter(([, compiled]) => compiled === undefined).map(([rule]) => rule),
     type: rootType(source),
     source,
     prune(object) {
@@ -39,6 +45,8 @@ export function createCustomSchema(source: JsonObject): CustomSchema {
       const errors: FieldError[] = [];
       if (!validator(object)) errors.push(...worded(validator.errors ?? [], object));
       findDuplicates(object, source, '', errors);
+      // Rules may count on the schema, so they only see what has passed it.
+      if (errors.length === 0) applyRules(object, source, '', rules, errors);
       return errors;
     },
   };
@@ -118,6 +126,48 @@ function findDuplicates(value: unknown, schema: JsonObject, path: string, errors
   for (const key of Object.keys(value)) {
     const property = schemaOf(properties[key]) ?? schemaOf(schema.additionalProperties);
     if (property) findDuplicates(value[key], property, path === '' ? key : `${path}.${key}`, errors);
+  }
+}
+
+type Rules = Map<string, ReturnType<typeof compileRule>>;
+
+const rulesOf = (schema: JsonObject): JsonObject[] => {
+  const rules = schema['x-kubernetes-validations'];
+  return Array.isArray(rules) ? rules.filter(isObject) : [];
+};
+
+function collectRules(schema: JsonObject, rules: Rules): void {
+  for (const { rule } of rulesOf(schema)) if (typeof rule === 'string') rules.set(rule, compileRule(rule));
+  const inner = [schema.items, schema.additionalProperties, ...Object.values(schemaOf(schema.properties) ?? {})];
+  for (const one of inner) if (isObject(one)) collectRules(one, rules);
+}
+
+function applyRules(value: unknown, schema: JsonObject, path: string, rules: Rules, errors: FieldError[]): void {
+  if (value === undefined || value === null) return;
+  for (const { rule, message, fieldPath } of rulesOf(schema)) {
+    const compiled = rules.get(String(rule));
+    if (compiled === undefined) continue;
+    const field = `${path}${typeof fieldPath === 'string' ? fieldPath : ''}`;
+    try {
+      if (!compiled(value))
+        errors.push(invalidField(field, typeName(value), String(message ?? `failed rule: ${rule}`)));
+    } catch (cause) {
+      errors.push(invalidField(field, typeName(value), `rule evaluation error: ${(cause as Error).message}`));
+    }
+  }
+  if (Array.isArray(value)) {
+    const items = schemaOf(schema.items);
+    if (items)
+      value.forEach((item, index) => {
+        applyRules(item, items, `${path}[${index}]`, rules, errors);
+      });
+    return;
+  }
+  if (!isObject(value)) return;
+  const properties = schemaOf(schema.properties) ?? {};
+  for (const key of Object.keys(value)) {
+    const property = schemaOf(properties[key]) ?? schemaOf(schema.additionalProperties);
+    if (property) applyRules(value[key], property, path === '' ? key : `${path}.${key}`, rules, errors);
   }
 }
 
