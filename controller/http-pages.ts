@@ -3,7 +3,7 @@
 import type { Clock } from '@kubeai/daemon';
 import { seconds } from '@kubeai/units';
 import express, { type Express, type Response } from 'express';
-import { page } from './dashboard/page.ts';
+import { page } from './dashboard/page.generated.ts';
 import { limits } from './limits.ts';
 import type { Memory } from './memory.ts';
 import type { Metrics } from './metrics.ts';
@@ -72,7 +72,10 @@ export function createPages(options: PagesOptions): Pages {
   });
   app.get('/', (_request, response) => {
     response
-      .set('content-security-policy', "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'")
+      .set(
+        'content-security-policy',
+        "default-src 'self'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
+      )
       .type('html')
       .send(page);
   });
