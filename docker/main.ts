@@ -1,0 +1,55 @@
+// `npm run images`: see images.ts.
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { exitWith, readCommandLine } from '@kubeai/daemon';
+import { z } from 'zod';
+import { agentOverhead, buildImages, findBuilder } from './images.ts';
+
+const name = 'images';
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+const options = readCommandLine(
+  {
+    name,
+    summary: 'Builds the images of agent, webhook, controller, model server and redirect with docker or buildah.',
+    options: {
+      tag: { describe: 'Tag of the images', value: 'TAG', fallback: 'dev', schema: z.string().min(1).default('dev') },
+      bases: {
+        describe: 'pull: as docker/Dockerfile names them; local: from this machine; auto: local where pulling fails',
+        value: 'WAY',
+        fallback: 'auto',
+        schema: z.enum(['auto', 'pull', 'local'], { error: 'must be one of auto, pull, local' }).default('auto'),
+      },
+      archives: {
+        describe: 'Directory to write each image to, as an archive for `ctr image import`',
+        value: 'DIR',
+        schema: z.string().min(1).optional(),
+      },
+    },
+  },
+  process,
+);
+
+const builder = await findBuilder();
+if (builder === undefined) {
+  exitWith(process, name, [
+    { field: 'docker', message: 'does not answer and buildah is not there; install one of them' },
+  ]);
+}
+try {
+  const { archives } = options;
+  const images = await buildImages({
+    repository,
+    builder,
+    bases: options.bases,
+    tag: options.tag,
+    ...(archives === undefined ? {} : { archives: resolve(archives) }),
+    say: (line) => process.stdout.write(`${line}\n`),
+  });
+  const overhead = (await agentOverhead(images)) / 2 ** 20;
+  process.stdout.write(`The agent's image is ${overhead.toFixed(1)} MiB more than this machine's Node binary\n`);
+} catch (cause) {
+  const { stderr, message } = cause as { stderr?: string; message: string };
+  process.stderr.write(`${name}: ${stderr?.trim() || message}\n`);
+  process.exit(1);
+}
