@@ -164,7 +164,8 @@ function runControllers(server: ApiServer, clock: Clock, log: Log): () => Promis
   };
 }
 
-// The Service by which pods find the API server. It has no selector: its endpoint is the server itself.
+// The Service by which pods find the API server. It has no selector: its endpoint is the server itself. Its port is the
+// server's own instead of 443, which asks for rights and would be the same for every cluster on this machine.
 async function publishApiServer(client: ClusterClient, { url }: ApiServer): Promise<void> {
   const { hostname, port } = new URL(url);
   const metadata = { name: 'kubernetes', namespace: 'default' };
@@ -173,7 +174,7 @@ async function publishApiServer(client: ClusterClient, { url }: ApiServer): Prom
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { ...metadata, labels: { component: 'apiserver', provider: 'kubernetes' } },
-    spec: { clusterIP: '127.96.0.1', ports: [{ ...named, port: 443, targetPort: Number(port) }] },
+    spec: { clusterIP: '127.96.0.1', ports: [{ ...named, port: Number(port), targetPort: Number(port) }] },
   };
   const ports = [{ ...named, port: Number(port) }];
   const endpoints: Endpoints = {

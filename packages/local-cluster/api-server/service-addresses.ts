@@ -26,7 +26,7 @@ export function assignAddresses(service: KubeObject, previous: KubeObject | unde
   const errors: FieldError[] = [];
   if (!spec.clusterIP) spec.clusterIP = valueAt(previous, 'spec', 'clusterIP');
   const wanted = spec.clusterIP;
-  if (wanted === undefined) spec.clusterIP = freeAddress(others);
+  if (wanted === undefined) spec.clusterIP = freeAddress(others, store);
   else if (wanted !== 'None' && others.some((other) => valueAt(other, 'spec', 'clusterIP') === wanted)) {
     errors.push(
       invalidField('spec.clusterIPs', [wanted], `failed to allocate IP ${wanted}: provided IP is already allocated`),
@@ -43,11 +43,18 @@ export function assignAddresses(service: KubeObject, previous: KubeObject | unde
   return errors;
 }
 
-function freeAddress(others: readonly KubeObject[]): string | undefined {
+// Several clusters may run on one machine, and the proxy of each listens on its addresses: each hands out its own from
+// somewhere else on. The lowest 256 stay free for manifests that name theirs, as a real cluster keeps a band for them.
+const firstOfStore = new WeakMap<Store, number>();
+const namedBand = 256;
+
+function freeAddress(others: readonly KubeObject[], store: Store): string | undefined {
   const taken = new Set(others.map((other) => valueAt(other, 'spec', 'clusterIP')));
-  // 127.96.0.1 is the API server's own Service, as 10.96.0.1 is on many clusters.
-  for (let number = 2; number < addressCount; number += 1) {
-    const address = addressOf(number);
+  const count = addressCount - namedBand;
+  const first = firstOfStore.get(store) ?? Math.floor(Math.random() * count);
+  firstOfStore.set(store, first);
+  for (let tried = 0; tried < count; tried += 1) {
+    const address = addressOf(namedBand + ((first + tried) % count));
     if (!taken.has(address)) return address;
   }
   return undefined;

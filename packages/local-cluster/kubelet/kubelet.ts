@@ -15,7 +15,7 @@ import { launchOf } from './launch.ts';
 import { firstRestartWait } from './limits.ts';
 import { capacityOf, hostAddress, type NodeShape, reportNodes } from './node.ts';
 import type { PayloadSource } from './payload.ts';
-import { createPodAddresses } from './pod-addresses.ts';
+import { claimPodAddresses } from './pod-addresses.ts';
 import { createPodVolumes } from './pod-volumes.ts';
 import { createPodWorker, type PodHost, type PodWorker } from './pod-worker.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -50,7 +50,7 @@ export interface Kubelet extends Running {
 export async function startKubelet(options: KubeletOptions, world: World): Promise<Kubelet> {
   const { client, clock, log } = world;
   const watchdog = startWatchdog(log);
-  const addresses = createPodAddresses();
+  const addresses = await claimPodAddresses();
   const nodes = new Map(options.nodes.map((node) => [node.name, amountsOf(capacityOf(node))]));
   const workers = new Map<string, { readonly worker: PodWorker; pod: Pod }>();
   const leaving = new Set<Promise<void>>();
@@ -177,6 +177,7 @@ export async function startKubelet(options: KubeletOptions, world: World): Promi
       await Promise.all([...workers.values()].map(({ worker }) => worker.kill()));
       await Promise.all(leaving);
       await watchdog.stop();
+      await addresses.stop();
     },
   };
 }

@@ -32,8 +32,11 @@ export const probeOutputBytes = 4 * 1024;
 export const setUpRetry = seconds(1);
 /** A projected token is renewed at this share of its life, as in a real kubelet. */
 export const tokenRenewal = 0.8;
-/** Addresses 127.64.0.1 to 127.64.255.254: one a pod, taken in turn so that a released one rests as long as possible. */
-export const podAddresses = { prefix: '127.64', count: 256 * 256 - 2 };
+/**
+ * Blocks of 254 addresses, 127.64.0.1 to 127.64.255.254: one block a cluster, twice the pods that a node takes. A cluster
+ * claims its block at the kubelet's usual port.
+ */
+export const podAddresses = { prefix: '127.64', blocks: 256, claimPort: 10_250 };
 
 /** The node says that it lives this often. */
 export const heartbeat = seconds(10);

@@ -7,3 +7,5 @@ export const connectTimeout = seconds(2);
 export const connectAttempts = 8;
 /** Connections waiting to be accepted, for each Service port. */
 export const backlog = 511;
+/** A Service address that could not be listened on is tried again after this. */
+export const listenRetry = seconds(30);

@@ -6,7 +6,7 @@ import { createController, onEvery, type Running, runningUntilStopped, type Worl
 import { createEventRecorder } from '../workloads/event-recorder.ts';
 import { type EndpointSlice, keyOf, type Service, type ServicePort, splitKey } from '../workloads/objects.ts';
 import { createRotation } from './endpoint-choice.ts';
-import { backlog } from './limits.ts';
+import { backlog, listenRetry } from './limits.ts';
 import { splice, type Target } from './splice.ts';
 
 interface Listener {
@@ -44,21 +44,26 @@ export function runServiceProxy(world: World): Running {
       listener.server.close();
     }
     for (const [address, port] of wanted) {
-      if (present.has(address)) continue;
-      present.set(address, await open(service, port, targetsOf(key, port)));
+      if (present.has(address) || service === undefined) continue;
+      const listener = await open(service, port, targetsOf(key, port));
+      if (listener !== undefined) present.set(address, listener);
     }
     if (present.size === 0) listeners.delete(key);
   }
 
-  async function open(service: Service | undefined, port: ServicePort, targets: () => readonly Target[]) {
-    const address = service?.spec.clusterIP ?? '';
+  /** Undefined when the address is not ours to listen on; it is tried again later. */
+  async function open(service: Service, port: ServicePort, targets: () => readonly Target[]) {
+    const { clusterIP = '' } = service.spec;
     try {
-      return await listen(address, port.port, targets);
+      return await listen(clusterIP, port.port, targets);
     } catch (cause) {
-      // Ports below 1024 may need rights that we lack; whoever looks at the Service shall see why it is silent.
-      const message = `Cannot listen on ${address}:${port.port}: ${(cause as Error).message}`;
-      if (service !== undefined) events.record(service, 'Warning', 'FailedToListen', message);
-      throw cause;
+      // Taken by another cluster on this machine, or a port below 1024 that asks for rights: whoever looks at the
+      // Service shall see why it is silent.
+      const message = `Cannot listen on ${clusterIP}:${port.port}: ${(cause as Error).message}`;
+      events.record(service, 'Warning', 'FailedToListen', message);
+      log.warn('Service does not listen', { service: keyOf(service), cause });
+      controller.enqueueAfter(keyOf(service), listenRetry);
+      return undefined;
     }
   }
 
