@@ -55,6 +55,24 @@ test('a given path wins, and several files are merged', () => {
   expect(given.ok && given.value.getCurrentCluster()?.server).toBe('http://127.0.0.1:1');
 });
 
+test('a token file beside the kubeconfig is read', async () => {
+  const seen: (string | undefined)[] = [];
+  const api = await scriptedApi((call) => {
+    seen.push(call.headers.authorization);
+    call.answer(200, { metadata: { name: 'a' } });
+  });
+  file('token', 'from-a-file');
+  const clusters = [{ name: 'main', cluster: { server: api.url } }];
+  const users = [{ name: 'main', user: { tokenFile: 'token' } }];
+  const loaded = loadKubeConfig({ path: file('with-token-file', kubeconfig({ clusters, users })), environment: {} });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  const client = createKubeClient(loaded.value, { userAgent: 'test', clock: createManualClock() });
+  await client.read(resources.namespaces, { name: 'a' });
+  expect(seen).toEqual(['Bearer from-a-file']);
+  await loaded.value.close();
+  await api.close();
+});
+
 test('hundreds of calls share sixteen connections and carry the token', async () => {
   const tokens = new Set<string | undefined>();
   const api = await scriptedApi((call) => {

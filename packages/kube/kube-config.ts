@@ -2,15 +2,42 @@
 // one difference: connections are kept. As published, client-node opens a TLS connection for every request.
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
-import { delimiter } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import type { FieldProblem, Result } from '@kubeai/units';
-import { KubeConfig, type RequestContext } from '@kubernetes/client-node';
+import { type ConfigOptions, KubeConfig, type RequestContext } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { parse } from 'yaml';
 import { callTimeout, maxConnections, watchSilence } from './limits.ts';
+
+interface UserWithTokenFile {
+  readonly name: string;
+  readonly user?: { readonly tokenFile?: string };
+}
 
 /** client-node's KubeConfig whose requests share one pool, and whose watches have another. */
 export class PooledKubeConfig extends KubeConfig {
   #pool: { readonly material: string; readonly calls: Dispatcher; readonly watches: Dispatcher } | undefined;
+
+  /** Also reads `tokenFile`, which client-node knows for service accounts only and otherwise passes over. */
+  override loadFromString(text: string, options?: Partial<ConfigOptions>): void {
+    super.loadFromString(text, options);
+    const { users = [] } = parse(text) as { users?: readonly UserWithTokenFile[] };
+    const files = new Map(users.map(({ name, user }) => [name, user?.tokenFile]));
+    this.users = this.users.map((user) => {
+      const tokenFile = files.get(user.name);
+      if (tokenFile === undefined) return user;
+      const { token: _token, ...rest } = user;
+      return { ...rest, authProvider: { name: 'tokenFile', config: { tokenFile } } };
+    });
+  }
+
+  override makePathsAbsolute(directory: string): void {
+    super.makePathsAbsolute(directory);
+    for (const { authProvider } of this.users) {
+      const config = authProvider?.config as { tokenFile?: string } | undefined;
+      if (config?.tokenFile !== undefined) config.tokenFile = resolve(directory, config.tokenFile);
+    }
+  }
 
   override async applySecurityAuthentication(context: RequestContext): Promise<void> {
     const options: RequestOptions = {};
@@ -95,7 +122,7 @@ export function loadKubeConfig(source: KubeConfigSource): Result<PooledKubeConfi
     return { ok: true, value: config };
   }
   for (const [index, file] of files.entries()) {
-    const part = index === 0 ? config : new KubeConfig();
+    const part = index === 0 ? config : new PooledKubeConfig();
     try {
       readFileSync(file);
     } catch (cause) {
