@@ -60,6 +60,9 @@ export interface PodsOfMetric {
   readonly readyCount: number;
 }
 
+const maxInt32 = 2_147_483_647;
+const bounded = (size: number): number => Math.min(size, maxInt32);
+
 const emptied = (pods: PodUsage): PodUsage => ({ ...pods, usage: 0n });
 
 /** The size by which the ratio would come to 1; `current` while it is in the band or the silent pods could turn it. */
@@ -67,7 +70,8 @@ export function proposeByRatio(current: number, pods: PodsOfMetric, ratioOf: Rat
   const { measured, missing, unready, readyCount } = pods;
   const ratio = ratioOf(measured);
   const addUnready = unready.entries > 0 && ratio > 1;
-  if (missing.entries === 0 && !addUnready) return inBand(ratio, tolerance) ? current : Math.ceil(ratio * readyCount);
+  if (missing.entries === 0 && !addUnready)
+    return inBand(ratio, tolerance) ? current : bounded(Math.ceil(ratio * readyCount));
 
   const filled = together(
     measured,
@@ -77,12 +81,11 @@ export function proposeByRatio(current: number, pods: PodsOfMetric, ratioOf: Rat
   const filledRatio = ratioOf(filled);
   if (inBand(filledRatio, tolerance)) return current;
   if ((ratio < 1 && filledRatio > 1) || (ratio > 1 && filledRatio < 1)) return current;
-  const size = Math.ceil(filledRatio * filled.entries);
+  const size = bounded(Math.ceil(filledRatio * filled.entries));
   if ((filledRatio < 1 && size > current) || (filledRatio > 1 && size < current)) return current;
   return size;
 }
 
-const maxInt32 = 2_147_483_647;
 const maxInt64 = 9_223_372_036_854_775_807n;
 
 /** A sum that stops at 2^63 - 1. */
@@ -95,8 +98,6 @@ const ceilQuotient = (dividend: bigint, divisor: bigint): bigint => {
   const quotient = dividend / divisor;
   return dividend % divisor > 0n ? quotient + 1n : quotient;
 };
-
-const bounded = (size: number): number => Math.min(size, maxInt32);
 
 /** A total that the whole target should hold. From zero any use at all asks for a replica, tolerance or not. */
 export function proposeByTotal(
