@@ -15,6 +15,8 @@ export interface InjectionConfig {
   readonly controllerUrl: string;
   /** The name in the controller's certificate, where the URL holds an address. */
   readonly controllerServerName?: string;
+  /** Where the dcgm-exporter of a pod's node answers, with `$(KUBEAI_HOST_IP)` for the node. */
+  readonly dcgmUrl?: string;
   /** How long streams may take to end when a pod leaves. */
   readonly drainSeconds: number;
   /** Whether the cluster knows sidecars (Kubernetes 1.29 and later). */
@@ -25,7 +27,7 @@ export interface InjectionConfig {
 const fieldRef = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
 const value = (name: string, text: string | number) => ({ name, value: String(text) });
 
-/** The agent for one pod. `portName` is the name that it takes over under reach `port`. */
+/** The agent for one pod. */
 export function agentContainer(
   pod: Pod,
   { serving, ports }: Eligible,
@@ -60,6 +62,9 @@ export function agentContainer(
       value('KUBEAI_CA_FILE', `${names.mountPath}/ca.crt`),
       value('KUBEAI_ENGINE', settings.engine),
       value('KUBEAI_GPU_SOURCE', settings.gpuSource),
+      ...(config.dcgmUrl === undefined
+        ? []
+        : [fieldRef('KUBEAI_HOST_IP', 'status.hostIP'), value('KUBEAI_DCGM_URL', config.dcgmUrl)]),
       value('KUBEAI_CONCURRENCY_LIMIT', settings.concurrencyLimit),
       value('KUBEAI_LOG_LEVEL', settings.logLevel),
       value('KUBEAI_DRAIN_SECONDS', config.drainSeconds),

@@ -108,6 +108,15 @@ const options = {
     fallback: 'auto',
     schema: z.enum(reaches, { error: `must be one of ${reaches.join(', ')}` }).default('auto'),
   },
+  dcgmUrl: {
+    describe: 'dcgm-exporter of a node, such as http://$(KUBEAI_HOST_IP):9400/metrics',
+    value: 'URL',
+    environment: 'KUBEAI_DCGM_URL',
+    schema: z
+      .string()
+      .regex(/^http:\/\/[^/\s]+/, 'must be a URL that begins with http://')
+      .optional(),
+  },
   drainSeconds: {
     describe: 'How long streams may take to end when a pod leaves',
     value: 'SECONDS',
@@ -155,11 +164,11 @@ export const podDefaults = {
 /** The flags that shape an injection, whoever makes it. */
 type InjectionFlags = Pick<
   OptionValues<typeof options>,
-  'agentImage' | 'redirectImage' | 'controllerUrl' | 'controllerServerName' | 'drainSeconds' | 'reach'
+  'agentImage' | 'redirectImage' | 'controllerUrl' | 'controllerServerName' | 'dcgmUrl' | 'drainSeconds' | 'reach'
 >;
 
 export function injectionConfig(values: InjectionFlags, nativeSidecars: boolean): InjectionConfig {
-  const { agentImage, redirectImage, controllerUrl, controllerServerName, drainSeconds, reach } = values;
+  const { agentImage, redirectImage, controllerUrl, controllerServerName, dcgmUrl, drainSeconds, reach } = values;
   return {
     version,
     agentImage,
@@ -168,6 +177,7 @@ export function injectionConfig(values: InjectionFlags, nativeSidecars: boolean)
     nativeSidecars,
     ...(redirectImage === undefined ? {} : { redirectImage }),
     ...(controllerServerName === undefined ? {} : { controllerServerName }),
+    ...(dcgmUrl === undefined ? {} : { dcgmUrl }),
     defaults: { ...podDefaults, reach },
   };
 }

@@ -130,6 +130,22 @@ test('a value that makes no sense is told, and the safe default is taken', () =>
   );
 });
 
+test('an agent is told of the exporter of its node, and only then may be asked to read it', () => {
+  const pod = modelPod({ metadata: { annotations: { 'kubeai.io/gpu-source': 'dcgm' } } });
+  const dcgmUrl = 'http://$(KUBEAI_HOST_IP):9400/metrics';
+  const variables = (settings: InjectionConfig) => {
+    const { pod: after, warnings } = admit(pod, settings);
+    const { env } = (after as { spec: { initContainers: { env: { name: string; value?: string }[] }[] } }).spec
+      .initContainers[0]!;
+    return {
+      env: env.filter(({ name }) => /DCGM|HOST_IP|GPU_SOURCE/.test(name)).map(({ name, value }) => value ?? name),
+      warnings: warnings.length,
+    };
+  };
+  expect(variables({ ...config, dcgmUrl })).toEqual({ env: ['dcgm', 'KUBEAI_HOST_IP', dcgmUrl], warnings: 0 });
+  expect(variables(config)).toEqual({ env: ['auto'], warnings: 1 });
+});
+
 // ---- Properties ---------------------------------------------------------------------------------------------------
 
 const runs = Number(process.env['KUBEAI_PROPERTY_RUNS'] ?? 1_000);

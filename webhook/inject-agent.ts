@@ -21,7 +21,7 @@ export interface Injected {
 
 /** The pod with agent, credentials, drain hook and status annotation. */
 export function injectAgent(pod: Pod, eligible: Eligible, namespace: NamespaceView, config: InjectionConfig): Injected {
-  const { settings, warnings } = podSettingsOf(pod, config.defaults);
+  const { settings, warnings } = podSettingsOf(pod, config.defaults, config.dcgmUrl !== undefined);
   const { reach, warning } = reachOf(settings.reach, eligible, pod, namespace, config.redirectImage !== undefined);
   const agent = agentContainer(pod, eligible, settings, reach, config);
   const redirect =

@@ -7,7 +7,7 @@ import { injectionConfig, commandLine as webhook } from './config.ts';
 import { injectManifest } from './inject-manifest.ts';
 import { hasNativeSidecars, parseKubernetesVersion } from './kubernetes-version.ts';
 
-const { agentImage, redirectImage, controllerUrl, controllerServerName, reach, drainSeconds, namespace } =
+const { agentImage, redirectImage, controllerUrl, controllerServerName, dcgmUrl, reach, drainSeconds, namespace } =
   webhook.options;
 const options = {
   file: { describe: 'Manifests (YAML or JSON), - for stdin; also -f', value: 'FILE', schema: z.string().min(1) },
@@ -24,6 +24,7 @@ const options = {
   redirectImage,
   controllerUrl,
   controllerServerName,
+  dcgmUrl,
   reach,
   drainSeconds,
   namespace,

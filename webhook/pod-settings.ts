@@ -33,14 +33,18 @@ const engines = [
   'nim',
   'dynamo',
 ];
-const gpuSources = ['auto', 'dcgm', 'engine', 'nvidia-smi', 'none'];
+const gpuSources = ['auto', 'dcgm', 'nvidia-smi', 'none'];
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error'];
 const quantity = /^(?:\d{1,9}(?:\.\d{1,3})?)(?:m|k|M|G|Ki|Mi|Gi)?$/;
 
-/** The settings of a pod over the defaults, and a sentence for each value that was not taken. */
+/**
+ * The settings of a pod over the defaults, and a sentence for each value that was not taken. `dcgmAvailable`: agents are
+ * told where the dcgm-exporter of their node answers.
+ */
 export function podSettingsOf(
   pod: Pod,
   defaults: PodSettings,
+  dcgmAvailable: boolean,
 ): { readonly settings: PodSettings; readonly warnings: readonly string[] } {
   const warnings: string[] = [];
 
@@ -57,7 +61,11 @@ export function podSettingsOf(
   const settings: PodSettings = {
     reach: oneOf(annotations.reach, defaults.reach, reaches) as Reach,
     engine: oneOf(annotations.engine, defaults.engine, engines),
-    gpuSource: oneOf(annotations.gpuSource, defaults.gpuSource, gpuSources),
+    gpuSource: oneOf(
+      annotations.gpuSource,
+      defaults.gpuSource,
+      dcgmAvailable ? gpuSources : gpuSources.filter((source) => source !== 'dcgm'),
+    ),
     concurrencyLimit: Number(
       choose(
         annotations.concurrencyLimit,
