@@ -198,18 +198,32 @@ function addressOf(webhook: JsonObject, store: Store): WebhookAddress {
   const { namespace, name, path = '/', port = 443 } = service;
   const found = store.read('services.', String(namespace), String(name));
   if (found === undefined) throw new Error(`failed to call webhook: service ${JSON.stringify(name)} not found`);
-  const address = valueAt(found, 'spec', 'clusterIP');
-  if (typeof address !== 'string' || address === 'None')
-    throw new Error(`failed to call webhook: service ${JSON.stringify(name)} has no cluster IP`);
-  if (!listAt(found, 'spec', 'ports').some((one) => one.port === port)) {
+  const servicePort = listAt(found, 'spec', 'ports').find((one) => one.port === port);
+  if (servicePort === undefined) {
     throw new Error(`failed to call webhook: no service port ${port} found for service ${JSON.stringify(name)}`);
   }
-  return {
-    url: new URL(`https://${name}.${namespace}.svc:${port}${path}`),
-    host: address,
-    port: Number(port),
-    caBundle,
-  };
+  const endpoint = readyEndpoint(store, String(namespace), String(name), servicePort.name);
+  if (endpoint === undefined) {
+    throw new Error(`failed to call webhook: no endpoints available for service ${JSON.stringify(name)}`);
+  }
+  return { url: new URL(`https://${name}.${namespace}.svc:${port}${path}`), ...endpoint, caBundle };
+}
+
+/**
+ * Any endpoint of the Service. The Service's own address will not do: webhooks are asked on port 443, and where
+ * we run without rights the proxy cannot listen there.
+ */
+function readyEndpoint(store: Store, namespace: string, service: string, portName: unknown) {
+  const slices = store
+    .list('endpointslices.discovery.k8s.io', namespace)
+    .filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === service);
+  const ready = slices.flatMap((slice) => {
+    const port = listAt(slice, 'ports').find((one) => (one.name ?? '') === (portName ?? ''))?.port;
+    return listAt(slice, 'endpoints')
+      .filter((endpoint) => valueAt(endpoint, 'conditions', 'ready') !== false)
+      .map((endpoint) => ({ host: String((endpoint.addresses as unknown[])[0]), port: Number(port) }));
+  });
+  return ready[Math.floor(Math.random() * ready.length)];
 }
 
 function responseOf(review: unknown, uid: string): JsonObject {
