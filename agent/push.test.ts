@@ -114,7 +114,8 @@ test('a controller that was away gets the last minute again, with its age', asyn
   // Sequence 0 arrived before, 1 to 10 are too old to be kept.
   expect(sequences()).toEqual(Array.from({ length: 60 }, (_, at) => at + 11));
   const ages = controller.received.map(({ report }) => report.ageMs);
-  expect(ages[0]! - ages[59]!).toBe(59_000);
+  // A second apart each, less the moments that pass while they are written.
+  expect(Math.abs(ages[0]! - ages[59]! - 59_000)).toBeLessThan(1_000);
   expect(Math.min(...ages)).toBeGreaterThanOrEqual(0);
   expect(controller.problems).toEqual([]);
 });

@@ -1,0 +1,220 @@
+// The agent as it is shipped: one bundled file, started as a process.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, get, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { build } from 'esbuild';
+import { bundleProcess } from '../docker/bundle.ts';
+import {
+  type Controller,
+  createIdentity,
+  serverName,
+  startController,
+  writeCredentials,
+} from './testing/controller.ts';
+import { eventually } from './testing/rig.ts';
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
+const podIp = '127.0.0.1';
+let directory: string;
+let bundle: string;
+const closing: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kubeai-agent-'));
+  bundle = await bundleProcess(repository, 'agent', directory);
+}, 30_000);
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+interface Running {
+  readonly process: ChildProcess;
+  readonly admin: string;
+  readonly listen: string;
+  exit(): Promise<number | null>;
+  log(): string;
+}
+
+const identityOf = (upstream: number) => ({
+  KUBEAI_POD_NAME: 'llama-0',
+  KUBEAI_POD_NAMESPACE: 'models',
+  KUBEAI_POD_UID: 'uid',
+  KUBEAI_POD_IP: podIp,
+  KUBEAI_LISTEN_PORT: '0',
+  KUBEAI_ADMIN_PORT: '0',
+  KUBEAI_UPSTREAM_PORT: String(upstream),
+  KUBEAI_GPU_SOURCE: 'none',
+  KUBEAI_DRAIN_SECONDS: '10',
+});
+
+async function run(environment: Record<string, string>): Promise<Running> {
+  const child = spawn(process.execPath, [bundle], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  const exited = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  closing.push(() => child.kill('SIGKILL'));
+  await eventually(() => log.includes('"msg":"Started"') || child.exitCode !== null, 'the start');
+  const started = log.split('\n').find((line) => line.includes('"Started"'));
+  const { admin, listen } =
+    started === undefined ? { admin: '', listen: '' } : (JSON.parse(started) as { admin: string; listen: string });
+  return { process: child, admin, listen: `http://${listen}`, exit: () => exited, log: () => log };
+}
+
+async function modelServer(): Promise<{ port: number; server: Server; finish: () => void }> {
+  let finish: () => void = () => undefined;
+  const server = createServer((request, response) => {
+    if (request.url === '/stream') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
+      finish = () => response.end('data: [DONE]\n\n');
+    } else response.setHeader('content-type', 'application/json').end('{"usage":{"prompt_tokens":3,"completion_tokens":5}}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, podIp, resolve));
+  closing.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, server, finish: () => finish() };
+}
+
+const page = (url: string): Promise<{ status: number; text: string }> =>
+  new Promise((resolve, reject) => {
+    get(url, { agent: false }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    }).on('error', reject);
+  });
+
+test('says everything that is wrong with its environment and ends with 2', async () => {
+  const { exit, log } = await run({
+    KUBEAI_POD_IP: podIp,
+    KUBEAI_UPSTREAM_PORT: 'http',
+    KUBEAI_CONTROLLER_URL: 'http://a',
+    KUBEAI_REACH: 'magic',
+  });
+  expect(await exit()).toBe(2);
+  expect(log().trim().split('\n').sort()).toEqual([
+    'kubeai-agent: KUBEAI_CONTROLLER_URL must be a URL that begins with https://, not "http://a"',
+    'kubeai-agent: KUBEAI_POD_NAME is required but not set',
+    'kubeai-agent: KUBEAI_POD_NAMESPACE is required but not set',
+    'kubeai-agent: KUBEAI_POD_UID is required but not set',
+    'kubeai-agent: KUBEAI_REACH must be one of redirect, port, none, auto, not "magic"',
+    'kubeai-agent: KUBEAI_UPSTREAM_PORT must be a whole number from 1 to 65535, not "http"',
+  ]);
+});
+
+test('an address that is taken is said in one line', async () => {
+  const { port } = await modelServer();
+  const { exit, log } = await run({ ...identityOf(1), KUBEAI_LISTEN_PORT: String(port) });
+  expect(await exit()).toBe(1);
+  expect(log()).toContain(`127.0.0.1:${port} is already taken`);
+});
+
+test('passes requests, shows what it saw, reports it, drains and leaves without cutting a stream', async () => {
+  const identity = await createIdentity();
+  const controller: Controller = await startController(identity);
+  closing.push(() => controller.close());
+  const files = await writeCredentials(directory, 'a-token', identity.cert);
+  const { port, finish } = await modelServer();
+  const agent = await run({
+    ...identityOf(port),
+    KUBEAI_CONTROLLER_URL: controller.url.href,
+    KUBEAI_CONTROLLER_SERVER_NAME: serverName,
+    KUBEAI_TOKEN_FILE: files.tokenFile,
+    KUBEAI_CA_FILE: files.caFile,
+  });
+
+  expect(await page(`${agent.listen}/v1/completions`)).toMatchObject({ status: 200 });
+  expect(await page(`${agent.admin}/healthz`)).toEqual({ status: 200, text: 'ok\n' });
+  expect(await page(`${agent.admin}/readyz`)).toEqual({ status: 200, text: 'ok\n' });
+  const metrics = (await page(`${agent.admin}/metrics`)).text;
+  expect(metrics).toContain('kubeai_requests_total{route="completions",status="2xx"} 1\n');
+  expect(metrics).toContain('kubeai_request_duration_seconds_bucket{route="completions",le="+Inf"} 1\n');
+  expect(metrics).toContain('kubeai_generated_tokens_total 5\n');
+  const reported = () =>
+    controller.received.reduce((sum, { report }) => sum + (report.traffic.finished['2xx'] ?? 0), 0);
+  await eventually(() => reported() === 1, 'the report');
+  expect(controller.problems).toEqual([]);
+  expect(JSON.parse((await page(`${agent.admin}/debug/report`)).text)).toMatchObject({
+    report: { pod: { name: 'llama-0' } },
+    push: { connected: true },
+  });
+
+  // A stream is open when the pod is told to go.
+  const stream = page(`${agent.listen}/stream`);
+  await eventually(
+    () => controller.received.some(({ report }) => report.traffic.inFlight === 1),
+    'the stream in a report',
+  );
+  const drained = page(`${agent.admin}/drain`);
+  agent.process.kill('SIGTERM');
+  await eventually(() => agent.log().includes('Began shutting down'), 'the signal');
+  expect((await page(`${agent.admin}/readyz`)).status).toBe(503);
+  // New connections are still served, because endpoints take a while to move.
+  expect((await page(`${agent.listen}/v1/completions`)).status).toBe(200);
+  finish();
+  expect((await stream).text).toContain('[DONE]');
+  expect(await drained).toEqual({ status: 200, text: '{"drained":"quiet"}\n' });
+  expect(await agent.exit()).toBe(0);
+  const last = controller.received.at(-1)!.report;
+  expect(last).toMatchObject({ leaving: true, traffic: { inFlight: 0 } });
+}, 20_000);
+
+test('what is shipped carries no client of Kubernetes, no framework and no second HTTP client', async () => {
+  const { metafile, outputFiles } = await build({
+    entryPoints: [join(repository, 'agent/main.ts')],
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: 'node',
+    format: 'esm',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    logLevel: 'error',
+  });
+  const [output] = Object.values(metafile.outputs);
+  const packages = new Set(
+    Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) => {
+      const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1];
+      return name === undefined || bytesInOutput === 0 ? [] : [name];
+    }),
+  );
+  expect([...packages].filter((name) => !carried.has(name))).toEqual([]);
+  expect(outputFiles[0]!.contents.length).toBeLessThan(1_000_000);
+});
+
+/** The log and what it is made of; what renders /metrics; what reads the host. Both of the latter are loaded late. */
+const carried = new Set([
+  'pino',
+  '@pinojs/redact',
+  'atomic-sleep',
+  'on-exit-leak-free',
+  'pino-abstract-transport',
+  'pino-std-serializers',
+  'process-warning',
+  'quick-format-unescaped',
+  'real-require',
+  'safe-stable-stringify',
+  'sonic-boom',
+  'split2',
+  'thread-stream',
+  'prom-client',
+  '@opentelemetry/api',
+  'tdigest',
+  'bintrees',
+  'systeminformation',
+]);
