@@ -33,6 +33,9 @@ const served = new WeakMap<KubeObject, Map<string, KubeObject>>();
 export function servedForm(object: KubeObject, kind: ResourceKind): KubeObject {
   const apiVersion = apiVersionOf(kind);
   if (object.apiVersion === apiVersion) return object;
+  const convert = () => (kind.group === 'events.k8s.io' ? rename(object, apiVersion, 1, 0) : { ...object, apiVersion });
+  // Only what can no longer change is worth remembering.
+  if (!Object.isFrozen(object)) return convert();
   let versions = served.get(object);
   if (versions === undefined) {
     versions = new Map();
@@ -40,7 +43,7 @@ export function servedForm(object: KubeObject, kind: ResourceKind): KubeObject {
   }
   let form = versions.get(apiVersion);
   if (form === undefined) {
-    form = kind.group === 'events.k8s.io' ? rename(object, apiVersion, 1, 0) : { ...object, apiVersion };
+    form = convert();
     versions.set(apiVersion, form);
   }
   return form;

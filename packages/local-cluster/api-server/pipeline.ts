@@ -243,7 +243,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
   const refined =
     (kind: ResourceKind, creating: boolean) =>
     (object: KubeObject): KubeObject => {
-      const value = storedForm(read(copyOf(object), kind).value, kind);
+      const { value } = read(copyOf(object), kind);
       setDefaults(value, kind);
       if (creating && value.kind === 'Pod') admitPod(value, kind, store);
       return value;
@@ -283,9 +283,12 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
         writerOf(caller, target, options, 'Update'),
       );
     if (object.kind === 'Pod') admitPod(object, kind, store);
-    object = await admission.mutate(
-      attemptOf(caller, target, options, 'CreateOptions', 'CREATE', object, undefined),
-      refined(kind, true),
+    object = storedForm(
+      await admission.mutate(
+        attemptOf(caller, target, options, 'CreateOptions', 'CREATE', object, undefined),
+        refined(kind, true),
+      ),
+      kind,
     );
     object = Object.isFrozen(object) ? copyOf(object) : object;
 
@@ -342,9 +345,12 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
         );
       }
       if (subresource !== 'scale') {
-        object = await admission.mutate(
-          attemptOf(caller, target, options, optionsKind, 'UPDATE', object, current),
-          refined(kind, false),
+        object = storedForm(
+          await admission.mutate(
+            attemptOf(caller, target, options, optionsKind, 'UPDATE', object, current),
+            refined(kind, false),
+          ),
+          kind,
         );
         object = Object.isFrozen(object) ? copyOf(object) : object;
         problems.push(...prepareUpdate(object, current, kind, subresource, store));
@@ -514,7 +520,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
           };
         }
         const object = await modify(caller, target, options, 'PatchOptions', (current) => ({
-          input: applied(current, configuration, typeOf(kind), writer, patch.force, subjectOf(kind, name)),
+          input: copyOf(applied(current, configuration, typeOf(kind), writer, patch.force, subjectOf(kind, name))),
           applied: true,
         }));
         return { object: servedForm(object, kind), created: false };
