@@ -24,7 +24,7 @@ const isJson = (text: string): boolean => text.trimStart().startsWith('{');
 const pageOf = (text: string): Exposition => (isJson(text) ? readPrometheusAnswer(text) : parseExposition(text));
 
 function bodyOf(file: string, bytes: Buffer): Record<string, unknown> {
-  const type = /\.sse$/.test(file) ? 'text/event-stream' : /json$/.test(file) ? 'application/json' : undefined;
+  const type = /\.sse$/.test(file) ? 'text/event-stream' : /jsonl?$/.test(file) ? 'application/json' : undefined;
   const reader = createTokenReader(type);
   reader.feed(bytes);
   return printedTokens(reader.end());

@@ -65,11 +65,13 @@ test.each<[string, string, Partial<EngineReading>]>([
   ],
   [
     'Dynamo of today',
-    'dynamo_frontend_stage_requests{stage="route"} 1\ndynamo_frontend_stage_requests{stage="prefill"} 2\ndynamo_frontend_active_requests 9',
+    'dynamo_frontend_stage_requests{stage="route"} 1\ndynamo_frontend_stage_requests{stage="prefill"} 2\ndynamo_frontend_active_requests 9\ndynamo_frontend_requests_total{status="success"} 4\ndynamo_frontend_requests_total{status="error"} 1',
     {
       engine: 'dynamo',
       waiting: 3,
       running: 9,
+      requestsSucceeded: 4,
+      requestsFailed: 1,
     },
   ],
   [

@@ -124,7 +124,7 @@ function samplesOf({ series: names, labels }: Row, series: Series): readonly Sam
 function numberOf(row: Row | undefined, series: Series): number | undefined {
   if (row === undefined) return undefined;
   const values = samplesOf(row, series).map(({ value }) => value);
-  if (values.length === 0) return undefined;
+  if (values.length === 0) return numberOf(row.or, series);
   const folded = row.fold === 'max' ? values.reduce((a, b) => Math.max(a, b)) : values.reduce((a, b) => a + b);
   return folded * (row.scale ?? 1);
 }

@@ -13,6 +13,8 @@ export interface Row {
   readonly scale?: number;
   /** `max`: of ratios, the fullest rank counts, since it is the one that preempts first. */
   readonly fold?: 'sum' | 'max';
+  /** Read where this row knows nothing, for an engine that moved a number under other labels. */
+  readonly or?: Row;
 }
 
 /** Signals that every engine is asked for. Tokens and requests are cumulative, histograms are in seconds. */
@@ -100,6 +102,7 @@ export const engineTable = {
       // Percent in 2024, a ratio since: handed on as written.
       cacheHitRate: fullest('sglang_cache_hit_rate'),
       usedTokens: row('sglang_num_used_tokens'),
+      requests: row('sglang_num_requests_total'),
       generationThroughput: row('sglang_gen_throughput'),
     },
   },
@@ -144,7 +147,11 @@ export const engineTable = {
     running: row('dynamo_frontend_active_requests', 'dynamo_frontend_inflight_requests'),
     generatedTokens: row('dynamo_frontend_output_tokens_total'),
     promptTokens: row('dynamo_frontend_input_tokens_total', 'dynamo_frontend_input_sequence_tokens_sum'),
-    requestsSucceeded: row('dynamo_frontend_request_success_count'),
+    requestsSucceeded: {
+      ...labelled('status', 'success', 'dynamo_frontend_requests_total'),
+      or: row('dynamo_frontend_request_success_count'),
+    },
+    requestsFailed: labelled('status', 'error', 'dynamo_frontend_requests_total'),
     timeToFirstToken: row('dynamo_frontend_time_to_first_token_seconds'),
     interTokenLatency: row('dynamo_frontend_inter_token_latency_seconds'),
     requestLatency: row('dynamo_frontend_request_duration_seconds'),

@@ -107,6 +107,10 @@ export function printedDcgm({ devices, problems }: DcgmReading): Record<string, 
     const values = whole.map((device) => device[field] ?? null);
     return values.length === 1 ? values[0] : values.every((value) => value === null) ? null : values;
   };
+  const owners = (part: 'namespace' | 'pod' | 'container') => {
+    const named = devices.map(({ owner }) => owner?.[part] ?? null);
+    return named.length === 1 ? named[0] : named.every((name) => name === null) ? null : named;
+  };
   const names = new Set(devices.map(({ uuid, gpu, hostname }) => uuid ?? `${hostname} ${gpu}`));
   const onFirst = mig.filter(({ gpu }) => gpu === '0');
   return {
@@ -120,6 +124,9 @@ export function printedDcgm({ devices, problems }: DcgmReading): Record<string, 
     xid: each('lastXid'),
     grEngineActive: each('engineActiveRatio'),
     dramActive: each('dramActiveRatio'),
+    namespace: owners('namespace'),
+    pod: owners('pod'),
+    container: owners('container'),
     grEngineActiveSeries: devices.filter(({ engineActiveRatio }) => engineActiveRatio !== undefined).length,
     migUtilPercent: Object.fromEntries(
       mig.map(({ migInstance, utilizationPercent }) => [`GPU_I_ID ${migInstance}`, utilizationPercent ?? null]),

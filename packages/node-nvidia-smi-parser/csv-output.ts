@@ -39,14 +39,18 @@ export function headerOf(line: string): Header | undefined {
 /** A header made of the fields that a query asked for. */
 export const headerOfFields = (fields: readonly string[]): Header => ({ columns: fields, units: {}, separator: ', ' });
 
-/** Columns of a row without header, where every cell shows by its shape what it is. */
-function guessedHeader(line: string): Header | undefined {
-  const columns: string[] = [];
-  for (const cell of line.split(', ').slice(0, 10)) {
-    const shape = shapes.find(([form]) => form.test(cell.trim()));
-    if (shape === undefined || columns.includes(shape[1])) return undefined;
-    columns.push(shape[1]);
-  }
+/**
+ * Columns of rows without header: those whose cells show by their shape what they are have their name, the others are
+ * `column1`, `column2`, … Undefined when the lines are no table of at least one such column.
+ */
+function guessedHeader(lines: readonly string[]): Header | undefined {
+  const first = lines[0]!.split(', ', limits.entries).map((cell) => cell.trim());
+  if (lines.some((line) => line.split(', ', limits.entries).length !== first.length)) return undefined;
+  const found = first.map((cell) => shapes.find(([form]) => form.test(cell))?.[1]);
+  if (found.every((column) => column === undefined)) return undefined;
+  const columns = found.map((column, index) =>
+    column === undefined || found.indexOf(column) !== index ? `column${index + 1}` : column,
+  );
   return headerOfFields(columns);
 }
 const shapes: readonly (readonly [RegExp, string])[] = [
@@ -88,7 +92,7 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const first = lines.findIndex((line) => headerOf(line.trim()) !== undefined);
   const printedHeader = first === -1 ? undefined : headerOf(lines[first]!.trim());
-  const header = printedHeader ?? (fields === undefined ? guessedHeader(lines[0] ?? '') : headerOfFields(fields));
+  const header = printedHeader ?? (fields === undefined ? guessedHeader(lines) : headerOfFields(fields));
   const before = first === -1 ? [] : lines.slice(0, first);
   if (header === undefined) {
     const draft = draftOf('unknown');
@@ -100,6 +104,9 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
   const draft = draftOf(isOfProcesses(header) ? 'query-compute-apps' : 'query-gpu');
   const cells: string[][] = [];
   noteFailures(draft, before);
+  const unnamed = header.columns.filter((column) => /^column\d+$/.test(column));
+  if (printedHeader === undefined && unnamed.length > 0)
+    complain(draft, 'NoHeader', `${unnamed.length} of ${header.columns.length} columns have no name`);
   let headerLines = printedHeader === undefined ? 0 : 1;
   for (const line of lines.slice(first + 1)) {
     if (cells.length >= limits.entries) {

@@ -11,7 +11,7 @@ export const limits = {
   depth: 24,
   /** Problems listed of one output; what comes after is left out. */
   problems: 50,
-  /** Characters of a line of the plain table; longer lines are no part of it. */
+  /** Characters of a line of the table, of a title or of a list; longer lines are none of these. */
   tableLine: 400,
   /** Characters of the input quoted in a problem. */
   quoted: 120,

@@ -5,9 +5,12 @@ import type { Gpu, MigDevice, Reading } from './reading.ts';
 
 /** Names under which a printed value is shown, and where each format keeps it. */
 const names = {
+  pciBusId: ['id', 'pci/pci_bus_id', 'pci/bus_id', 'pci.bus_id', 'gpu_bus_id'],
+  name: ['product_name', 'name', 'gpu_name'],
+  uuid: ['uuid', 'gpu_uuid'],
   utilizationGpu: ['utilization/gpu_util', 'utilization/gpu', 'utilization.gpu', 'sm'],
-  memoryUsed: ['fb_memory_usage/used', 'memory.used'],
-  memoryTotal: ['fb_memory_usage/total', 'memory.total'],
+  memoryUsed: ['fb_memory_usage/used', 'memory_usage/used', 'memory.used'],
+  memoryTotal: ['fb_memory_usage/total', 'memory_usage/total', 'memory.total'],
   temperature: [
     'temperature/gpu_temp',
     'temperature/gpu_current_temp',

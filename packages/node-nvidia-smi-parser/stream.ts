@@ -102,7 +102,7 @@ export function createNvidiaSmiStream(
       row += 1;
       if (!line.trimStart().startsWith('#')) readMonitorRow(mode.columns, line);
     } else {
-      if (documentBegins.test(line)) {
+      if (line.length <= limits.tableLine && documentBegins.test(line)) {
         if (mode?.is === 'document') flushDocument();
         mode = { is: 'document' };
       } else if (mode === undefined && failed(line)) return;

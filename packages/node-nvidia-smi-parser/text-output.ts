@@ -39,7 +39,7 @@ export function readTextOutput(text: string): Draft {
   for (const line of text.split('\n')) {
     const content = line.trim();
     if (content === '') continue;
-    if (title.test(content)) {
+    if (content.length <= limits.tableLine && title.test(content)) {
       finish();
       documents += 1;
       position = 0;
