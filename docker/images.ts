@@ -82,6 +82,24 @@ export async function buildImages(options: ImagesOptions): Promise<BuiltImage[]>
   }
 }
 
+export interface PlainImage {
+  readonly file: string;
+  readonly context: string;
+  readonly reference: string;
+  readonly archive: string;
+}
+
+/** Builds an image that needs no base, and writes it to an archive. */
+export async function buildPlainImage(
+  builder: Builder,
+  { file, context, reference, archive }: PlainImage,
+): Promise<void> {
+  const tools = toolsOf(builder);
+  await tools.build(file, context, undefined, reference, {});
+  await rm(archive, { force: true });
+  await tools.save(reference, archive);
+}
+
 /** How much the agent's image adds to the Node binary in it, in bytes. */
 export async function agentOverhead(images: readonly BuiltImage[]): Promise<number> {
   const agent = images.find(({ reference }) => reference.includes('/agent:'));
@@ -110,7 +128,13 @@ const defaultNodeBase = 'gcr.io/distroless/nodejs24-debian13:nonroot';
 interface Tools {
   canPull(reference: string): Promise<boolean>;
   importRoot(root: string, reference: string): Promise<void>;
-  build(file: string, context: string, target: string, reference: string, bases: BuildArguments): Promise<void>;
+  build(
+    file: string,
+    context: string,
+    target: string | undefined,
+    reference: string,
+    bases: BuildArguments,
+  ): Promise<void>;
   /** Of the image, unpacked, in bytes. */
   size(reference: string): Promise<number>;
   save(reference: string, archive: string): Promise<void>;
@@ -124,6 +148,8 @@ const succeeds = (command: string, words: readonly string[], timeout: number): P
     () => true,
     () => false,
   );
+
+const targetOf = (target: string | undefined): string[] => (target === undefined ? [] : ['--target', target]);
 
 const argumentsOf = (bases: BuildArguments): string[] =>
   Object.entries(bases).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
@@ -142,7 +168,7 @@ const dockerTools: Tools = {
     await run('docker', ['import', archive, reference]);
   },
   async build(file, context, target, reference, bases) {
-    const words = ['build', '--file', file, '--target', target, '--tag', reference, ...argumentsOf(bases), context];
+    const words = ['build', '--file', file, ...targetOf(target), '--tag', reference, ...argumentsOf(bases), context];
     await run('docker', words);
   },
   size: async (reference) => Number(await run('docker', ['image', 'inspect', '--format', '{{.Size}}', reference])),
@@ -163,7 +189,7 @@ const buildahTools: Tools = {
   async build(file, context, target, reference, bases) {
     const pull = Object.keys(bases).length > 0 ? ['--pull-never'] : [];
     await run('buildah', [
-      ...['bud', '--quiet', '--isolation', 'chroot', ...pull, '--file', file, '--target', target],
+      ...['bud', '--quiet', '--isolation', 'chroot', ...pull, '--file', file, ...targetOf(target)],
       ...['--tag', reference, ...argumentsOf(bases), context],
     ]);
   },
