@@ -143,10 +143,9 @@ export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, 
     if (path === '/api') return discovery(true);
     if (path === '/apis') return discovery(false);
     if (path === '/openapi/v2') {
-      // kubectl asks for Protocol Buffers only, and only where it finds no /openapi/v3.
-      if (/proto/.test(request.headers.accept ?? '') && !(request.headers.accept ?? '').includes(json))
-        throw new ApiError(406, 'NotAcceptable', 'only the following media types are accepted: application/json');
-      return found(openApi.second());
+      if (!wantsProtobuf(request)) return found(openApi.second());
+      send(response, 200, openApi.secondInWire(), openApiWireType);
+      return true;
     }
     if (path === '/openapi/v3') return found(openApi.index());
     if (path.startsWith('/openapi/v3/')) return found(openApi.third(path.slice('/openapi/v3/'.length)));
@@ -361,7 +360,10 @@ export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, 
 
 const isSet = (query: URLSearchParams, name: string) => ['true', '1'].includes(query.get(name) ?? '');
 
-function send(response: ServerResponse, code: number, body: string, type = json): void {
+const openApiWireType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const wantsProtobuf = ({ headers }: IncomingMessage) => /proto-openapi/.test(headers.accept ?? '');
+
+function send(response: ServerResponse, code: number, body: string | Buffer, type = json): void {
   response.writeHead(code, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),

@@ -144,6 +144,11 @@ function pathsOf(kinds: readonly ResourceKind[], openapi3: boolean): JsonObject 
 export interface OpenApi {
   /** /openapi/v2 */
   second(): string;
+  /**
+   * /openapi/v2 as Protocol Buffers, the only form kubectl takes: an empty document. kubectl wants it for kinds that no
+   * PATCH names (TokenReview); finding no schema there, it leaves validation to the server.
+   */
+  secondInWire(): Buffer;
   /** /openapi/v3: where each group's document is. */
   index(): string;
   /** /openapi/v3/PATH (`api/v1`, `apis/apps/v1`); undefined for a path that is not in the index. */
@@ -178,6 +183,7 @@ export function createOpenApi(registry: Registry, gitVersion: string): OpenApi {
         paths: pathsOf(registry.kinds(), false),
         definitions: schemasOf(registry.kinds(), '#/definitions/'),
       })),
+    secondInWire: () => emptyWireDocument(info),
     index: () =>
       once('v3', () => ({
         paths: Object.fromEntries(
@@ -197,4 +203,13 @@ export function createOpenApi(registry: Registry, gitVersion: string): OpenApi {
       }));
     },
   };
+}
+
+/** A gnostic openapi.v2 Document: swagger (1), info (2: title, version), paths (8) and definitions (9), both empty. */
+function emptyWireDocument({ title, version }: { readonly title: string; readonly version: string }): Buffer {
+  const field = (number: number, content: Buffer) =>
+    Buffer.concat([Buffer.from([(number << 3) | 2, content.length]), content]);
+  const info = Buffer.concat([field(1, Buffer.from(title)), field(2, Buffer.from(version))]);
+  const none = Buffer.alloc(0);
+  return Buffer.concat([field(1, Buffer.from('2.0')), field(2, info), field(8, none), field(9, none)]);
 }
