@@ -78,6 +78,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     for (const step of undo.reverse()) await step();
   });
   try {
+    await mkdir(directory, { recursive: true });
     const version = options.kubernetesVersion ?? defaultVersion;
     const server = await startApiServer({ clock, version, crds, log, ...(options.port ? { port: options.port } : {}) });
     undo.push(() => server.stop());
