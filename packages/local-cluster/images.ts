@@ -1,6 +1,7 @@
 // Which processes of this machine stand in for which images. Ours are the very files that are shipped, bundled afresh at
 // every start; beside them a few plain ones that run whatever command a container gives.
 import { join } from 'node:path';
+import { stop as stopEsbuild } from 'esbuild';
 import { bundleProcess, type ProcessName } from '../../docker/bundle.ts';
 import type { ImageTable, LocalImage } from './kubelet/image-table.ts';
 
@@ -35,5 +36,7 @@ export async function buildImages(repository: string): Promise<ImageTable> {
       return [`kubeai/${name}`, { entrypoint: ['node', bundle, ...ourArguments[name]], runsAnything: false }];
     }),
   );
+  // It would stay as a child process of hundreds of megabytes for as long as the cluster runs.
+  await stopEsbuild();
   return { ...plainImages, ...Object.fromEntries(built) };
 }
