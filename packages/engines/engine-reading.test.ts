@@ -128,6 +128,12 @@ test('parallel ranks of one engine repeat its requests and count once', () => {
   expect(reading(rank(0, 0, 0, 5) + rank(1, 0, 0, 5) + rank(0, 1, 0, 5) + rank(0, 0, 1, 7)).waiting).toBe(12);
 });
 
+test('the sum over priorities counts, not each again', () => {
+  const page =
+    'sglang:num_queue_reqs{priority=""} 5\nsglang:num_queue_reqs{priority="1"} 2\nsglang:num_queue_reqs{priority="9"} 3';
+  expect(reading(page).waiting).toBe(5);
+});
+
 test('-1 and NaN mean "not known", and not known is absent', () => {
   const page =
     'vllm:num_requests_waiting -1.0\nvllm:num_requests_running NaN\nvllm:kv_cache_usage_perc{e="0"} -1\nvllm:kv_cache_usage_perc{e="1"} 0.5';

@@ -54,7 +54,7 @@ export type EngineAnswer =
 export function readEngine(page: string | Exposition): EngineAnswer {
   const { samples, families, problems } = typeof page === 'string' ? parseExposition(page) : page;
   const series = new Map<string, readonly Sample[]>();
-  for (const [name, found] of samples) series.set(canonical(name), withoutRepeatingRanks(found));
+  for (const [name, found] of samples) series.set(canonical(name), withoutRepeats(found));
   if (series.size === 0 && families.size === 0) return { ok: false, reason: 'NotMetrics', problems };
   const engine = engineOf([...series.keys(), ...[...families.keys()].map(canonical)]);
   if (engine === undefined) return { ok: false, reason: 'UnknownEngine', problems };
@@ -79,10 +79,15 @@ type Series = ReadonlyMap<string, readonly Sample[]>;
 
 const canonical = (name: string): string => name.replaceAll(':', '_').replace(/^ray_/, '');
 
-function withoutRepeatingRanks(samples: readonly Sample[]): readonly Sample[] {
-  const first = ({ labels }: Sample) => (labels['tp_rank'] ?? '0') === '0' && (labels['pp_rank'] ?? '0') === '0';
-  const kept = samples.filter(first);
-  return kept.length > 0 ? kept : samples;
+const rankLabels = ['tp_rank', 'pp_rank', 'moe_ep_rank'];
+
+/** Without the series that repeat what others say: higher ranks, and priorities beside the sum of all (`""`). */
+function withoutRepeats(samples: readonly Sample[]): readonly Sample[] {
+  if (samples.length < 2) return samples;
+  const first = samples.filter(({ labels }) => rankLabels.every((label) => (labels[label] ?? '0') === '0'));
+  const kept = first.length > 0 ? first : samples;
+  const sums = kept.filter(({ labels }) => labels['priority'] === '');
+  return sums.length > 0 ? sums : kept;
 }
 
 function engineOf(names: readonly string[]): EngineName | undefined {

@@ -106,7 +106,14 @@ export const engineTable = {
       generationThroughput: row('sglang_gen_throughput'),
     },
   },
-  lmdeploy: { seenBy: ['lmdeploy_'], ...likeVllm('lmdeploy_') },
+  lmdeploy: {
+    seenBy: ['lmdeploy_'],
+    ...likeVllm('lmdeploy_'),
+    interTokenLatency: row('lmdeploy_inter_token_latency_seconds', 'lmdeploy_iter_token_latency'),
+    requestsFailed: row('lmdeploy_num_requests_failed'),
+    // Those that have no handle of the engine yet; they come before its own queue.
+    more: { apiWaiting: row('lmdeploy_num_api_requests_waiting') },
+  },
   'trtllm-serve': {
     seenBy: ['trtllm_'],
     ...likeVllm('trtllm_'),

@@ -113,7 +113,7 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
       complain(draft, 'TooMuch', `more than ${limits.entries} rows`);
       break;
     }
-    const row = cellsOf(line.trim(), header);
+    const row = cellsOf(line.trimStart(), header);
     if (row.length !== header.columns.length) {
       const isFailure = draft.problems.length;
       noteFailures(draft, [line]);

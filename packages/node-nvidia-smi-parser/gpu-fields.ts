@@ -64,6 +64,7 @@ const gpuNumbers = {
     unit: 'W',
     names: [
       'gpu_power_readings/current_power_limit',
+      'gpu_power_readings/gpu_ceiling_power_limit/current_power_limit', // since driver 610
       'gpu_power_readings/power_limit',
       'power_readings/current_power_limit',
       'power_readings/power_limit',
@@ -208,8 +209,10 @@ export function gpuOf(printed: Printed, position: number, place: Place, migDevic
     numberOf(plainPowerDraw, printed, place) ?? numbers.averagePowerDrawWatts ?? numbers.instantPowerDrawWatts;
   const mode = wordOf(virtualizationMode, printed, place, true);
   const isVgpu = mode === 'VGPU' || /^(?:NVIDIA )?GRID /.test(words.name ?? '') || /0{8}$/.test(lastOf(words.uuid));
-  // A guest sees no sensor, and is told 0 C.
-  if (isVgpu && numbers.temperatureCelsius === 0) delete numbers.temperatureCelsius;
+  // A guest sees no sensor and no clock, and is told 0.
+  if (isVgpu)
+    for (const name of ['temperatureCelsius', 'clockGraphicsMHz', 'clockSmMHz', 'clockMemoryMHz'] as const)
+      if (numbers[name] === 0) delete numbers[name];
   const index = Number(printed['index'] ?? printed['gpu'] ?? printed['idx'] ?? position);
   return {
     document: place.document,

@@ -91,6 +91,7 @@ test('text gives what XML gives', () => {
     throttledBy: ['sw_power_cap', 'hw_slowdown', 'hw_thermal_slowdown'],
   });
   expect(reading.gpus[0]).not.toHaveProperty('migMode');
+  expect(reading.gpus[0]!.printed['name_that_fills_its_column_to_the_end_of']).toBe('1');
   expect(reading.gpus[1]).not.toHaveProperty('utilizationGpuPercent');
   expect(reading.problems).toEqual([
     { reason: 'ValueInError', message: 'GPU 00000000:02:00.0: utilization/gpu is GPU is lost' },
@@ -132,6 +133,7 @@ test.each<[string, string, ParseOptions, Partial<Gpu>]>([
       throttledBy: ['sw_power_cap', 'hw_thermal_slowdown'],
     },
   ],
+  ['a last cell that is empty', 'name, memory.used [MiB], hostname\nTesla T4, 5 MiB, \n', {}, { memoryUsedMiB: 5 }],
   ['units that other versions use', 'index, memory.total [KiB]\n0, 2048', {}, { memoryTotalMiB: 2 }],
 ])('CSV %s', (_what, input, options, expected) => {
   expect(gpu(input, options)).toMatchObject(expected);

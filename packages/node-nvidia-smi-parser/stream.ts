@@ -97,7 +97,7 @@ export function createNvidiaSmiStream(
     else if (header !== undefined) mode = { is: 'csv', header };
     else if (mode?.is === 'csv') {
       row += 1;
-      readRow(mode.header, line.trim());
+      readRow(mode.header, line.trimStart());
     } else if (mode?.is === 'monitor') {
       row += 1;
       if (!line.trimStart().startsWith('#')) readMonitorRow(mode.columns, line);

@@ -72,8 +72,11 @@ export function readTextOutput(text: string): Draft {
         continue;
       }
     }
-    const name = pathOf(ends ? content.slice(0, -2) : colon === -1 ? content : content.slice(0, colon));
-    const value = colon === -1 ? undefined : content.slice(colon + 3).trim();
+    // A name that fills its column touches the colon: `Memory Max Operating T.Limit Temp Specification: 0 C`.
+    const tight = colon === -1 && !ends ? content.indexOf(': ') : -1;
+    const nameEnds = ends ? content.length - 2 : colon !== -1 ? colon : tight !== -1 ? tight : content.length;
+    const name = pathOf(content.slice(0, nameEnds));
+    const value = colon === -1 && tight === -1 ? undefined : content.slice(content.indexOf(': ', nameEnds) + 2).trim();
     if (block === undefined) {
       if (value !== undefined) header[name] ??= value;
       continue;

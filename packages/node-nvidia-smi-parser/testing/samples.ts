@@ -58,9 +58,12 @@ GPU 00000000:01:00.0
         Memory                            : 40 %
     Temperature
         GPU Current Temp                  : 71 C
-    Power Readings
+    GPU Power Readings
         Power Draw                        : 287.10 W
-        Power Limit                       : 300.00 W
+        GPU Ceiling Power Limit
+            Current Power Limit           : 300.00 W
+    Memory Max Operating Specification    : 0 C
+    Name That Fills Its Column To The End Of: 1
     Processes
         GPU instance ID                   : N/A
         Compute instance ID               : N/A
