@@ -5,6 +5,7 @@
 // An event is not a token: one may carry many. Events that bear output are counted, because their times are what a
 // user sees; the number of tokens is taken from `usage` wherever the server gives it.
 import type { Buffer } from 'node:buffer';
+import { createEventFraming, createJsonFraming } from './body-framing.ts';
 import { compilePaths, createSkim, type SkimSink, wordHash } from './json-skim.ts';
 
 export type BodyKind = 'sse' | 'json' | 'opaque';
@@ -131,10 +132,7 @@ const paths = compilePaths({
 });
 
 const ended = new Set(['message_stop', 'response.completed', 'response.incomplete', 'response.failed'].map(wordHash));
-const dataField = wordHash('data');
-const eventField = wordHash('event');
 const errorWord = wordHash('error');
-const doneWord = [...'[DONE]'].map((letter) => letter.charCodeAt(0));
 const unnamedError = 'the server sent an error without a message';
 
 /** How a body is read, by its Content-Type. `undefined` is told by the first bytes. */
@@ -290,133 +288,4 @@ function kindOfBytes(bytes: Buffer, start: number, end: number): BodyKind | unde
     if (byte > 0x20) return byte === 0x7b || byte === 0x5b ? 'json' : 'sse';
   }
   return undefined;
-}
-
-interface Framing {
-  readonly feed: (bytes: Buffer, start: number, end: number) => void;
-  readonly end: () => void;
-}
-
-type Skim = ReturnType<typeof createSkim>;
-
-/** JSON values one after another, with blanks, line ends or NULs between them or not; also the one value of a body. */
-function createJsonFraming(skim: Skim, finishEvent: (isDoneMarker: boolean) => void): Framing {
-  let begun = false;
-  return {
-    feed(bytes, start, end) {
-      let at = start;
-      while (at < end) {
-        if (!begun) {
-          if (bytes[at]! <= 0x20) {
-            at += 1;
-            continue;
-          }
-          begun = true;
-        }
-        // What is broken ends with its line, so that one bad line costs no other.
-        const skipLine = skim.isBroken();
-        at = skim.feed(bytes, at, end, skipLine);
-        if (at < end && (skipLine || skim.isComplete())) {
-          finishEvent(false);
-          begun = false;
-        }
-      }
-    },
-    end() {
-      if (begun) finishEvent(false);
-      begun = false;
-    },
-  };
-}
-
-interface EventFramingSink {
-  readonly finishEvent: (isDoneMarker: boolean) => void;
-  readonly dataLine: () => void;
-  readonly namedError: () => void;
-}
-
-const inField = 0;
-const beforeValue = 1;
-const inData = 2;
-const inEventName = 3;
-const inOther = 4;
-
-/** Server-sent events: LF, CR or CRLF; comments; no blank after the colon; several data lines; a byte order mark. */
-function createEventFraming(skim: Skim, sink: EventFramingSink): Framing {
-  let state = inField;
-  let field = 0;
-  let fieldLength = 0;
-  let name = 0;
-  let afterCarriageReturn = false;
-  let hasData = false;
-  /** The first bytes of data that is no JSON object, to know `[DONE]`; -1 when it is one. */
-  let headLength = 0;
-  const head = new Uint8Array(8);
-
-  const isDoneMarker = () => headLength === 6 && doneWord.every((byte, at) => byte === head[at]);
-
-  const dispatch = () => {
-    if (hasData) sink.finishEvent(isDoneMarker());
-    if (hasData && name === errorWord) sink.namedError();
-    hasData = false;
-    name = 0;
-    headLength = 0;
-  };
-
-  const lineEnds = () => {
-    if (state === inField && fieldLength === 0) dispatch();
-    else if (field === dataField && (state === inField || state === inData || state === beforeValue)) {
-      hasData = true;
-      sink.dataLine();
-    }
-    state = inField;
-    field = 0;
-    fieldLength = 0;
-  };
-
-  const readData = (bytes: Buffer, start: number, end: number): number => {
-    const at = skim.feed(bytes, start, end, true);
-    if (headLength === 0 && bytes[start] === 0x7b) headLength = -1;
-    if (headLength >= 0)
-      for (let from = start; from < at && headLength < head.length; from += 1)
-        if (bytes[from]! > 0x20) head[headLength++] = bytes[from]!;
-    return at;
-  };
-
-  return {
-    feed(bytes, start, end) {
-      let at = start;
-      while (at < end) {
-        if (state === inData) {
-          at = readData(bytes, at, end);
-          if (at === end) return;
-        }
-        const byte = bytes[at]!;
-        at += 1;
-        if (byte === 0x0a && afterCarriageReturn) {
-          afterCarriageReturn = false;
-          continue;
-        }
-        afterCarriageReturn = byte === 0x0d;
-        if (byte === 0x0a || byte === 0x0d) lineEnds();
-        else if (state === inField) {
-          if (byte === 0x3a) state = beforeValue;
-          else if (fieldLength > 0 || (byte !== 0xef && byte !== 0xbb && byte !== 0xbf)) {
-            field = (Math.imul(field, 31) + byte) | 0;
-            fieldLength += 1;
-          }
-        } else if (state === beforeValue) {
-          state = field === dataField ? inData : field === eventField ? inEventName : inOther;
-          if (state === inEventName) name = 0;
-          // A value that is complete cannot go on: a server that forgets the blank line begins its next event here.
-          if (state === inData && hasData && skim.isComplete()) dispatch();
-          if (byte !== 0x20) at -= 1;
-        } else if (state === inEventName) name = (Math.imul(name, 31) + byte) | 0;
-      }
-    },
-    end() {
-      if (state !== inField || fieldLength > 0) lineEnds();
-      dispatch();
-    },
-  };
 }
