@@ -369,7 +369,12 @@ test('a Service answers every request while its Deployment is updated', async ()
       replicas: 2,
       strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       selector: { matchLabels: { app: 'web' } },
-      template: { metadata: { labels: { app: 'web' } }, spec: { containers: [webContainer(version)] } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        // Without a moment between leaving the Service and closing its door a pod resets who is just arriving, as in any
+        // cluster.
+        spec: { containers: [{ ...webContainer(version), lifecycle: { preStop: { sleep: { seconds: 1 } } } }] },
+      },
     },
   });
   const isRolledOut = () =>

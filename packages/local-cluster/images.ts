@@ -20,7 +20,7 @@ export const plainImages: ImageTable = {
 const ourArguments: Record<ProcessName, readonly string[]> = {
   agent: [],
   webhook: ['--host', '$(POD_IP)'],
-  controller: [],
+  controller: ['--host', '$(POD_IP)'],
   'model-server': ['--host', '$(POD_IP)'],
 };
 
