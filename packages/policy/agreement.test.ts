@@ -90,7 +90,10 @@ test.each<[string, object]>([
 
 test.each<[string, object]>([
   ['a preset alone', {}],
-  ['a disabled block without target', { metrics: { latency: { enabled: false } } }],
+  [
+    'disabled blocks without target',
+    { metrics: { latency: { enabled: false }, concurrency: { enabled: false }, gpuMemory: { enabled: false } } },
+  ],
   ['weights as a list', { algorithm: { name: 'WeightedRatio', weights: [1, 2] } }],
   ['weights as a map', { algorithm: { name: 'WeightedRatio', weights: { work: 2 } } }],
   ['scaling to zero', { minReplicas: 0 }],

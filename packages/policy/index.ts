@@ -1,5 +1,6 @@
 // What users ask for: the schema, its parser, and the CustomResourceDefinition made from it.
 export { customResourceDefinition, resourceName } from './custom-resource-definition.ts';
+export { type FieldEntry, fieldReference } from './field-reference.ts';
 export {
   type KnownMetricName,
   knownMetricNames,

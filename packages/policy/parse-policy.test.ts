@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { milliseconds, seconds } from '@kubeai/units';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import { type Policy, parsePolicy } from './index.ts';
+import { knownMetrics, type Policy, parsePolicy } from './index.ts';
 
 const examples = join(import.meta.dirname, '../../examples/policies');
 const example = (name: string): unknown => parse(readFileSync(join(examples, name), 'utf8'));
@@ -176,6 +176,14 @@ test.each<[string, object, object]>([
   ],
 ])('%s', (_sentence, spec, expected) => {
   expect(valid(spec)).toMatchObject(expected);
+});
+
+const blocks = [...new Set(Object.values(knownMetrics).map(({ field }) => field.split('.')[0]!))];
+test.each(blocks)('%s that is on gives a metric or is refused; it is never silently nothing', (block) => {
+  const parsed = parsePolicy(object({ ...minimal, preset: undefined, metrics: { [block]: { enabled: true } } }));
+  expect(parsed.ok ? parsed.value.metrics.length : parsed.problems.map(({ field }) => field)).toEqual(
+    parsed.ok ? 1 : [`spec.metrics.${block}`],
+  );
 });
 
 test('without a preset, latency blocks that name a target are on and the queue is off until asked for', () => {

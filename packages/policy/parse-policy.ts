@@ -115,6 +115,19 @@ function messageOf(issue: z.core.$ZodIssue): string {
   }
 }
 
+/** What each block needs when it is on; those with a default target need nothing. */
+const targetRules: Readonly<Record<string, readonly Rule[]>> = {
+  latency: rules.latencyTarget,
+  timeToFirstToken: rules.latencyTarget,
+  interTokenLatency: rules.latencyTarget,
+  concurrency: rules.perReplicaTarget,
+  tokensPerSecond: rules.perReplicaTarget,
+  kvCacheUtilization: rules.percentageTarget,
+  gpuMemory: rules.percentageTarget,
+  cpuUtilization: rules.percentageTarget,
+  memoryUtilization: rules.percentageTarget,
+};
+
 /** Problems between fields, found on unchecked input so that one bad field hides no other problem. */
 function brokenRules(spec: Unchecked | undefined): FieldProblem[] {
   if (spec === undefined) return [];
@@ -122,9 +135,7 @@ function brokenRules(spec: Unchecked | undefined): FieldProblem[] {
   const algorithm = asObject(spec['algorithm']) ?? {};
   return [
     ...broken(rules.spec, spec, 'spec'),
-    ...['latency', 'timeToFirstToken', 'interTokenLatency'].flatMap((name) =>
-      broken(rules.latencyTarget, metrics[name], `spec.metrics.${name}`),
-    ),
+    ...Object.entries(targetRules).flatMap(([name, list]) => broken(list, metrics[name], `spec.metrics.${name}`)),
     ...each(metrics['custom'], (entry, index) => broken(rules.customMetric, entry, `spec.metrics.custom[${index}]`)),
     ...repeatedNames(metrics['custom'], 'spec.metrics.custom'),
     ...broken(rules.fallback, spec['fallback'], 'spec.fallback'),

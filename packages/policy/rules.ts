@@ -61,7 +61,19 @@ const anyEnabled = [...enabledByDefault, ...disabledByDefault]
   .map((name) => `(has(self.metrics.${name}) && self.metrics.${name}.enabled)`)
   .join(' || ');
 
+/** A block that is on must say what it aims at. */
+const needsTarget = (field: string): readonly Rule[] => [
+  {
+    field: '',
+    cel: `!self.enabled || has(self.${field})`,
+    message: `must have ${field}, or be disabled with \`enabled: false\``,
+    broken: (self) => self['enabled'] !== false && !has(self, field),
+  },
+];
+
 export const rules = {
+  perReplicaTarget: needsTarget('targetPerReplica'),
+  percentageTarget: needsTarget('targetPercentage'),
   spec: [
     {
       field: 'minReplicas',

@@ -40,23 +40,25 @@ const latencyBlock = (what: string) =>
     })
     .meta(withRules(rules.latencyTarget));
 
-const utilizationBlock = (what: string, byDefault?: number) =>
-  z.object({
-    enabled: enabled(true),
-    targetPercentage: (byDefault === undefined ? percentage : percentage.default(byDefault)).describe(
-      `${what}, in percent.`,
-    ),
-    prometheusQuery: query.optional(),
-    source,
-  });
+const utilizationBlock = (what: string) =>
+  z
+    .object({
+      enabled: enabled(true),
+      targetPercentage: percentage.optional().describe(`${what}, in percent.`),
+      prometheusQuery: query.optional(),
+      source,
+    })
+    .meta(withRules(rules.percentageTarget));
 
 const perReplicaBlock = (what: string) =>
-  z.object({
-    enabled: enabled(true),
-    targetPerReplica: z.number().gt(0).max(1e9).describe(what),
-    prometheusQuery: query.optional(),
-    source,
-  });
+  z
+    .object({
+      enabled: enabled(true),
+      targetPerReplica: z.number().gt(0).max(1e9).optional().describe(what),
+      prometheusQuery: query.optional(),
+      source,
+    })
+    .meta(withRules(rules.perReplicaTarget));
 
 const metrics = z.object({
   latency: latencyBlock('the whole request')
@@ -68,7 +70,13 @@ const metrics = z.object({
   interTokenLatency: latencyBlock('time between two tokens')
     .optional()
     .describe('How fast an answer reads: the gap between two tokens.'),
-  gpuUtilization: utilizationBlock('Mean GPU utilisation to hold', 80)
+  gpuUtilization: z
+    .object({
+      enabled: enabled(true),
+      targetPercentage: percentage.default(80).describe('Mean GPU utilisation to hold, in percent.'),
+      prometheusQuery: query.optional(),
+      source,
+    })
     .optional()
     .describe(
       'Share of time in which the GPU ran at least one kernel. It says busy, not full: prefer work or concurrency for language models.',
