@@ -5,6 +5,7 @@ import type { CallRecord, WorkQueueObserver } from '@kubeai/kube';
 import type { Refusal } from '@kubeai/protocol';
 import { inSeconds, type Milliseconds } from '@kubeai/units';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { isMeasured } from './status.ts';
 
 export interface MetricsSources {
   readonly queueLength: () => number;
@@ -225,8 +226,8 @@ function watchPolicies(registers: Registry[], { policies }: MetricsSources): voi
     'A metric of the policy in its own unit (milliseconds, percent, a count or a rate)',
     ['metric'],
     (gauge, labels, { snapshot }) => {
-      for (const { name, state, value } of snapshot.signals) {
-        if (state !== 'missing' && value !== undefined) gauge.labels(...labels, name).set(value);
+      for (const signal of snapshot.signals) {
+        if (isMeasured(signal)) gauge.labels(...labels, signal.name).set(signal.value!);
       }
     },
   );

@@ -163,10 +163,14 @@ const statusNames: Readonly<Record<string, string>> = {
 function currentMetricsOf(signals: readonly Signal[]): NonNullable<PolicyStatus['currentMetrics']> {
   return Object.fromEntries(
     signals
-      .filter(({ name, state, value }) => value !== undefined && state !== 'missing' && !name.startsWith('custom:'))
+      .filter((signal) => isMeasured(signal) && !signal.name.startsWith('custom:'))
       .map(({ name, value }) => [statusNames[name] ?? name, value]),
   );
 }
+
+/** Whether the value was measured. A latency while nothing happens was not; nobody waiting was. */
+export const isMeasured = ({ state, shape, value }: Signal): boolean =>
+  value !== undefined && state !== 'missing' && (state !== 'idle' || shape === 'perReplica');
 
 const signalStatusOf = ({ name, state, value, target, ageMs, source, cause }: Signal) => ({
   name,

@@ -3,6 +3,7 @@
 import { type Decision, type ReplicaState, replicaStates, type Snapshot } from '@kubeai/decision';
 import type { Instant } from '@kubeai/units';
 import { limits } from './limits.ts';
+import { isMeasured } from './status.ts';
 
 export interface TrailPoint {
   /** Milliseconds since the epoch. */
@@ -44,7 +45,9 @@ export function createTrail(): Trail {
         at: now,
         desired: decision.replicas,
         replicas: replicaStates.map((state: ReplicaState) => snapshot.ledger.counts[state]),
-        signals: Object.fromEntries(snapshot.signals.map(({ name, state, value }) => [name, shown(state, value)])),
+        signals: Object.fromEntries(
+          snapshot.signals.map((signal) => [signal.name, isMeasured(signal) ? signal.value! : null]),
+        ),
         inFlight: snapshot.traffic.inFlight,
         queue: snapshot.traffic.queue,
         arrivals: snapshot.traffic.arrivalsPerSecond,
@@ -59,6 +62,3 @@ export function createTrail(): Trail {
     events: () => events,
   };
 }
-
-const shown = (state: string, value: number | undefined): number | null =>
-  state === 'missing' || value === undefined ? null : value;
