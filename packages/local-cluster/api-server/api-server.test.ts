@@ -373,6 +373,37 @@ test('a watch from a version that is forgotten says 410 and ends', async () => {
   expect(await watch.next()).toBeUndefined();
 });
 
+test('a watcher that does not read is cut', async () => {
+  const client = server.client('test');
+  const watch = await server.stalledWatch(`${configMaps}?watch=1&fieldSelector=metadata.name%3Dflood`);
+  await client.create('configmaps', { metadata: { name: 'flood', namespace: 'default' } });
+  const filler = 'x'.repeat(1024 * 1024);
+  let round = 0;
+  // The kernel's own buffers take some of it first, so how many writes it takes is the machine's business.
+  await until(async () => {
+    round += 1;
+    await client.patch(
+      'configmaps',
+      { name: 'flood', namespace: 'default' },
+      { data: { filler, round: String(round) } },
+      { type: 'merge' },
+    );
+    return server.warnings.some((warning) => warning.startsWith('Cut a watcher'));
+  });
+  watch.close();
+  await client.delete('configmaps', { name: 'flood', namespace: 'default' });
+});
+
+test('an evicted pod ends as a deleted one does', async () => {
+  await server.ask('POST', pods, pod('evicted'));
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'evicted' } };
+  expect((await server.ask('POST', `${pods}/evicted/eviction`, eviction)).body).toMatchObject({
+    kind: 'Status',
+    status: 'Success',
+  });
+  expect((await server.ask('GET', `${pods}/evicted`)).code).toBe(404);
+});
+
 test('a pod on a node ends gracefully, one without a node at once', async () => {
   const client = server.client('test');
   const read = () => client.find('pods', { name: 'ending', namespace: 'default' });

@@ -24,8 +24,6 @@ export const limits = {
   webhookSockets: 32,
   /** Characters of a webhook's refusal passed on to the client. */
   webhookMessageCharacters: 4_096,
-  /** Bytes of one object: what etcd takes by default (1.5 MiB). */
-  objectBytes: 1_572_864,
   /** Warnings on one answer; the real server cuts at 4 KiB in all. */
   warnings: 16,
 } as const;

@@ -15,6 +15,10 @@ export interface TestServer extends ApiServer {
   readonly token: string;
   moveClock(milliseconds: number): void;
   ask(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** What the server has warned of in its log. */
+  readonly warnings: readonly string[];
+  /** Opens a watch and never reads from it. */
+  stalledWatch(path: string): Promise<{ close(): void }>;
   /** Opens a watch; `next` resolves with the next event of it, undefined when it has ended. */
   watch(path: string): Promise<{ next(): Promise<Answer['body']>; close(): void }>;
 }
@@ -22,7 +26,9 @@ export interface TestServer extends ApiServer {
 export async function startTestServer(options: Partial<ApiServerOptions> = {}): Promise<TestServer> {
   let now = Date.parse('2026-01-01T00:00:00Z');
   const clock = { now: (): Instant => instant(now) };
-  const server = await startApiServer({ clock, ...options });
+  const warnings: string[] = [];
+  const log = { warn: (message: string) => warnings.push(message), info: () => undefined };
+  const server = await startApiServer({ clock, log, ...options });
   const token = /token: (\S+)/.exec(server.kubeconfig())?.[1] ?? '';
   const agent = new Agent({ keepAlive: true, ca: server.authority, checkServerIdentity: () => undefined });
   const open = (method: string, path: string, headers: Readonly<Record<string, string>>) =>
@@ -31,6 +37,7 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
   return {
     ...server,
     token,
+    warnings,
     moveClock(milliseconds) {
       now += milliseconds;
     },
@@ -62,6 +69,17 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
           });
         });
         outgoing.end(payload);
+      }),
+    stalledWatch: (path) =>
+      new Promise((resolve, reject) => {
+        const outgoing = open('GET', path, {});
+        outgoing.on('error', reject);
+        outgoing.on('response', (incoming) => {
+          incoming.pause();
+          incoming.on('error', () => undefined);
+          resolve({ close: () => outgoing.destroy() });
+        });
+        outgoing.end();
       }),
     watch: (path) =>
       new Promise((resolve, reject) => {
