@@ -54,7 +54,7 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
   const bounds = boundsOf(policy, now);
   const demand = demandOf(snapshot, history, now);
   const tolerance = { up: policy.scaleUp.tolerance, down: policy.scaleDown.tolerance };
-  const proposals = snapshot.signals.map((signal) => propose(signal, { snapshot, history, demand, tolerance }));
+  const proposals = snapshot.signals.map((signal) => propose(signal, { snapshot, history, demand, tolerance, now }));
   const mayShrink = snapshot.signals.every(isSound) && hasQuorum(snapshot);
   const combined = combine(policy, proposals, snapshot, mayShrink);
   const wish = wishOf(snapshot, combined, proposals, history);

@@ -47,6 +47,9 @@ export const limits = {
   settledAfter: seconds(10) as Milliseconds,
   /** A load this much above what a replica was seen to carry is safe to try; more could double it. */
   safeStep: 1.5,
+  /** A size that held for this long is halved even so: caution must not freeze a fleet that is too large for ever. */
+  boldAfter: minutes(30) as Milliseconds,
+  boldStep: 2,
   /** A shrink that has to be taken back within this time, at no more load, was wrong and is not tried again … */
   regretSpan: minutes(10) as Milliseconds,
   /** … for this long, or until the load is lower. */

@@ -9,6 +9,8 @@ export interface MovingMean {
   steady(): number;
   fast(): number;
   slow(): number;
+  /** The same work is shared by more or fewer: what each carries changes at once. */
+  scale(factor: number): void;
   /** Starts over from a value that is known to be true, such as the zero of an idle fleet. */
   reset(value: number, now: Instant): void;
 }
@@ -40,6 +42,10 @@ export function createMovingMean(spread = 1): MovingMean {
       burst = burst ? fast > slow : fast - slow > Math.max(0.2 * slow, 4 * spread * Math.sqrt(slow));
     },
     steady: () => (burst ? fast : slow),
+    scale(factor) {
+      fast *= factor;
+      slow *= factor;
+    },
     fast: () => fast,
     slow: () => slow,
   };

@@ -2,6 +2,7 @@
 // signal would not have the target shrink. They differ wherever something is unknown, and unknown counts as idle in the
 // one and as busy in the other. Fractions of replicas are kept; rounding is for whoever decides.
 import type { MetricName } from '@kubeai/policy';
+import { elapsed, type Instant } from '@kubeai/units';
 import type { Proposal } from './decision.ts';
 import type { Demand } from './demand.ts';
 import type { History } from './history.ts';
@@ -18,6 +19,7 @@ export interface Scene {
   readonly history: History;
   readonly demand: Demand;
   readonly tolerance: { readonly up: number; readonly down: number };
+  readonly now: Instant;
 }
 
 /** Replicas that serve and are the target's own: a rollout's surge is not capacity to multiply. */
@@ -62,16 +64,22 @@ const capped = (proposal: Proposal, asked: number, isCapped: boolean): Proposal 
   isCapped && asked > (proposal.needs ?? 0) ? { ...proposal, because: 'WaitingForStartingReplicas' } : proposal;
 
 /** What survivors would have to carry must be near to what was seen to work; one request at a time always does. */
-function carriedKeeps(signal: Signal, { snapshot, history }: Scene): number {
+function carriedKeeps(signal: Signal, scene: Scene): number {
+  const { snapshot, history } = scene;
   const { traffic } = snapshot;
   const load = traffic.inFlight / Math.max(1, traffic.measured);
   const holds =
     signal.shape === 'latency'
       ? signal.value! <= signal.target
       : signal.value! <= signal.target * Math.max(1, traffic.measured);
-  const carries = Math.max(1, history.loads[signal.name]?.good ?? 0, holds ? limits.safeStep * load : load);
+  const carries = Math.max(1, history.loads[signal.name]?.good ?? 0, holds ? stepOf(scene) * load : load);
   return (traffic.inFlight + traffic.inFlightAssumed) / carries;
 }
+
+const stepOf = ({ history, now }: Scene): number => {
+  const since = Math.max(history.replicasSince, history.coveredFrom) as Instant;
+  return elapsed(since, now) >= limits.boldAfter ? limits.boldStep : limits.safeStep;
+};
 
 /** The ratio rules of HPA; pods without the measure count as full on the way down and as empty on the way up. */
 function proposeUtilization(signal: Signal, { snapshot, tolerance }: Scene): Proposal {
@@ -153,11 +161,11 @@ function proposeLatency(signal: Signal, scene: Scene): Proposal {
       learned.curve,
       hopeless ? Math.max(limits.infeasibleSlowdown, lightest.slowdown) : allowed,
     );
-    const heaviest = learned.curve.at(-1)!;
-    // Past what was ever seen, latency is taken to grow with load, and no more than a safe step is dared.
-    const further = Math.min(limits.safeStep, Math.max(1, allowed / Math.max(1, heaviest.slowdown)));
-    const capacity = beyond && !hopeless ? carries * further : carries;
-    const keeps = allInFlight / (capacity * limits.survivorHeadroom);
+    const capacity = beyond && !hopeless ? Math.max(carries, load) : carries;
+    const careful = beyond && !hopeless && !misses;
+    const keeps = careful
+      ? Math.max(carriedKeeps(signal, scene), ((value / target) * serving) / limits.survivorHeadroom)
+      : allInFlight / (capacity * limits.survivorHeadroom);
     if (hopeless)
       return { name, needs: Math.min(demand.inFlight / capacity, replicas), keeps, because: 'SLOInfeasible' };
     const curveNeeds = demand.inFlight / capacity;
@@ -169,7 +177,7 @@ function proposeLatency(signal: Signal, scene: Scene): Proposal {
         Math.max(curveNeeds, boundedGrowth(value, target, serving, demand)),
         keeps,
       );
-    return { name, needs: Math.min(curveNeeds, replicas), keeps };
+    return { name, needs: Math.min(curveNeeds, replicas, keeps), keeps };
   }
   const keeps = (value / target) * serving;
   if (!misses) {

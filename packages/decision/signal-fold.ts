@@ -76,6 +76,8 @@ export function createSignalFold(policy: Policy): SignalFold {
   const windows = new Map<LatencyFamily, LatencyWindow>();
   /** Gauges and latencies that were known once: their absence is a loss and not a lack. */
   const everSeen = new Set<MetricName>();
+  /** Pods that served at the last look. */
+  let served = 0;
 
   const wantsFamily = (family: LatencyFamily) =>
     family === 'latencyMs' || policy.metrics.some(({ name }) => families[name]?.family === family || name === 'work');
@@ -111,6 +113,11 @@ export function createSignalFold(policy: Policy): SignalFold {
       const present = new Set(podFacts.map(({ uid }) => uid));
       for (const uid of pods.keys()) if (!present.has(uid)) pods.delete(uid);
       const fleet = fleetOf(podFacts, pods, now);
+      // A mean per pod is no total: when replicas join, it would tell of the old crowd for a minute and buy twice.
+      if (served > 0 && fleet.serving > 0 && fleet.serving !== served) {
+        for (const { name } of policy.metrics) if (name in gauges) means.get(name)?.scale(served / fleet.serving);
+      }
+      served = fleet.serving;
       const traffic = trafficOf(fleet);
       const signals = policy.metrics.map((metric) => signalOf(metric, fleet, traffic, now));
       return { signals, traffic };
@@ -295,7 +302,8 @@ export function createSignalFold(policy: Policy): SignalFold {
     }
     everSeen.add(metric.name);
     const mean = meanOf(metric.name);
-    mean.add(sum / measured, now);
+    if (fleet.idle) mean.reset(sum / measured, now);
+    else mean.add(sum / measured, now);
     return {
       ...head(metric, source),
       state: ageMs > limits.lostAfter ? 'stale' : 'value',
