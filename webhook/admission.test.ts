@@ -301,6 +301,37 @@ test(`${runs} mutated reviews get a valid answer or a reason`, async () => {
   expect(refused).toBeLessThan(runs); // a fuzzer whose every input is refused at the door tests the door only
 }, 600_000);
 
+test.each<[string, () => string]>([
+  [
+    'many containers',
+    () => JSON.stringify(reviewOfPod({ spec: { containers: Array.from({ length: 150_000 }, () => ({ name: 'a' })) } })),
+  ],
+  [
+    'many ports',
+    () =>
+      JSON.stringify(
+        reviewOfPod(
+          modelPod({
+            container: {
+              ports: Array.from({ length: 80_000 }, (_, index) => ({ name: `p${index}`, containerPort: 80 })),
+            },
+          }),
+        ),
+      ),
+  ],
+  [
+    'deep nesting',
+    () =>
+      JSON.stringify(reviewOfPod(0)).replace('"object":0', `"object":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`),
+  ],
+  [
+    'one long argument',
+    () => JSON.stringify(reviewOfPod(modelPod({ container: { ports: [], args: [`${'--port '.repeat(300_000)}x`] } }))),
+  ],
+])('3 MB of %s are answered', async (_what, body) => {
+  expect(await answers(Buffer.from(body()))).toEqual([expect.objectContaining({ allowed: true }), expect.anything()]);
+});
+
 test('any bytes get an answer', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { eligibility, type NamespaceView } from './eligibility.ts';
+import { eligibility, type NamespaceView, skipReasons } from './eligibility.ts';
+import { annotations } from './names.ts';
 import { parsePod } from './pod.ts';
 import { labelled, modelPod, ownNamespace } from './testing/injection.ts';
 
@@ -123,4 +126,11 @@ test.each<[string, object, NamespaceView, number]>([
   ],
 ])('the agent listens on a port that is free %s', (_where, pod, namespace, listen) => {
   expect(portsOf(pod, namespace)?.listen).toBe(listen);
+});
+
+test('docs/injection.md names every reason and every annotation', () => {
+  const page = readFileSync(join(import.meta.dirname, '../docs/injection.md'), 'utf8');
+  const words = [...Object.keys(skipReasons), ...Object.values(annotations)];
+  const elsewhere = ['NotAPodCreation', annotations.defaultContainer];
+  expect(words.filter((word) => !elsewhere.includes(word) && !page.includes(word))).toEqual([]);
 });

@@ -96,9 +96,8 @@ const pairs: readonly AgentPorts[] = [
 ];
 
 function agentPortsOf(pod: Pod, namespace: NamespaceView, servingPort: number): AgentPorts | undefined {
-  const declared = allContainers(pod)
-    .filter((container) => pod.spec.containers.includes(container) || isNativeSidecar(container))
-    .flatMap(({ ports }) => (ports ?? []).map(({ containerPort }) => containerPort));
+  const running = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter(isNativeSidecar)];
+  const declared = running.flatMap(({ ports }) => (ports ?? []).map(({ containerPort }) => containerPort));
   const taken = new Set([...declared, servingPort]);
   const free = pairs.filter(({ listen, admin }) => !taken.has(listen) && !taken.has(admin));
   return isMeshed(pod, namespace) ? free.find(({ listen }) => listen !== pairs[0]!.listen) : free[0];

@@ -8,6 +8,9 @@ export const bodyDeadline = seconds(10);
 /** An API server opens a few dozen connections, several replicas of it a few hundred. */
 export const maxConnections = 2_048;
 
+/** A pod with more is refused by nobody, but run by nobody either; without a bound one review could hold up all others. */
+export const maxContainers = 256;
+
 /** Looking around before warning of a policy: the answer is due in 3 s, with or without warnings. */
 export const surroundingsDeadline = seconds(1);
 /** Policies and autoscalers of one namespace that are looked at. */

@@ -1,6 +1,7 @@
 // A pod as far as we read it, and its door. Fields that we do not read pass through untouched: the objects here are the
 // very objects that came in. In Kubernetes null means absent, so every optional field may be null.
 import { z } from 'zod';
+import { maxContainers } from './limits.ts';
 
 const text = z.string().nullish();
 const texts = z.record(z.string(), z.string()).nullish();
@@ -44,8 +45,8 @@ const podSchema = z.looseObject({
     })
     .nullish(),
   spec: z.looseObject({
-    containers: z.array(containerSchema).min(1),
-    initContainers: z.array(containerSchema).nullish(),
+    containers: z.array(containerSchema).min(1).max(maxContainers),
+    initContainers: z.array(containerSchema).max(maxContainers).nullish(),
     volumes: z.array(z.looseObject({ name: z.string() })).nullish(),
     hostNetwork: z.boolean().nullish(),
     restartPolicy: text,
