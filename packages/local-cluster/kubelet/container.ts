@@ -2,17 +2,19 @@
 // (`start`, `stop`) and says how it is (`status`); when to start which container is the pod's business.
 import { randomBytes } from 'node:crypto';
 import type { Clock, Log } from '@kubeai/daemon';
-import { elapsed, type Instant, type Milliseconds, milliseconds, seconds } from '@kubeai/units';
+import { type Instant, type Milliseconds, milliseconds, seconds } from '@kubeai/units';
 import type { Container, ContainerState, ContainerStatus, Probe } from '../workloads/objects.ts';
 import { timeOf } from '../workloads/time.ts';
 import { type Child, type ChildHost, type Ended, type Launch, StartError, startChild } from './child.ts';
 import { type ContainerLog, createContainerLog } from './container-log.ts';
 import { type ContainerProbes, startProbes } from './container-probes.ts';
+import { endProcess } from './ending.ts';
 import { MissingConfiguration } from './environment.ts';
 import { type Found, type HandlerHost, handle } from './handler.ts';
-import { leastGrace, probeOutputBytes, setUpRetry } from './limits.ts';
+import { setUpRetry } from './limits.ts';
 import type { ProbeKind } from './probe-state.ts';
 import { backOffAt, nextStart, noBackOff, restarted } from './restart-back-off.ts';
+import { runCommand } from './run-command.ts';
 
 /** An image that no table maps; the message is for the pod's status. */
 export class UnknownImage extends Error {
@@ -85,11 +87,13 @@ export function createContainer(spec: Container, waitingReason: string, host: Co
   let terminated: Terminated | undefined;
   let before: Terminated | undefined;
   let restarts = 0;
+  let endings = 0;
   let runs = 0;
   let backOff = noBackOff;
   let isReady = false;
   let isStarted = false;
-  let logs: ContainerLog[] = [];
+  /** Of the last two runs. */
+  const logs: ContainerLog[] = [];
   let stopping: { promise: Promise<void>; shorten: (grace: Milliseconds) => void } | undefined;
   let isStopped = false;
   let starting = Promise.resolve();
@@ -106,7 +110,8 @@ export function createContainer(spec: Container, waitingReason: string, host: Co
       if (isStopped) return enter({ kind: 'waiting', reason: waitingReason });
       host.event('Normal', 'Pulled', `Container image "${spec.image}" already present on machine`);
       const output = createContainerLog(`${host.logDirectory}/${runs}.log`, clock, host.log);
-      logs = [...logs.slice(-1), output];
+      await Promise.all(logs.splice(0, logs.length - 1).map((old) => old.remove()));
+      logs.push(output);
       const child = await startChild(launch, host, (stream, readable) => output.attach(stream, readable));
       run(child, launch, output);
     } catch (cause) {
@@ -187,6 +192,7 @@ export function createContainer(spec: Container, waitingReason: string, host: Co
       finishedAt: timeOf(finishedAt),
       ...(id === undefined ? {} : { containerID: id }),
     };
+    endings += 1;
     isReady = false;
     isStarted = false;
     backOff = backOffAt(backOff, finishedAt);
@@ -227,46 +233,23 @@ export function createContainer(spec: Container, waitingReason: string, host: Co
     host.log.error('Container handled wrongly', { container: spec.name, pod: host.podTitle, cause });
   }
 
-  /** preStop, the container's turn, SIGTERM, and SIGKILL when the grace is over. Resolves when it is dead. */
+  /** Resolves when the run is over and recorded. Of two wishes to end one run the stricter holds. */
   async function terminate(current: Run, { grace, turn, message }: StopOptions): Promise<void> {
-    const begunAt = clock.now();
-    const left = (span: Milliseconds) => Math.max(0, span - elapsed(begunAt, clock.now()));
-    const cut = new AbortController();
-    let deadline = grace;
-    const kill = () => {
-      cut.abort();
-      current.child.signal('SIGKILL');
-    };
-    let timer = clock.after(milliseconds(Math.max(grace, grace === 0 ? 0 : leastGrace)), kill);
-    if (stopping) {
-      stopping.shorten = (shorter) => {
-        if (shorter >= left(deadline)) return;
-        deadline = shorter;
-        timer.stop();
-        timer = clock.after(shorter, kill);
-      };
-    }
     host.event('Normal', 'Killing', message);
-    if (grace > 0) {
-      const hook = spec.lifecycle?.preStop;
-      if (hook) {
-        const found = await Promise.race([
-          handle(hook, handlerHost(), milliseconds(grace)),
-          clock.sleep(grace, cut.signal).then((): Found => ({ ok: false, message: 'grace period exceeded' })),
-          current.child.ended.then((): Found => ({ ok: true, message: '' })),
-        ]);
-        if (!found.ok) host.event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${found.message}`);
-      }
-      if (turn) await Promise.race([turn, clock.sleep(milliseconds(left(deadline)), cut.signal)]);
-      current.child.signal('SIGTERM');
-      // A hook that used up the grace still leaves the program a moment to end by itself.
-      if (left(deadline) < leastGrace && !cut.signal.aborted) {
-        timer.stop();
-        timer = clock.after(leastGrace, kill);
-      }
-    }
+    const hook = spec.lifecycle?.preStop;
+    const ending = endProcess(
+      current.child,
+      {
+        grace,
+        turn,
+        preStop: hook && ((timeout) => handle(hook, handlerHost(), timeout)),
+        onHookFailed: (why) => host.event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${why}`),
+      },
+      clock,
+    );
+    if (stopping) stopping.shorten = ending.shorten;
+    await ending.done;
     await current.over;
-    timer.stop();
   }
 
   const handlerHost = (): HandlerHost => ({
@@ -304,9 +287,10 @@ export function createContainer(spec: Container, waitingReason: string, host: Co
         }
       }
       if (phase.kind === 'waiting' && phase.retryAt !== undefined && phase.retryAt > now) return phase.retryAt;
-      if (terminated !== undefined) {
+      // Another try after a missing Secret is not another restart.
+      if (restarts !== endings) {
         before = terminated;
-        restarts += 1;
+        restarts = endings;
         backOff = restarted(backOff, now, host.firstRestartWait);
       }
       enter({ kind: 'starting' });
@@ -343,29 +327,7 @@ export function createContainer(spec: Container, waitingReason: string, host: Co
     log: (previous) => (previous ? (logs.length > 1 ? logs[0] : undefined) : logs.at(-1)),
     async execute(command, timeout) {
       if (phase.kind !== 'running') return { ok: false, message: `container ${spec.name} is not running` };
-      let text = '';
-      const collect = (readable: NodeJS.ReadableStream) =>
-        readable.setEncoding('utf8').on('data', (more: string) => {
-          text = (text + more).slice(0, probeOutputBytes);
-        });
-      try {
-        const child = await startChild({ ...phase.run.launch, command }, host, (_stream, readable) =>
-          collect(readable),
-        );
-        let late = false;
-        const timer = clock.after(timeout, () => {
-          late = true;
-          child.signal('SIGKILL');
-        });
-        const { exitCode } = await child.ended;
-        timer.stop();
-        if (late)
-          return { ok: false, message: `command timed out: "${command.join(' ')}" timed out after ${timeout / 1000}s` };
-        return { ok: exitCode === 0, message: text.trim() };
-      } catch (cause) {
-        if (!(cause instanceof StartError)) throw cause;
-        return { ok: false, message: cause.message };
-      }
+      return runCommand({ ...phase.run.launch, command }, timeout, host);
     },
   };
   return container;
