@@ -1,5 +1,5 @@
-// CPU and memory of the node, by systeminformation. It reads many files for few numbers and is large, so it is loaded
-// after the start and asked rarely.
+// CPU and memory of the node, by systeminformation. It reads many files for few numbers, so it is asked rarely; it
+// is large, so only the two modules that we use are carried, and loaded after the start.
 import type { Clock, Log } from '@kubeai/daemon';
 import type { HostSample } from '@kubeai/protocol';
 import { hostInterval } from './limits.ts';
@@ -10,15 +10,16 @@ export function startHostSource(clock: Clock, log: Log): Source<Omit<HostSample,
   const stopped = new AbortController();
 
   void (async () => {
-    const { currentLoad, mem } = await import('systeminformation');
+    const { default: cpu } = await import('systeminformation/lib/cpu.js');
+    const { default: memory } = await import('systeminformation/lib/memory.js');
     while (!stopped.signal.aborted) {
       try {
-        const [load, memory] = await Promise.all([currentLoad(), mem()]);
+        const [load, { total, available }] = await Promise.all([cpu.currentLoad(), memory.mem()]);
         kept.put(
           {
             cpuRatio: Math.min(1, Math.max(0, load.currentLoad / 100)),
-            memoryUsedBytes: memory.total - memory.available,
-            memoryTotalBytes: memory.total,
+            memoryUsedBytes: total - available,
+            memoryTotalBytes: total,
           },
           clock.monotonic(),
         );
