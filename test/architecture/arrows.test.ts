@@ -7,9 +7,19 @@ import { expect, test } from '@jest/globals';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-const pure = ['units', 'sketch', 'protocol', 'policy', 'decision', 'peers', 'engines', 'node-nvidia-smi-parser'];
+const pure = [
+  'units',
+  'sketch',
+  'protocol',
+  'policy',
+  'decision',
+  'peers',
+  'engines',
+  'node-nvidia-smi-parser',
+  'forecast',
+];
 const edge = ['daemon', 'kube', 'certificates'];
-const rehearsal = ['local-cluster', 'model-server', 'load', 'demo'];
+const rehearsal = ['local-cluster', 'model-server', 'load', 'demo', 'lab'];
 
 /** Our own packages that each part may import. A part that is missing here may import none. */
 const mayImport: Record<string, readonly string[]> = {
@@ -21,15 +31,17 @@ const mayImport: Record<string, readonly string[]> = {
   'packages/decision': ['units', 'sketch', 'protocol', 'policy'],
   'packages/peers': ['units', 'decision'],
   'packages/engines': ['units'],
+  'packages/forecast': ['units'],
   'packages/daemon': ['units'],
   'packages/kube': ['units', 'daemon'],
   'packages/certificates': ['units', 'daemon', 'kube'],
   agent: ['units', 'sketch', 'protocol', 'engines', 'node-nvidia-smi-parser', 'daemon'],
   webhook: ['units', 'policy', 'daemon', 'kube', 'certificates'],
-  controller: ['units', 'sketch', 'protocol', 'policy', 'decision', 'daemon', 'kube', 'certificates'],
+  controller: ['units', 'sketch', 'protocol', 'policy', 'decision', 'forecast', 'daemon', 'kube', 'certificates'],
   'packages/local-cluster': [...pure, ...edge],
   'packages/model-server': [...pure, 'daemon'],
   'packages/load': [...pure, 'daemon'],
+  'packages/lab': [...pure, 'daemon', 'load', 'model-server'],
   'packages/demo': [...pure, ...edge, ...rehearsal],
 };
 
