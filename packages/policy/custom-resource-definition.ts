@@ -47,9 +47,9 @@ export function customResourceDefinition(): Schema {
   };
 }
 
-/** The same as the text of the file in `crds/`. */
+/** The same as the text of the file in `crds/`. Kubernetes reads YAML 1.1, to which a bare Off is a boolean. */
 export const customResourceText = (): string =>
-  `# Generated from packages/policy by \`npm run crd\`. Do not edit.\n${stringify(customResourceDefinition(), { lineWidth: 120, aliasDuplicateObjects: false })}`;
+  `# Generated from packages/policy by \`npm run crd\`. Do not edit.\n${stringify(customResourceDefinition(), { version: '1.1', lineWidth: 120, aliasDuplicateObjects: false })}`;
 
 const column = (name: string, type: string, jsonPath: string, description: string, priority = 0): Schema => ({
   name,
