@@ -399,6 +399,12 @@ const deployment = (name: string, more: object = {}, container: object = {}) => 
         minAvailable: '50%',
         selector: { matchLabels: { app: 'made' } },
       });
+      await good(['autoscale', 'deployment', 'made', '--min=2', '--max=5', '--cpu-percent=60']);
+      expect((await json('hpa', 'made')).spec).toMatchObject({
+        minReplicas: 2,
+        maxReplicas: 5,
+        scaleTargetRef: { kind: 'Deployment', name: 'made' },
+      });
       expect(await bad(['create', 'configmap', 'made'])).toContain('configmaps "made" already exists');
     },
     timeout,

@@ -602,6 +602,42 @@ test('events have two faces over one storage', async () => {
   expect(fresh).toMatchObject({ apiVersion: 'events.k8s.io/v1', ...note });
 });
 
+test('autoscalers have two versions over one storage, and nothing is lost between them', async () => {
+  const path = '/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers';
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
+  await server.ask('POST', path, {
+    metadata: { name: 'old' },
+    spec: { scaleTargetRef, maxReplicas: 3, targetCPUUtilizationPercentage: 60 },
+  });
+  const fresh = (await server.ask('GET', '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/old')).body;
+  const utilization = (averageUtilization: number) => ({
+    type: 'Resource',
+    resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization } },
+  });
+  expect([fresh.apiVersion, fresh.spec.minReplicas, fresh.spec.metrics]).toEqual([
+    'autoscaling/v2',
+    1,
+    [utilization(60)],
+  ]);
+  const pods = {
+    type: 'Pods',
+    pods: { metric: { name: 'queue' }, target: { type: 'AverageValue', averageValue: '5' } },
+  };
+  await server.ask('PUT', '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/old', {
+    ...fresh,
+    spec: { ...fresh.spec, metrics: [pods, utilization(70)] },
+  });
+  const old = (await server.ask('GET', `${path}/old`)).body;
+  expect([old.apiVersion, old.spec.targetCPUUtilizationPercentage, old.spec.metrics]).toEqual([
+    'autoscaling/v1',
+    70,
+    undefined,
+  ]);
+  await server.ask('PUT', `${path}/old`, { ...old, spec: { ...old.spec, targetCPUUtilizationPercentage: 75 } });
+  const back = (await server.ask('GET', '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/old')).body;
+  expect([back.spec.metrics, back.metadata.annotations]).toEqual([[pods, utilization(75)], undefined]);
+});
+
 test('secrets take text and keep base64', async () => {
   const { body } = await server.ask('POST', '/api/v1/namespaces/default/secrets', {
     metadata: { name: 's' },

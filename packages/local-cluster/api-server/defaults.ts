@@ -158,7 +158,12 @@ const bySpec: Readonly<Record<string, Defaulter>> = {
     }
   },
   PersistentVolumeClaim: (spec) => put(spec, { volumeMode: 'Filesystem' }),
-  HorizontalPodAutoscaler: (spec) => put(spec, { minReplicas: 1 }),
+  HorizontalPodAutoscaler(spec, { apiVersion }) {
+    put(spec, { minReplicas: 1 });
+    const target = { type: 'Utilization', averageUtilization: 80 };
+    if (apiVersion === 'autoscaling/v2')
+      put(spec, { metrics: [{ type: 'Resource', resource: { name: 'cpu', target } }] });
+  },
 };
 
 const byObject: Readonly<Record<string, (object: JsonObject) => void>> = {

@@ -22,7 +22,6 @@ import {
 import { builtInType } from './built-in-types.ts';
 import { decoded } from './decoding.ts';
 import { applyDefaults } from './defaults.ts';
-import { servedForm, storedForm } from './event-versions.ts';
 import type { FieldType } from './field-type.ts';
 import { copyOf, equal, isObject, type JsonObject, type KubeObject, type ObjectMeta, valueAt } from './kube-object.ts';
 import { limits } from './limits.ts';
@@ -38,6 +37,7 @@ import type { Store } from './store.ts';
 import { gracePeriodOf, prepareCreate, prepareUpdate } from './strategies.ts';
 import type { UserInfo } from './tokens.ts';
 import { changeErrors, objectErrors } from './validation.ts';
+import { servedForm, storedForm, storedModel } from './versions.ts';
 
 /** Who asks. Warnings go back to them beside the answer. */
 export interface Caller {
@@ -133,9 +133,7 @@ export interface PipelineParts {
 export const timestamp = (now: Instant): string => `${new Date(now).toISOString().slice(0, 19)}Z`;
 
 const typeOf = (kind: ResourceKind): FieldType => kind.custom?.schema.type ?? builtInType(kind.model);
-/** The type of the stored form, which for events is that of core/v1. */
-const storedType = (kind: ResourceKind): FieldType =>
-  kind.storage === 'events.' ? builtInType('CoreV1Event') : typeOf(kind);
+const storedType = (kind: ResourceKind): FieldType => kind.custom?.schema.type ?? builtInType(storedModel(kind));
 
 const noOptions: JsonObject = { kind: '', apiVersion: 'meta.k8s.io/v1' };
 const optionsOf = (kind: string, { fieldManager, fieldValidation, dryRun }: WriteOptions): JsonObject => ({

@@ -182,6 +182,13 @@ export const builtInKinds: readonly ResourceKind[] = [
     categories: all,
     status: true,
   }),
+  row('autoscaling', 'v1', {
+    kind: 'HorizontalPodAutoscaler',
+    plural: 'horizontalpodautoscalers',
+    shortNames: ['hpa'],
+    categories: all,
+    status: true,
+  }),
   row('discovery.k8s.io', 'v1', { kind: 'EndpointSlice', plural: 'endpointslices', generation: true }),
   row('coordination.k8s.io', 'v1', { kind: 'Lease', plural: 'leases' }),
   row('events.k8s.io', 'v1', {

@@ -108,7 +108,7 @@ func main() {
 		"apps/v1/Deployment": apps.Deployment{}, "apps/v1/ReplicaSet": apps.ReplicaSet{}, "apps/v1/StatefulSet": apps.StatefulSet{},
 		"apps/v1/DaemonSet": apps.DaemonSet{}, "apps/v1/ControllerRevision": apps.ControllerRevision{},
 		"batch/v1/Job": batch.Job{}, "batch/v1/CronJob": batch.CronJob{},
-		"autoscaling/v2/HorizontalPodAutoscaler": autoscaling.HorizontalPodAutoscaler{}, "autoscaling/v1/Scale": scale.Scale{},
+		"autoscaling/v2/HorizontalPodAutoscaler": autoscaling.HorizontalPodAutoscaler{}, "autoscaling/v1/Scale": scale.Scale{}, "autoscaling/v1/HorizontalPodAutoscaler": scale.HorizontalPodAutoscaler{},
 		"discovery.k8s.io/v1/EndpointSlice": discovery.EndpointSlice{}, "coordination.k8s.io/v1/Lease": coordination.Lease{},
 		"events.k8s.io/v1/Event": events.Event{}, "policy/v1/PodDisruptionBudget": policy.PodDisruptionBudget{}, "policy/v1/Eviction": policy.Eviction{},
 		"networking.k8s.io/v1/NetworkPolicy": networking.NetworkPolicy{}, "networking.k8s.io/v1/Ingress": networking.Ingress{},
