@@ -8,6 +8,7 @@ import { createKubeClient, type KubeClient, type KubeObject, PooledKubeConfig, r
 import { type Instant, instant, milliseconds, seconds } from '@kubeai/units';
 import { parse, parseAllDocuments } from 'yaml';
 import { type ApiServer, startApiServer } from '../packages/local-cluster/api-server/api-server.ts';
+import { createLookAround } from './look-around.ts';
 import { listenWithOwnAuthority, type SecureListening } from './secure-listener.ts';
 import { config, modelPod } from './testing/injection.ts';
 import { createWebhookAnswers, type WebhookAnswers } from './webhook-answers.ts';
@@ -165,6 +166,32 @@ test('a wrong policy is refused by field, where the schema could not', async () 
     /policy "chat" is invalid: spec\.schedule\[0\]\.cron: must be five cron fields/,
   );
   expect(await create({ ...spec, schedule: [] })).toMatchObject({ spec: { minReplicas: 1, mode: 'Active' } });
+});
+
+test('what stands around a policy is found: its size, other policies, other autoscalers', async () => {
+  const look = createLookAround(client, clock, log);
+  const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'rivalled' };
+  expect(await look('plain', target)).toEqual({ policies: [], autoscalers: [], targetExists: false });
+  const inPlain = (name: string, spec: object) =>
+    ({ metadata: { name, namespace: 'plain' }, spec }) as unknown as KubeObject;
+  const labels = { app: 'rivalled' };
+  const template = { metadata: { labels }, spec: modelPod().spec };
+  await client.create(
+    resources.deployments,
+    inPlain('rivalled', { replicas: 2, selector: { matchLabels: labels }, template }),
+  );
+  await client.create(resources.policies, inPlain('one', { targetRef: target, maxReplicas: 2, preset: 'batch' }));
+  await client.create(
+    resources.horizontalPodAutoscalers,
+    inPlain('two', { scaleTargetRef: target, maxReplicas: 2, metrics: [] }),
+  );
+  const rivalled = { kind: 'Deployment', name: 'rivalled' };
+  expect(await look('plain', target)).toEqual({
+    policies: [{ kind: 'policy', name: 'one', target: rivalled }],
+    autoscalers: [{ kind: 'HorizontalPodAutoscaler', name: 'two', target: rivalled }],
+    currentReplicas: 2,
+    targetExists: true,
+  });
 });
 
 test('whoever applies the configurations anew finds our authority back in them', async () => {

@@ -33,6 +33,7 @@ export interface Certificates {
   current(): CertificateState;
   /** Reads the Secret and renews what is due now instead of at the next check. */
   check(): Promise<void>;
+  /** Nothing is announced any more. A check that is under way ends by itself; `check` waits for it. */
   stop(): void;
 }
 
@@ -45,11 +46,13 @@ export async function ensureCertificates(store: SecretStore, options: Certificat
   const lifetimes = options.lifetimes ?? ordinaryLifetimes;
   let state = await nextState(store, undefined, options, lifetimes);
   let running: Promise<void> | undefined;
+  let stopped = false;
 
   async function renew(): Promise<void> {
+    if (stopped) return;
     try {
       const next = await nextState(store, state, options, lifetimes);
-      if (next === state) return;
+      if (next === state || stopped) return;
       await options.onChange?.(next);
       // Only now: a change that could not be announced is tried again at the next check.
       state = next;
@@ -65,7 +68,14 @@ export async function ensureCertificates(store: SecretStore, options: Certificat
     return running;
   };
   const timer = clock.every(lifetimes.check, () => void check());
-  return { current: () => state, check, stop: () => timer.stop() };
+  return {
+    current: () => state,
+    check,
+    stop() {
+      stopped = true;
+      timer.stop();
+    },
+  };
 }
 
 /** The same object when nothing is due. */
