@@ -93,8 +93,8 @@ export async function startKubelet(options: KubeletOptions, world: World): Promi
       takeAddress: addresses.take,
       releaseAddress: addresses.release,
       createVolumes: (place) => createPodVolumes(place, { clock, log, source, claims, factsOf }),
-      launchOf: (container, now, address, volumes) =>
-        launchOf(container, factsOf(now, address), volumes.mountsOf(container), directory, launchHost),
+      launchOf: async (container, now, address, volumes) =>
+        launchOf(container, factsOf(now, address), await volumes.mountsOf(container), directory, launchHost),
     };
   }
 

@@ -14,8 +14,8 @@ import { writeProjected } from './projected-directory.ts';
 export interface PodVolumes {
   /** Brings every volume up to date. Throws what is missing, or a kind of volume that does not exist here. */
   write(pod: Pod, address: string): Promise<void>;
-  /** Where the mounts of a container lie. */
-  mountsOf(container: Container): Mount[];
+  /** Where the mounts of a container lie; a subPath that is not there yet becomes a directory. */
+  mountsOf(container: Container): Promise<Mount[]>;
   stop(): void;
 }
 
@@ -44,7 +44,7 @@ export function createPodVolumes(directory: string, host: VolumeHost): PodVolume
       const place = placeOf(volume, pod);
       places.set(volume.name, place);
       if (!hasPayload(volume)) {
-        await mkdir(place, { recursive: true });
+        await makeDirectory(place);
         continue;
       }
       const payload = await payloadOf(volume, facts, host.source);
@@ -85,15 +85,27 @@ export function createPodVolumes(directory: string, host: VolumeHost): PodVolume
       busy = done.catch(() => undefined);
       return done;
     },
-    mountsOf: ({ volumeMounts = [] }) =>
-      volumeMounts.flatMap(({ name, mountPath, subPath }) => {
+    async mountsOf({ volumeMounts = [] }) {
+      const mounts = volumeMounts.flatMap(({ name, mountPath, subPath }) => {
         const place = places.get(name);
         return place === undefined ? [] : [{ mountPath, directory: resolve(place, subPath ?? '.') }];
-      }),
+      });
+      for (const { directory: place } of mounts) await makeDirectory(place);
+      return mounts;
+    },
     stop() {
       isStopped = true;
       renewal?.stop();
     },
   };
   return volumes;
+}
+
+/** What is there already stays, be it a file: a subPath or a hostPath may name one. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+  }
 }

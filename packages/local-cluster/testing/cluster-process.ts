@@ -1,14 +1,15 @@
 // A cluster with one pod in a process of its own, for tests that kill it. Prints the pids of the pod's processes as JSON
 // once they run, then waits for its end.
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { plainImages, startLocalCluster } from '../index.ts';
 import type { Pod } from '../workloads/objects.ts';
 
-const cluster = await startLocalCluster({ images: plainImages });
+const [directory = ''] = process.argv.slice(2);
+const cluster = await startLocalCluster({ images: plainImages, directory: join(directory, 'cluster') });
 const name = { name: 'orphans', namespace: 'default' };
 // A shell that ignores SIGTERM, and a child of it that would live on. ($$ in a container's command is a plain $.)
 const script = 'trap "" TERM; sleep 1000 & echo $! > $OUT/child; echo $$$$ > $OUT/self; wait';
-const [directory = ''] = process.argv.slice(2);
 await cluster.client.create<Pod>('pods', {
   apiVersion: 'v1',
   kind: 'Pod',
