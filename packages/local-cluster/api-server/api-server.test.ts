@@ -129,6 +129,15 @@ test.each<[string, string, string, unknown, number, string, string]>([
     'field label not supported: spec.hostname',
   ],
   ['another dry run', 'POST', `${pods}?dryRun=Some`, pod('x'), 400, 'BadRequest', 'dryRun: Unsupported value'],
+  [
+    'a shell in a pod',
+    'POST',
+    `${pods}/x/exec`,
+    {},
+    501,
+    'NotImplemented',
+    'pods/exec is not offered by the local cluster',
+  ],
   ['an apply without a manager', 'PATCH', `${pods}/x`, pod('x'), 422, 'Invalid', 'fieldManager: Required value'],
 ])('%s is refused in the words of Kubernetes', async (_, method, path, body, code, reason, message) => {
   const headers = method === 'PATCH' ? { 'content-type': 'application/apply-patch+yaml' } : undefined;

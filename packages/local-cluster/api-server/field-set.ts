@@ -81,34 +81,44 @@ const sameLeaf = (left: unknown, right: unknown): boolean =>
   left === right ||
   (typeof left === 'object' && typeof right === 'object' && JSON.stringify(left) === JSON.stringify(right));
 
+/** Whether a node of the tree is a member, besides what lies below it. */
+const isMember = (node: FieldSet): boolean => isEmpty(node) || '.' in node;
+
 export function union(left: FieldSet, right: FieldSet): FieldSet {
   const result: FieldSet = { ...left };
   for (const key in right) {
     const other = right[key] as FieldSet;
     const mine = result[key];
-    result[key] = mine === undefined ? other : union(mine, other);
+    if (mine === undefined) result[key] = other;
+    else if (isEmpty(mine) !== isEmpty(other)) result[key] = { '.': {}, ...mine, ...other };
+    else result[key] = union(mine, other);
   }
   return result;
 }
 
 /** Members of `left` that are not members of `right`. Undefined when none is left. */
-export function difference(left: FieldSet, right: FieldSet): FieldSet | undefined {
-  if (isEmpty(left)) return undefined;
+export const difference = (left: FieldSet, right: FieldSet): FieldSet | undefined => subtract(left, right, false);
+
+/** Members of `left` that are neither members of `right` nor below a leaf of it. Undefined when none is left. */
+export const without = (left: FieldSet, right: FieldSet): FieldSet | undefined => subtract(left, right, true);
+
+function subtract(left: FieldSet, right: FieldSet, leavesCover: boolean): FieldSet | undefined {
   const result: FieldSet = {};
   for (const key in left) {
     const mine = left[key] as FieldSet;
     const other = right[key];
     if (other === undefined) result[key] = mine;
-    else if (!isEmpty(mine)) {
-      // A leaf on the other side covers the whole value below it.
-      const rest = isEmpty(other) ? undefined : difference(mine, other);
+    else if (isEmpty(mine)) {
+      if (!isMember(other)) result[key] = mine;
+    } else if (!isEmpty(other) || !leavesCover) {
+      const rest = subtract(mine, isEmpty(other) ? { '.': {} } : other, leavesCover);
       if (rest !== undefined) result[key] = rest;
     }
   }
   return isEmpty(result) ? undefined : result;
 }
 
-/** Members of both. Undefined when there is none. */
+/** Where both have members; a leaf of one side meets whatever the other has below it. Undefined when there is none. */
 export function intersection(left: FieldSet, right: FieldSet): FieldSet | undefined {
   const result: FieldSet = {};
   for (const key in left) {

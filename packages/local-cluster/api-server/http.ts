@@ -65,6 +65,7 @@ interface Exchange {
 
 const open = new Set(['/healthz', '/livez', '/readyz', '/version']);
 const json = 'application/json';
+const streams = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
 /** The request listener of the server. */
 export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, response: ServerResponse) => void {
@@ -159,6 +160,13 @@ export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, 
     const place = resourcePathOf(exchange.path);
     const kind = place && registry.at(place.group, place.version, place.plural);
     if (place === undefined || kind === undefined) throw noSuchPath();
+    if (kind.storage === 'pods.' && streams.has(place.subresource)) {
+      throw new ApiError(
+        501,
+        'NotImplemented',
+        `pods/${place.subresource} is not offered by the local cluster: pods are processes of this machine, reach them by their address`,
+      );
+    }
     if (place.subresource !== '' && !subresourcesOf(kind).some(({ name }) => name === place.subresource))
       throw noSuchPath();
     if (

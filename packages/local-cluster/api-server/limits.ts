@@ -2,8 +2,11 @@
 export const limits = {
   /** Bytes of one request: what the real server takes (3 MiB). */
   bodyBytes: 3 * 1024 * 1024,
-  /** Writes that a resource's watchers may fall behind before they get 410 and list again: minutes of a busy cluster. */
-  eventsPerResource: 4_096,
+  /**
+   * Writes that a resource's watchers may fall behind before they get 410 and list again: minutes of a busy cluster. Each
+   * holds its object (and its JSON, once someone watched), so this is also what bounds memory.
+   */
+  eventsPerResource: 1_024,
   /** Open watches in all: a controller holds ten or so, kubectl one; more is a leak. */
   watches: 2_000,
   /** Bytes waiting in one watcher's socket. A watcher that reads nothing is cut before it can hold a cluster in memory. */

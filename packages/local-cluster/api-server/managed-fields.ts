@@ -1,7 +1,7 @@
 // Who set which field. Every write is noted in metadata.managedFields, as on a real server: without it server-side apply
 // could neither see a conflict nor remove what its manager no longer wants.
 
-import { changedFields, difference, type FieldSet, fieldsOf, presentIn, union } from './field-set.ts';
+import { changedFields, type FieldSet, fieldsOf, presentIn, union, without } from './field-set.ts';
 import type { FieldType } from './field-type.ts';
 import type { KubeObject, ManagedFieldsEntry } from './kube-object.ts';
 
@@ -86,14 +86,14 @@ export function afterUpdate(
       if (set === undefined && mine !== undefined) result.push({ ...entry, fieldsV1: mine });
       continue;
     }
-    const rest = present === undefined ? undefined : set === undefined ? present : difference(present, set);
+    const rest = present === undefined ? undefined : set === undefined ? present : without(present, set);
     if (rest !== undefined) result.push({ ...entry, fieldsV1: rest });
   }
   if (set !== undefined && mine !== undefined) result.push(entryOf(writer, mine));
   return result;
 }
 
-/** Fields an update or an admission webhook moved, given that entries were already computed for `before`. */
+/** The manager a write counts for: the one it names, else the program of its User-Agent. */
 export function managerOf(given: string | undefined, userAgent: string): string {
   if (given !== undefined && given !== '') return given.slice(0, 128);
   return userAgent.split('/')[0]?.slice(0, 128) || 'unknown';

@@ -120,3 +120,13 @@ test('a set field is owned value by value', () => {
   const live = history(['a', finalized('one/x')], ['b', finalized('two/x')], ['a', deployment({})]);
   expect(live.metadata.finalizers).toEqual(['two/x']);
 });
+
+test('a configuration decides the order of its items; those of others keep their place', () => {
+  const names = (...all: string[]) => withContainers(...all.map((name) => ({ name })));
+  const live = history(
+    ['b', deployment(names('z', 'y'))],
+    ['a', deployment(names('x', 'y', 'w'))],
+    ['a', deployment(names('w', 'x', 'y'))],
+  );
+  expect(live.spec).toEqual(names('z', 'w', 'x', 'y'));
+});

@@ -2,7 +2,17 @@
 // removed unless someone else has them too, and a field that someone else set to another value is a conflict (409)
 // unless the manager insists. Two managers may share a field as long as they agree on its value.
 import { ApiError, badRequest, type Subject } from './api-error.ts';
-import { difference, elementOf, type FieldSet, fieldsOf, intersection, partsOf, pathsOf, union } from './field-set.ts';
+import {
+  difference,
+  elementOf,
+  type FieldSet,
+  fieldsOf,
+  intersection,
+  partsOf,
+  pathsOf,
+  union,
+  without,
+} from './field-set.ts';
 import { type FieldType, itemType, typeOfField } from './field-type.ts';
 import { equal, type JsonObject, type KubeObject, type ManagedFieldsEntry } from './kube-object.ts';
 import { entryOf, owned, sameWriter, setOf, type Writer } from './managed-fields.ts';
@@ -33,7 +43,7 @@ export function applied(
   const abandoned = difference(difference(before, wanted) ?? {}, elsewhere) ?? {};
   const merged = merge(removed(live, abandoned, type, elsewhere), configuration, type) as KubeObject;
   const kept = others.flatMap((entry): ManagedFieldsEntry[] => {
-    const rest = difference(setOf(entry), changed);
+    const rest = without(setOf(entry), changed);
     return rest === undefined ? [] : [{ ...entry, fieldsV1: rest }];
   });
   const mine = Object.keys(wanted).length > 0 ? [entryOf(writer, wanted)] : [];
@@ -83,23 +93,33 @@ function differingFields(live: unknown, configuration: unknown, type: FieldType)
 
 function merge(live: unknown, configuration: unknown, type: FieldType): unknown {
   if (partsOf(configuration, type) === undefined || partsOf(live, type) === undefined) return configuration;
-  if (Array.isArray(configuration) && Array.isArray(live)) {
-    const wanted = new Map(configuration.map((item) => [elementOf(item, type), item]));
-    const merged = live.map((item) => {
-      const element = elementOf(item, type);
-      if (!wanted.has(element)) return item;
-      const result = merge(item, wanted.get(element), itemType(type));
-      wanted.delete(element);
-      return result;
-    });
-    return [...merged, ...wanted.values()];
-  }
+  if (Array.isArray(configuration) && Array.isArray(live)) return mergeLists(live, configuration, type);
   const result: JsonObject = { ...(live as JsonObject) };
   for (const [key, value] of Object.entries(configuration as JsonObject)) {
     if (value !== null && value !== undefined)
       result[key] = key in result ? merge(result[key], value, typeOfField(type, key)) : value;
   }
   return result;
+}
+
+/** The items of the configuration in its order; those only the live list has keep their place before the next shared one. */
+function mergeLists(live: readonly unknown[], configuration: readonly unknown[], type: FieldType): unknown[] {
+  const present = new Map(live.map((item) => [elementOf(item, type), item]));
+  const wanted = new Set(configuration.map((item) => elementOf(item, type)));
+  const result: unknown[] = [];
+  let at = 0;
+  const takeUnshared = () => {
+    while (at < live.length && !wanted.has(elementOf(live[at], type))) result.push(live[at++]);
+  };
+  for (const item of configuration) {
+    takeUnshared();
+    if (at < live.length) at += 1;
+    const element = elementOf(item, type);
+    result.push(present.has(element) ? merge(present.get(element), item, itemType(type)) : item);
+  }
+  takeUnshared();
+  // What is left was shared and has been taken in the configuration's order.
+  return [...result, ...live.slice(at).filter((item) => !wanted.has(elementOf(item, type)))];
 }
 
 /**
