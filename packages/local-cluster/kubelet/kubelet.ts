@@ -9,7 +9,6 @@ import { createEventRecorder } from '../workloads/event-recorder.ts';
 import type { ConfigMap, Pod, ProjectedSource, Secret, Volume } from '../workloads/objects.ts';
 import { amountsOf } from '../workloads/placement.ts';
 import type { PodFacts } from './downward.ts';
-import type { Found } from './handler.ts';
 import type { ImageTable } from './image-table.ts';
 import { launchOf } from './launch.ts';
 import { firstRestartWait } from './limits.ts';
@@ -34,17 +33,9 @@ export interface KubeletOptions {
   readonly firstRestartWait?: Milliseconds;
 }
 
-export interface ContainerName {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly container: string;
-}
-
 export interface Kubelet extends Running {
   /** What containers have printed, for the API server. */
   readonly readLog: PodLogProvider;
-  /** Runs a command in the container's environment, at most for `timeout`; undefined when there is no such container. */
-  execute(name: ContainerName, command: readonly string[], timeout: Milliseconds): Promise<Found> | undefined;
 }
 
 export async function startKubelet(options: KubeletOptions, world: World): Promise<Kubelet> {
@@ -147,7 +138,7 @@ export async function startKubelet(options: KubeletOptions, world: World): Promi
     onEvery<Pod>(client, 'pods', onPod),
   ];
 
-  const find = ({ namespace, pod, container }: ContainerName) => {
+  const find = (namespace: string, pod: string, container: string) => {
     const entries = [...workers.values()].reverse();
     const found = entries.find(
       (entry) => entry.pod.metadata.name === pod && entry.pod.metadata.namespace === namespace,
@@ -157,7 +148,7 @@ export async function startKubelet(options: KubeletOptions, world: World): Promi
 
   return {
     readLog({ namespace, pod, container, previous, follow, timestamps, tailLines, sinceSeconds, sinceTime }, signal) {
-      const found = find({ namespace, pod, container });
+      const found = find(namespace, pod, container);
       const output = found?.log(previous);
       if (output !== undefined) {
         const ago = sinceSeconds === undefined ? undefined : clock.now() - seconds(sinceSeconds);
@@ -168,7 +159,6 @@ export async function startKubelet(options: KubeletOptions, world: World): Promi
       const reason = found?.status().state?.waiting?.reason ?? 'ContainerCreating';
       throw refusal(`container "${container}" in pod "${pod}" is waiting to start: ${reason}`);
     },
-    execute: (name, command, timeout) => find(name)?.execute(command, timeout),
     async stop() {
       isStopping = true;
       for (const close of watches) close();

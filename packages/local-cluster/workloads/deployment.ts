@@ -189,14 +189,11 @@ const isSaturated = (set: ReplicaSet, desired: number): boolean =>
   (set.status?.availableReplicas ?? 0) === desired;
 
 function generationOf(set: ReplicaSet): Generation {
-  const annotated = (name: string) => Number(set.metadata.annotations?.[name] ?? Number.NaN);
-  const desired = annotated(desiredAnnotation);
-  const max = annotated(maxAnnotation);
+  const max = Number(set.metadata.annotations?.[maxAnnotation] ?? Number.NaN);
   return {
     name: set.metadata.name,
     replicas: set.spec.replicas ?? 1,
     available: set.status?.availableReplicas ?? 0,
-    ...(Number.isNaN(desired) ? {} : { desired }),
     ...(Number.isNaN(max) ? {} : { max }),
   };
 }

@@ -7,8 +7,7 @@ export interface Generation {
   readonly name: string;
   readonly replicas: number;
   readonly available: number;
-  /** What the annotations said when this size was set; they tell a scaled Deployment from a rolling one. */
-  readonly desired?: number;
+  /** How large all of them together might be when this size was set, as the ReplicaSet's annotation says. */
   readonly max?: number;
 }
 
