@@ -16,7 +16,7 @@ export interface Wish {
 }
 
 /** Fractions of replicas round up; the sum of floats that should be whole may be off in the last digit. */
-export const roundUp = (replicas: number): number => Math.ceil(replicas - 1e-9);
+export const roundUp = (replicas: number): number => Math.max(0, Math.ceil(replicas - 1e-9));
 
 /** Enough of the pods that should report do, to trust them with a shrink. */
 export function hasQuorum({ traffic, signals }: Snapshot): boolean {

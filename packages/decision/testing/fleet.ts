@@ -200,14 +200,26 @@ export function createFleet(options: FleetOptions) {
     wanted = size;
     const live = () => replicas.filter(({ deletedAt }) => deletedAt === undefined);
     while (live().length < wanted) create(clock);
-    while (live().length > wanted) {
+    while (live().length > wanted && old.size === 0) {
       const victims = live().sort((left, right) => right.createdAt - left.createdAt);
       const victim = victims[0]!;
       victim.deletedAt = clock;
     }
   };
 
+  // A rollout starts one replica beside the others, and stops an old one for each that serves.
+  let old = new Set<string>();
+  const rollOut = (): void => {
+    const live = replicas.filter(({ deletedAt }) => deletedAt === undefined);
+    if (!live.some(({ uid }) => old.has(uid))) old = new Set();
+    if (old.size === 0 || live.some((replica) => !ready(replica))) return;
+    const outdated = live.find(({ uid }) => old.has(uid));
+    if (live.length > wanted && outdated !== undefined) outdated.deletedAt = clock;
+    else create(clock);
+  };
+
   const second = (): void => {
+    rollOut();
     for (let step = 0; step < 1_000 / stepMs; step += 1) {
       const expected = (arrivalsPerSecond * stepMs) / 1_000;
       let chance = expected;
@@ -270,6 +282,9 @@ export function createFleet(options: FleetOptions) {
     restart: (kept: History | undefined) => {
       fold = createSignalFold(options.policy);
       history = kept ?? emptyHistory(wanted, instant(epoch + clock));
+    },
+    rollOut: () => {
+      old = new Set(replicas.map(({ uid }) => uid));
     },
     scale,
     now: () => instant(epoch + clock),
