@@ -86,12 +86,20 @@ afterEach(async () => {
 });
 
 /** Starts what main.ts starts: the controller and its HTTPS listener with a certificate of our own. */
-async function start(journal?: string) {
+async function start(journal?: string, prometheusUrl?: string) {
   const metrics = createMetrics();
   const own = new PooledKubeConfig();
   own.loadFromString(api.kubeconfig('system:serviceaccount:kubeai-system:kubeai-controller'));
   const calls = createKubeClient(own, { userAgent: 'controller', clock, onCall: metrics.called });
-  const controller = await createController({ client: calls, clock, log, metrics, tick: milliseconds(100), journal });
+  const controller = await createController({
+    client: calls,
+    clock,
+    log,
+    metrics,
+    tick: milliseconds(100),
+    journal,
+    prometheusUrl,
+  });
   const store = createSecretStore(calls, { namespace: 'kube-system', name: 'kubeai-ca' });
   const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
   const { serving, bundle } = certificates.current();

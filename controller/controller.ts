@@ -32,6 +32,8 @@ export interface ControllerOptions {
   /** How often each policy is looked at. */
   readonly tick: Milliseconds;
   readonly journal: string | undefined;
+  /** For policies that name none. */
+  readonly prometheusUrl: string | undefined;
 }
 
 export interface Controller {
@@ -97,6 +99,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     events,
     journal,
     metrics,
+    prometheusUrl: options.prometheusUrl,
     hurry(key) {
       const now = clock.monotonic();
       if (now - (hurriedAt.get(key) ?? Number.NEGATIVE_INFINITY) < limits.betweenDecisions) return;
@@ -146,6 +149,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       queue.shutDown();
       await working;
       ingest.stop();
+      world.stop();
       for (const reflector of Object.values(sources)) reflector.stop();
       targets.stop();
       if (leading) await world.flush();

@@ -42,6 +42,7 @@ try {
     metrics,
     tick: options.tickSeconds,
     journal: options.journal,
+    prometheusUrl: options.prometheusUrl,
   });
   let leading = !options.leaderElect;
 

@@ -22,6 +22,7 @@ import { createMemory, type Memory } from './memory.ts';
 import type { Metrics } from './metrics.ts';
 import type { PodIndex } from './pod-index.ts';
 import type { PolicyBook, PolicyEntry } from './policy-book.ts';
+import { createPrometheusSource } from './prometheus-source.ts';
 import { statusOf, statusWhenBlocked, summaryOf, telling, worthWriting } from './status.ts';
 import { fieldManager, type TargetState, type Targets } from './targets.ts';
 
@@ -60,6 +61,8 @@ export interface World {
   /** Takes a report in; false when no such pod is known. */
   accept(report: Report, receivedAt: Instant): boolean;
   memories(): ReadonlyMap<string, Memory>;
+  /** Asks nobody any more. */
+  stop(): void;
   /** Writes what has not been written yet, before an orderly end. */
   flush(): Promise<void>;
 }
@@ -74,6 +77,8 @@ export interface WorldOptions {
   readonly events: EventRecorder;
   readonly journal: Journal;
   readonly metrics: Metrics;
+  /** Where Prometheus is, for policies that name none. */
+  readonly prometheusUrl: string | undefined;
   /** Asks for a look at a policy before its next tick. */
   readonly hurry: (key: string) => void;
 }
@@ -81,6 +86,13 @@ export interface WorldOptions {
 export function createWorld(options: WorldOptions): World {
   const { client, clock, events, journal, log, metrics, pods, policies, targets } = options;
   const memories = new Map<string, Memory>();
+  const prometheus = createPrometheusSource({
+    client,
+    clock,
+    log,
+    url: options.prometheusUrl,
+    deliver: (key, sample, receivedAt) => memories.get(key)?.folding?.fold.acceptExternal(sample, receivedAt),
+  });
 
   function memoryOf(entry: PolicyEntry): Memory {
     const known = memories.get(entry.key);
@@ -194,7 +206,9 @@ export function createWorld(options: WorldOptions): World {
 
       const now = clock.now();
       const { replicas, selector } = found.scale;
-      const facts = pods.follow(key, policy.namespace, selector).facts();
+      const group = pods.follow(key, policy.namespace, selector);
+      const facts = group.facts();
+      prometheus.follow(key, policy, () => group.facts().map(({ name }) => name));
       const history = memory.history ?? emptyHistory(replicas, now);
       const ledger = ledgerOf(replicas, facts, history, now);
       const { signals, traffic } = fold.fold(facts, now);
@@ -223,6 +237,7 @@ export function createWorld(options: WorldOptions): World {
     forget(key) {
       memories.delete(key);
       pods.unfollow(key);
+      prometheus.unfollow(key);
     },
 
     now: () => clock.now(),
@@ -240,6 +255,8 @@ export function createWorld(options: WorldOptions): World {
     },
 
     memories: () => memories,
+
+    stop: () => prometheus.stop(),
 
     async flush() {
       const now = clock.now();

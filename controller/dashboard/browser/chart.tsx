@@ -49,7 +49,6 @@ export function Chart({ title, unit, height, times, series }: ChartProps) {
   }, [shape, unit, height]);
   useEffect(() => chart.current?.setData(data), [data]);
 
-  const last = (values: readonly (number | null)[]) => values.findLast((value) => value !== null);
   return (
     <figure class="chart">
       <figcaption>
@@ -59,7 +58,7 @@ export function Chart({ title, unit, height, times, series }: ChartProps) {
           .map(({ label, color, style, values }) => (
             <span class="key">
               <i class={style} style={`--key: var(${color})`} />
-              {label} <em>{shown(last(values), unit)}</em>
+              {label} <em>{shown(values.at(-1), unit)}</em>
             </span>
           ))}
       </figcaption>
@@ -72,6 +71,13 @@ export function shown(value: number | null | undefined, unit: string): string {
   if (value === null || value === undefined) return '–';
   const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return `${Number(value.toFixed(digits)).toLocaleString('en')}${unit === '' ? '' : ` ${unit}`}`;
+}
+
+const wholeSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
+function clockTime(second: number): string {
+  const text = new Date(second * 1_000).toLocaleTimeString('en-GB');
+  return second % 60 === 0 ? text.slice(0, 5) : text;
 }
 
 /** Columns for uPlot. Each area is drawn on top of those before it, so the last one is the sum. */
@@ -100,12 +106,14 @@ function optionsOf(width: number, height: number, unit: string, series: readonly
     padding: [8, 8, 0, 0],
     scales: { x: { time: true }, y: { range: (_chart, _low, high) => [0, Math.max(1, high * 1.1)] } },
     axes: [
-      { ...axis, size: 26, font: '11px system-ui', space: 70 },
+      { ...axis, size: 26, font: '11px system-ui', space: 70, values: (_chart, ticks) => ticks.map(clockTime) },
       {
         ...axis,
-        size: 58,
+        size: 68,
         font: '11px system-ui',
         space: 34,
+        // Replicas and requests come in whole ones.
+        ...(unit === '' ? { incrs: wholeSteps } : {}),
         values: (_chart, ticks) => ticks.map((tick) => shown(tick, unit)),
       },
     ],

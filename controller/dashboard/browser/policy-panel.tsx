@@ -157,7 +157,7 @@ export function PolicyPanel({ policy, points, states }: PanelProps) {
                 <td>
                   <span class={`state ${signal.state}`}>{signal.state}</span>
                 </td>
-                <td class="number">{shown(signal.value, signal.unit)}</td>
+                <td class="number">{signal.state === 'idle' ? '–' : shown(signal.value, signal.unit)}</td>
                 <td class="number">
                   {shown(signal.target, signal.unit)}
                   {signal.shape === perReplica && ' each'}
@@ -171,9 +171,9 @@ export function PolicyPanel({ policy, points, states }: PanelProps) {
             <tfoot>
               <tr>
                 <td colSpan={6} class="muted">
-                  {traffic.pods} pods report, {traffic.silentPods} are silent;{' '}
-                  {shown(traffic.arrivalsPerSecond, 'requests/s')} arrive, {shown(traffic.completionsPerSecond, '/s')}{' '}
-                  are answered
+                  {traffic.pods} of {traffic.pods + traffic.silentPods} pods report;{' '}
+                  {shown(traffic.arrivalsPerSecond, '')} requests a second arrive,{' '}
+                  {shown(traffic.completionsPerSecond, '')} are answered
                 </td>
               </tr>
             </tfoot>

@@ -1,0 +1,58 @@
+import { expect, test } from '@jest/globals';
+import type { MetricTarget } from '@kubeai/policy';
+import { instant } from '@kubeai/units';
+import { queryOf, sampleOf } from './prometheus-query.ts';
+
+const now = instant(1_000_000);
+const vector = (...values: string[]) => ({
+  status: 'success',
+  data: { resultType: 'vector', result: values.map((value) => ({ metric: {}, value: [995, value] })) },
+});
+const name = 'latencyP99';
+const value = (number: number, ageMs = 5_000) => ({ kind: 'value', name, value: number, ageMs });
+const missing = (cause: string) => ({ kind: 'missing', name, cause });
+
+test.each<[string, unknown, object]>([
+  ['one series', vector('12.5'), value(12.5)],
+  ['a scalar', { status: 'success', data: { resultType: 'scalar', result: [999, '3'] } }, value(3, 1_000)],
+  [
+    'a sample from the future',
+    { status: 'success', data: { resultType: 'scalar', result: [1_060, '3'] } },
+    value(3, -60_000),
+  ],
+  ['NaN', vector('NaN'), value(Number.NaN)],
+  ['infinity', vector('+Inf'), value(Number.POSITIVE_INFINITY)],
+  ['an absurd number', vector('1e300'), value(1e300)],
+  ['no series', vector(), missing('NoSeries')],
+  ['two series', vector('1', '2'), missing('SeveralSeries')],
+  ['a matrix', { status: 'success', data: { resultType: 'matrix', result: [] } }, missing('SeveralSeries')],
+  ['a string', { status: 'success', data: { resultType: 'string', result: [1, 'x'] } }, missing('NotANumber')],
+  ['text that is no number', vector(''), value(Number.NaN)],
+  ['an error', { status: 'error', errorType: 'bad_data', error: 'x' }, missing('Refused')],
+  ['something else', 'hello', missing('Refused')],
+])('%s is read as what it is', (_what, answer, sample) => {
+  expect(sampleOf(name, answer, now)).toEqual(sample);
+});
+
+const metric = (change: Partial<MetricTarget>): MetricTarget => ({
+  name: 'concurrency',
+  shape: 'perReplica',
+  target: 4,
+  source: 'prometheus',
+  ...change,
+});
+test.each<[string, MetricTarget, string[], string | undefined]>([
+  ['its own', metric({ prometheusQuery: 'up', source: 'auto' }), [], 'up'],
+  [
+    'one over its own pods',
+    metric({}),
+    ['a-1', 'a.b'],
+    'sum(kubeai_requests_in_flight{namespace="models",pod=~"a-1|a\\\\.b"})',
+  ],
+  ['none without pods', metric({}), [], undefined],
+  ['none where agents are asked', metric({ source: 'agents', prometheusQuery: 'up' }), ['a'], undefined],
+  ['none where only agents know', metric({ name: 'work' }), ['a'], undefined],
+  ['none by default', metric({ source: 'auto' }), ['a'], undefined],
+])('a metric’s query is %s', (_what, target, pods, query) => {
+  expect(queryOf(target, 'models', pods)).toBe(query);
+});
