@@ -26,28 +26,30 @@ test('the facts in README.md hold', async () => {
   expect({
     requests: trace.length,
     quietStart: between(0, 10),
-    burst: between(10, 75),
+    rise: between(10, 30),
+    plateau: between(30, 75),
     quietEnd: between(75, 200),
     medianPrompt: median(({ promptTokens }) => promptTokens),
     medianOutput: median(({ outputTokens }) => outputTokens),
   }).toEqual({
-    requests: 372,
+    requests: 592,
     quietStart: 9,
-    burst: 337,
-    quietEnd: 26,
-    medianPrompt: 632,
-    medianOutput: 78,
+    rise: 82,
+    plateau: 479,
+    quietEnd: 22,
+    medianPrompt: 567,
+    medianOutput: 82,
   });
 });
 
-test('the burst is too much for two replicas of 8 × H100 with a batch of 8, tight for three, fine for four', async () => {
+test('the plateau is too much for two replicas of 8 × H100 with a batch of 16, tight for three, fine for four', async () => {
   const trace = await sample();
   const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
   const shareWithinTwoSeconds = (replicas: number): number => {
     const engines = Array.from({ length: replicas }, () =>
       createEngine({
         times: serviceTimes(hardware)!,
-        maxBatch: 8,
+        maxBatch: 16,
         maxQueue: trace.length,
         maxBatchedTokens: 2_048,
         kvBlocks: kvBlocksOf(hardware),
@@ -63,8 +65,8 @@ test('the burst is too much for two replicas of 8 × H100 with a batch of 8, tig
     for (const engine of engines) engine.advance(instant(1e9));
     return sequences.filter(({ arrivedAt, firstTokenAt }) => firstTokenAt! - arrivedAt <= 2_000).length / trace.length;
   };
-  expect(shareWithinTwoSeconds(1)).toBeLessThan(0.1);
+  expect(shareWithinTwoSeconds(1)).toBeLessThan(0.2);
   expect(shareWithinTwoSeconds(2)).toBeLessThan(0.5);
-  expect(shareWithinTwoSeconds(3)).toBeGreaterThan(0.9);
+  expect(shareWithinTwoSeconds(3)).toBeLessThan(0.9);
   expect(shareWithinTwoSeconds(4)).toBeGreaterThan(0.99);
 });

@@ -1,10 +1,12 @@
-// Makes sample-chat.csv: arrivals of a small chat service that has a quiet start, a burst that stays, and a quiet end.
+// Makes sample-chat.csv: arrivals of a small chat service with a quiet start, a morning that fills up in steps, and a quiet end.
 // Everything follows from the seed, so the file can be made again byte for byte. Nothing in it was recorded anywhere.
 
 /** Requests a second until so many seconds after the first request. */
 const phases = [
   { untilSeconds: 10, rate: 0.6 },
-  { untilSeconds: 75, rate: 5 },
+  { untilSeconds: 20, rate: 3 },
+  { untilSeconds: 30, rate: 6 },
+  { untilSeconds: 75, rate: 10 },
   { untilSeconds: 110, rate: 0.6 },
 ] as const;
 
