@@ -1,5 +1,7 @@
 // `npm run cluster`: a cluster to play with. Says how to reach it, and when it ends everything in it ends.
-import { mkdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, open } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLog, exitWith, logLevelOption, onShutdown, portOption, readCommandLine } from '@kubeai/daemon';
@@ -95,7 +97,11 @@ try {
 
 async function start() {
   const { dataDir, port, kubernetesVersion, gpus } = options;
+  // What can be wrong with the flags shows before the slow part begins.
   if (dataDir !== undefined) await mkdir(dataDir, { recursive: true });
+  await mkdir(dirname(kubeconfigPath), { recursive: true });
+  await (await open(kubeconfigPath, 'a')).close();
+  await tryPort(port);
   say('Bundling the processes');
   const images = await buildImages(repository);
   say('Starting the API server, the controllers and the node');
@@ -109,6 +115,13 @@ async function start() {
     ...(dataDir === undefined ? {} : { directory: resolve(dataDir) }),
     ...(process.env['PATH'] === undefined ? {} : { searchPath: process.env['PATH'] }),
   });
+}
+
+async function tryPort(port: number): Promise<void> {
+  const server = createServer();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  server.close();
 }
 
 /** One line that names what is wrong and the way out, where we know it. */

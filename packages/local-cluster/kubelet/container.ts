@@ -2,7 +2,7 @@
 // (`start`, `stop`) and says how it is (`status`); when to start which container is the pod's business.
 import { randomBytes } from 'node:crypto';
 import type { Clock, Log } from '@kubeai/daemon';
-import { type Instant, type Milliseconds, milliseconds, seconds } from '@kubeai/units';
+import { after, type Instant, type Milliseconds, milliseconds, seconds } from '@kubeai/units';
 import type { Container, ContainerState, ContainerStatus, Probe } from '../workloads/objects.ts';
 import { timeOf } from '../workloads/time.ts';
 import { type Child, type ChildHost, type Ended, type Launch, StartError, startChild } from './child.ts';
@@ -200,7 +200,7 @@ export function createContainer(spec: Container, waitingReason: string, host: Co
   }
 
   function refused(cause: unknown): void {
-    const retryAt = (clock.now() + Math.max(setUpRetry, backOff.wait)) as Instant;
+    const retryAt = after(clock.now(), milliseconds(Math.max(setUpRetry, backOff.wait)));
     const message = cause instanceof Error ? cause.message : String(cause);
     if (cause instanceof UnknownImage) {
       const first = failedPulls === 0;

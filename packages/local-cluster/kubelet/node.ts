@@ -1,6 +1,5 @@
 // The nodes of the local cluster as objects: what they offer to the scheduler, and a Lease that says they live. All of
 // them are this one machine; several names only give the scheduler something to decide.
-import { totalmem } from 'node:os';
 import type { Timer } from '@kubeai/daemon';
 import type { World } from '../workloads/controller.ts';
 import { podsPerNode } from '../workloads/limits.ts';
@@ -22,6 +21,7 @@ const leaseNamespace = 'kube-node-lease';
 const architectures: Record<string, string> = { x64: 'amd64' };
 /** Room for a rehearsal: pods here are processes that share the machine, whatever their manifests ask for. */
 const defaultCpu = '64';
+const defaultMemory = '512Gi';
 
 export interface NodeReport {
   stop(): void;
@@ -89,7 +89,7 @@ async function writeNode(shape: NodeShape, version: string, { client, clock }: W
 
 export const capacityOf = ({ cpu, memory, gpus }: NodeShape): Quantities => ({
   cpu: cpu ?? defaultCpu,
-  memory: memory ?? String(totalmem()),
+  memory: memory ?? defaultMemory,
   pods: String(podsPerNode),
   ...(gpus ? { 'nvidia.com/gpu': String(gpus) } : {}),
 });

@@ -22,11 +22,14 @@ export async function claimPodAddresses(): Promise<PodAddresses> {
   throw new Error(`All ${blocks} blocks of pod addresses under ${prefix} are in use by other clusters`);
 }
 
+const remedy = 'Linux has all of 127.0.0.0/8; on macOS add the first ones with `ifconfig lo0 alias`';
+
 function claim(address: string): Promise<(() => Promise<void>) | undefined> {
   const server = createServer().unref();
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'EADDRINUSE') resolve(undefined);
+      else if (cause.code === 'EADDRNOTAVAIL') reject(new Error(`This machine has no address ${address}: ${remedy}`));
       else reject(cause);
     });
     server.listen({ host: address, port: podAddresses.claimPort, exclusive: true }, () => {

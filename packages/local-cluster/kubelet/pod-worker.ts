@@ -4,7 +4,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Timer } from '@kubeai/daemon';
-import { elapsed, type Instant, type Milliseconds, milliseconds, seconds } from '@kubeai/units';
+import { after, elapsed, type Instant, type Milliseconds, milliseconds, seconds } from '@kubeai/units';
 import { equal } from '../api-server/kube-object.ts';
 import type { World } from '../workloads/controller.ts';
 import type { EventRecorder } from '../workloads/event-recorder.ts';
@@ -36,8 +36,6 @@ export interface PodWorker {
   refreshVolumes(): void;
   /** The object is gone: everything ends at once. Resolves when nothing of the pod is left. */
   kill(): Promise<void>;
-  /** Like `kubectl delete` without the object: ends within `grace`. Resolves when nothing of the pod is left. */
-  shutDown(grace: Milliseconds): Promise<void>;
   container(name: string): PodContainer | undefined;
 }
 
@@ -53,13 +51,14 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
   let settingUp: Promise<void> | undefined;
   let isOver = false;
   let isGone = false;
-  let failed = false;
   let isRemoved = false;
   let ending: Promise<void> | undefined;
   let due: { at: Instant; timer: Timer } | undefined;
   let pending: NodeJS.Immediate | undefined;
   let written: PodStatus | undefined;
   let writing: Promise<void> | undefined;
+  /** Something has happened since the status was last computed. */
+  let isStale = false;
 
   const slot = (spec: Container, waitingReason: string): PodContainer =>
     createContainer(spec, waitingReason, hostOf(spec));
@@ -124,7 +123,7 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
       .catch((cause: unknown) => {
         const message = cause instanceof Error ? cause.message : String(cause);
         events.record(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed: ${message}`);
-        askAt((clock.now() + setUpRetry) as Instant);
+        askAt(after(clock.now(), setUpRetry));
       })
       .finally(() => {
         settingUp = undefined;
@@ -148,7 +147,7 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
         continue;
       }
       if (begun || container.exitCode() === 0) continue;
-      if (policy === 'Never' && container.exitCode() !== undefined) finish(true);
+      if (policy === 'Never' && container.exitCode() !== undefined) finish();
       else askAt(container.start());
       return;
     }
@@ -160,12 +159,11 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
       open += 1;
       askAt(container.start());
     }
-    if (open === 0) finish(main.some((container) => container.exitCode() !== 0));
+    if (open === 0) finish();
   }
 
   /** The pod has run to its end by itself; its sidecars are of no use any more. */
-  function finish(withFailure: boolean): void {
-    failed = withFailure;
+  function finish(): void {
     begin(seconds(pod.spec.terminationGracePeriodSeconds ?? 30));
   }
 
@@ -195,7 +193,7 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
     volumes.stop();
     if (address !== undefined) host.releaseAddress(address);
     publish();
-    await writing;
+    while (writing !== undefined) await writing;
     if (pod.metadata.deletionTimestamp !== undefined && !isGone) await removeObject();
   }
 
@@ -212,21 +210,26 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
   }
 
   function publish(): void {
+    isStale = true;
     if (isGone) return;
     writing ??= write()
       .catch((cause: unknown) => {
         log.debug('Pod status not written', { pod: title, cause });
         written = undefined;
-        askAt((clock.now() + setUpRetry) as Instant);
+        askAt(after(clock.now(), setUpRetry));
       })
       .finally(() => {
         writing = undefined;
+        if (isStale && written !== undefined) publish();
       });
   }
 
   // Loops instead of queueing: however often the status changed meanwhile, the next write carries the newest.
   async function write(): Promise<void> {
-    for (let status = statusNow(); !isGone && !isSame(status, written); status = statusNow()) {
+    while (isStale && !isGone) {
+      isStale = false;
+      const status = statusNow();
+      if (isSame(status, written)) continue;
       written = status;
       const { name, namespace = '', uid } = pod.metadata;
       const draft = { ...pod, metadata: { name, namespace, ...(uid === undefined ? {} : { uid }) }, status };
@@ -245,8 +248,7 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
       isSetUp,
       init: init.map((container) => container.status()),
       main: main.map((container) => container.status()),
-      isOver:
-        isOver && (pod.metadata.deletionTimestamp !== undefined || failed || main.every((one) => one.exitCode() === 0)),
+      isOver,
     };
     return podStatus(pod, observed, clock.now());
   }
@@ -275,11 +277,8 @@ export function createPodWorker(first: Pod, host: PodHost): PodWorker {
     async kill() {
       isGone = true;
       if (pending !== undefined) clearImmediate(pending);
-      await this.shutDown(milliseconds(0));
-    },
-    async shutDown(grace) {
       due?.timer.stop();
-      await end(grace);
+      await end(milliseconds(0));
       await settingUp;
       await rm(host.directory, { recursive: true, force: true });
     },

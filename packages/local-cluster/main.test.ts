@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+
+jest.setTimeout(30_000);
+const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
+
+let directory: string;
+let taken: Server;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'cluster-main-'));
+  await writeFile(join(directory, 'file'), '');
+  taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+});
+afterAll(async () => {
+  taken.close();
+  await rm(directory, { recursive: true });
+});
+
+function run(args: readonly string[]): Promise<{ code: number; stderr: string }> {
+  const command = ['--import', './scripts/typescript.mjs', 'packages/local-cluster/main.ts', ...args];
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, { cwd: repository }, (error, _stdout, stderr) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stderr }),
+    );
+  });
+}
+
+const port = () => String((taken.address() as AddressInfo).port);
+
+test.each<[string, () => string[], RegExp]>([
+  [
+    'flags that mean nothing, all of them at once',
+    () => ['--port', 'many', '--gpus', '-1', '--kubernetes-version', 'latest'],
+    /^cluster: --port .*\ncluster: --gpus .*\ncluster: --kubernetes-version must look like 1\.36 or v1\.36\.2\n$/,
+  ],
+  [
+    'a port that is taken',
+    () => ['--port', port(), '--kubeconfig', join(directory, 'kubeconfig')],
+    /^cluster: --port \d+ is in use by another process; give another one, or 0 for any free one\n$/,
+  ],
+  [
+    'a kubeconfig that cannot be written',
+    () => ['--port', '0', '--kubeconfig', join(directory, 'file/kubeconfig')],
+    /^cluster: --kubeconfig .*file\/kubeconfig cannot be written \(E\w+\)\n$/,
+  ],
+])('%s: one line each, and exit code 2', async (_case, args, message) => {
+  const { code, stderr } = await run(args());
+  expect(stderr).toMatch(message);
+  expect(code).toBe(2);
+});
