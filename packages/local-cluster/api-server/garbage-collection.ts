@@ -4,8 +4,9 @@
 import { isApiError } from './api-error.ts';
 import { createKeyedQueue } from './keyed-queue.ts';
 import type { KubeObject, OwnerReference } from './kube-object.ts';
-import { type Caller, type Pipeline, targetOf } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
 import type { Registry } from './registry.ts';
+import { type Caller, targetOf } from './request.ts';
 import type { ResourceKind } from './resources.ts';
 import type { ServerLog } from './server-log.ts';
 import type { Store } from './store.ts';

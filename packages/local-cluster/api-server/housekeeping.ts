@@ -6,14 +6,15 @@ import { definitionStatus, kindsOf } from './custom-resources.ts';
 import { crdFinalizer } from './garbage-collection.ts';
 import { createKeyedQueue } from './keyed-queue.ts';
 import { equal, type KubeObject } from './kube-object.ts';
-import { type Caller, type Pipeline, targetOf, timestamp } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
 import type { Registry } from './registry.ts';
+import { type Caller, targetOf, timestamp } from './request.ts';
 import type { ResourceKind } from './resources.ts';
 import type { ServerLog } from './server-log.ts';
 import type { Store } from './store.ts';
 
 const definitions = 'customresourcedefinitions.apiextensions.k8s.io';
-export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 const controller: Caller = {
   user: { username: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] },

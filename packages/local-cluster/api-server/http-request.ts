@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { badRequest, tooLarge, unsupportedMediaType } from './api-error.ts';
 import { isObject, type JsonObject } from './kube-object.ts';
 import { limits } from './limits.ts';
-import type { WriteOptions } from './pipeline.ts';
+import type { WriteOptions } from './request.ts';
 import type { IncludeObject } from './table-printing.ts';
 import type { Form } from './watch-stream.ts';
 import { decodeWire, wireMediaType } from './wire/wire.ts';

@@ -14,6 +14,7 @@ import {
   tooManyRequests,
   unauthorized,
 } from './api-error.ts';
+import type { Deletion } from './deletion.ts';
 import { aggregated, coreVersions, groupList, groupOf, resourceList, subresourcesOf } from './discovery.ts';
 import {
   aggregatedForm,
@@ -27,11 +28,12 @@ import {
 } from './http-request.ts';
 import { isObject, type JsonObject, jsonOf, type KubeObject } from './kube-object.ts';
 import { limits } from './limits.ts';
+import type { ListOptions, ObjectList } from './listing.ts';
 import type { OpenApi } from './openapi.ts';
-import type { Caller, Deletion, ListOptions, ObjectList, Patch, Pipeline, Target } from './pipeline.ts';
-import { targetOf } from './pipeline.ts';
+import type { Patch, Pipeline } from './pipeline.ts';
 import { type PodLogProvider, podLogRequest } from './pod-log.ts';
 import type { Registry } from './registry.ts';
+import { type Caller, type Target, targetOf } from './request.ts';
 import { apiVersionOf, subjectOf } from './resources.ts';
 import { answered } from './reviews.ts';
 import type { ServerLog } from './server-log.ts';

@@ -5,8 +5,9 @@ import type { ClusterClient, Draft, ObjectName, ResourceName, WatchEvent } from 
 import { isApiError, noSuchPath } from './api-error.ts';
 import { copyOf, type JsonObject, type KubeObject } from './kube-object.ts';
 import { limits } from './limits.ts';
-import { type Caller, type Patch, type Pipeline, targetOf } from './pipeline.ts';
+import type { Patch, Pipeline } from './pipeline.ts';
 import type { Registry } from './registry.ts';
+import { type Caller, targetOf } from './request.ts';
 import type { ResourceKind } from './resources.ts';
 import type { ServerLog } from './server-log.ts';
 import { requestToken } from './subresources.ts';

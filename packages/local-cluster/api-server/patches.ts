@@ -3,14 +3,14 @@
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { ApiError, badRequest, invalid } from './api-error.ts';
 import type { FieldType } from './field-type.ts';
-import { copyOf, isObject, type JsonObject, type KubeObject } from './kube-object.ts';
+import { copyOf, equal, isObject, type JsonObject, type KubeObject } from './kube-object.ts';
 import type { ResourceKind } from './resources.ts';
 import { strategicMerge } from './strategic-merge.ts';
 
 export type PatchKind = 'json' | 'merge' | 'strategic';
 
 /** RFC 7386. */
-export function mergePatch(current: unknown, patch: unknown): unknown {
+function mergePatch(current: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const result: JsonObject = isObject(current) ? { ...current } : {};
   for (const [key, value] of Object.entries(patch)) {
@@ -27,15 +27,15 @@ function applyJsonPatch(current: KubeObject, patch: unknown, kind: ResourceKind)
   try {
     const document = copyOf(current);
     for (const [index, operation] of operations.entries()) {
+      const present = () => jsonPatch.getValueByPointer(document, operation.path) as unknown;
       if (operation.op === 'test') {
-        const failed = jsonPatch.applyOperation(document, operation, false, false, true, index).test === false;
-        if (failed) throw new Error(`testing path ${operation.path} failed`);
-      } else {
-        if (operation.op === 'remove' && jsonPatch.getValueByPointer(document, operation.path) === undefined) {
-          throw new Error(`remove operation does not apply: doc is missing path: ${JSON.stringify(operation.path)}`);
-        }
-        jsonPatch.applyOperation(document, operation, true, true, true, index);
+        if (!equal(present(), operation.value)) throw new Error(`testing value ${operation.path} failed: test failed`);
+        continue;
       }
+      if (operation.op === 'remove' && present() === undefined) {
+        throw new Error(`remove operation does not apply: doc is missing path: ${JSON.stringify(operation.path)}`);
+      }
+      jsonPatch.applyOperation(document, operation, true, true, true, index);
     }
     return document;
   } catch (cause) {

@@ -15,80 +15,32 @@ import {
   forbidden,
   invalid,
   isApiError,
-  methodNotAllowed,
   notFound,
   staleVersion,
 } from './api-error.ts';
 import { builtInType } from './built-in-types.ts';
-import { decoded } from './decoding.ts';
-import { applyDefaults } from './defaults.ts';
+import { checkPreconditions, type Deletion, marked } from './deletion.ts';
 import type { FieldType } from './field-type.ts';
-import { copyOf, equal, isObject, type JsonObject, type KubeObject, type ObjectMeta, valueAt } from './kube-object.ts';
+import { decodeIncoming, readObject, setDefaults } from './incoming-object.ts';
+import { copyOf, equal, type JsonObject, type KubeObject, type ObjectMeta, valueAt } from './kube-object.ts';
 import { limits } from './limits.ts';
+import { createListing, type ListOptions, matcherOf, type ObjectList } from './listing.ts';
 import { afterUpdate, managerOf, type Writer } from './managed-fields.ts';
 import { metadataChangeErrors, metadataErrors } from './object-meta.ts';
 import { type PatchKind, patched } from './patches.ts';
 import { admitPod, randomSuffix } from './pod-admission.ts';
+import { type Caller, type Target, timestamp, type WriteOptions } from './request.ts';
 import { apiVersionOf, type ResourceKind, subjectOf } from './resources.ts';
 import { scaleErrors, scaleKind, scaleOf, withScale } from './scale.ts';
-import { both, fieldMatcher, labelMatcher, type Matcher } from './selectors.ts';
 import { applied } from './server-side-apply.ts';
 import type { Store } from './store.ts';
-import { gracePeriodOf, prepareCreate, prepareUpdate } from './strategies.ts';
-import type { UserInfo } from './tokens.ts';
+import { prepareCreate, prepareUpdate } from './strategies.ts';
 import { changeErrors, objectErrors } from './validation.ts';
 import { servedForm, storedForm, storedModel } from './versions.ts';
-
-/** Who asks. Warnings go back to them beside the answer. */
-export interface Caller {
-  readonly user: UserInfo;
-  /** The User-Agent: the field manager of whoever does not name one. */
-  readonly agent: string;
-  readonly warn: (warning: string) => void;
-}
-
-export interface Target {
-  readonly kind: ResourceKind;
-  /** '' for cluster-scoped objects, and for lists over all namespaces. */
-  readonly namespace: string;
-  /** '' for collections. */
-  readonly name: string;
-  readonly subresource: string;
-}
-
-export interface WriteOptions {
-  readonly dryRun?: boolean | undefined;
-  readonly fieldManager?: string | undefined;
-  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore' | undefined;
-}
 
 export type Patch =
   | { readonly how: PatchKind; readonly patch: unknown }
   | { readonly how: 'apply'; readonly configuration: KubeObject; readonly force: boolean };
-
-export interface ListOptions {
-  readonly labelSelector?: string | undefined;
-  readonly fieldSelector?: string | undefined;
-  readonly limit?: number | undefined;
-  readonly continue?: string | undefined;
-}
-
-export interface ObjectList {
-  readonly items: readonly KubeObject[];
-  readonly resourceVersion: string;
-  readonly continue: string | undefined;
-  readonly remaining: number | undefined;
-}
-
-export interface Deletion {
-  readonly gracePeriodSeconds?: number | undefined;
-  readonly propagationPolicy?: string | undefined;
-  readonly orphanDependents?: boolean | undefined;
-  readonly preconditions?:
-    | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
-    | undefined;
-  readonly dryRun?: boolean | undefined;
-}
 
 export interface WatchedEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -119,8 +71,6 @@ export interface Pipeline {
   /** `removed` is false when finalizers or a grace period keep the object for now. */
   delete(caller: Caller, target: Target, deletion: Deletion): Promise<{ object: KubeObject; removed: boolean }>;
   deleteCollection(caller: Caller, target: Target, options: ListOptions, deletion: Deletion): Promise<ObjectList>;
-  /** How fields of a kind merge and who may own them. */
-  typeOf(kind: ResourceKind): FieldType;
 }
 
 export interface PipelineParts {
@@ -129,23 +79,19 @@ export interface PipelineParts {
   readonly now: () => Instant;
 }
 
-/** A timestamp as Kubernetes writes it: whole seconds. */
-export const timestamp = (now: Instant): string => `${new Date(now).toISOString().slice(0, 19)}Z`;
-
 const typeOf = (kind: ResourceKind): FieldType => kind.custom?.schema.type ?? builtInType(kind.model);
 const storedType = (kind: ResourceKind): FieldType => kind.custom?.schema.type ?? builtInType(storedModel(kind));
 
-const noOptions: JsonObject = { kind: '', apiVersion: 'meta.k8s.io/v1' };
 const optionsOf = (kind: string, { fieldManager, fieldValidation, dryRun }: WriteOptions): JsonObject => ({
-  ...noOptions,
   kind,
+  apiVersion: 'meta.k8s.io/v1',
   ...(dryRun && { dryRun: ['All'] }),
   ...(fieldManager && { fieldManager }),
   ...(fieldValidation && { fieldValidation }),
 });
 
 export function createPipeline({ store, admission, now }: PipelineParts): Pipeline {
-  const pages = new Map<string, { items: readonly KubeObject[]; resourceVersion: string }>();
+  const list = createListing(store);
 
   const writerOf = (
     caller: Caller,
@@ -159,35 +105,6 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
     subresource,
     time: timestamp(now()),
   });
-
-  /** From what a client sent to an object that has only known fields, the right kind and the right place. */
-  const decode = (input: JsonObject, target: Target, options: WriteOptions, caller: Caller): KubeObject => {
-    const { kind } = target;
-    const apiVersion = apiVersionOf(kind);
-    if (input.kind !== undefined && input.kind !== kind.kind) {
-      throw badRequest(
-        `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; got kind ${JSON.stringify(input.kind)}`,
-      );
-    }
-    if (input.apiVersion !== undefined && input.apiVersion !== apiVersion) {
-      throw badRequest(
-        `the API version in the data (${input.apiVersion}) does not match the expected API version (${apiVersion})`,
-      );
-    }
-    const metadata = isObject(input.metadata) ? input.metadata : {};
-    const given: KubeObject = { ...input, apiVersion, kind: kind.kind, metadata: metadata as unknown as ObjectMeta };
-    const { value, unknown } = read(given, kind);
-    reportUnknown(unknown, kind, options, caller);
-    if (kind.namespaced) {
-      const own = value.metadata.namespace;
-      if (own !== undefined && own !== '' && own !== target.namespace) {
-        throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-      }
-      value.metadata.namespace = target.namespace;
-    } else delete value.metadata.namespace;
-    tidy(value.metadata);
-    return value;
-  };
 
   const readable = (namespace: string, kind: ResourceKind, name: string): void => {
     const found = store.read('namespaces.', '', namespace);
@@ -241,7 +158,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
   const refined =
     (kind: ResourceKind, creating: boolean) =>
     (object: KubeObject): KubeObject => {
-      const { value } = read(copyOf(object), kind);
+      const { value } = readObject(copyOf(object), kind);
       setDefaults(value, kind);
       if (creating && value.kind === 'Pod') admitPod(value, kind, store);
       return value;
@@ -255,7 +172,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
     entries?: ObjectMeta['managedFields'],
   ): Promise<KubeObject> => {
     const { kind } = target;
-    const draft = decode(input, target, options, caller);
+    const draft = decodeIncoming(input, target, options, caller);
     if (draft.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
     if (kind.namespaced) readable(target.namespace, kind, draft.metadata.name ?? '');
     warnDeprecated(kind, caller);
@@ -327,7 +244,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
       const current = store.read(kind.storage, namespace, name);
       if (current === undefined) throw notFound(subjectOf(kind, name));
       const { input, applied: isApplied = false } = make(servedForm(current, kind));
-      const draft = decode(input, target, options, caller);
+      const draft = decodeIncoming(input, target, options, caller);
       const version = draft.metadata.resourceVersion;
       if (version !== undefined && version !== '' && version !== current.metadata.resourceVersion)
         throw staleVersion(subjectOf(kind, name));
@@ -402,7 +319,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
         },
       });
       if (deletion.dryRun) return { object: current, removed: true };
-      const doomed = marked(current, kind, deletion, timestamp, now());
+      const doomed = marked(current, kind, deletion, now());
       if (doomed === 'unchanged') return { object: current, removed: false };
       const stored =
         doomed === 'gone' ? store.remove(kind.storage, current) : store.replace(kind.storage, current, doomed);
@@ -412,40 +329,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
     }
   };
 
-  const matcherOf = ({ kind }: Target, { labelSelector, fieldSelector }: ListOptions): Matcher =>
-    both(labelMatcher(labelSelector), fieldMatcher(fieldSelector, kind));
-
-  const list = (target: Target, options: ListOptions): ObjectList => {
-    const { kind, namespace } = target;
-    const snapshot = options.continue ? pages.get(pageOf(options.continue).id) : undefined;
-    if (options.continue && snapshot === undefined) {
-      throw expired(
-        'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.',
-      );
-    }
-    const matches = matcherOf(target, options);
-    const all =
-      snapshot?.items ??
-      store
-        .list(kind.storage, namespace)
-        .filter(matches)
-        .map((object) => servedForm(object, kind));
-    const resourceVersion = snapshot?.resourceVersion ?? String(store.revision());
-    const start = options.continue ? pageOf(options.continue).start : 0;
-    const end = options.limit ? Math.min(all.length, start + options.limit) : all.length;
-    if (end >= all.length)
-      return { items: all.slice(start), resourceVersion, continue: undefined, remaining: undefined };
-    const id = options.continue ? pageOf(options.continue).id : randomUUID();
-    pages.delete(id);
-    pages.set(id, { items: all, resourceVersion });
-    const [oldest] = pages.keys();
-    if (pages.size > limits.pagedLists && oldest !== undefined) pages.delete(oldest);
-    const token = Buffer.from(JSON.stringify({ id, start: end })).toString('base64url');
-    return { items: all.slice(start, end), resourceVersion, continue: token, remaining: all.length - end };
-  };
-
   return {
-    typeOf,
     get(target) {
       const { kind, namespace, name, subresource } = target;
       const found = store.read(kind.storage, namespace, name);
@@ -492,7 +376,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
       const onScale = subresource === 'scale' && scale !== undefined;
       if (patch.how === 'apply') {
         const writer = writerOf(caller, target, options, 'Apply');
-        const configuration = decode(
+        const configuration = decodeIncoming(
           copyOf(patch.configuration),
           target,
           { ...options, fieldValidation: options.fieldValidation ?? 'Strict' },
@@ -589,49 +473,6 @@ const unsupportedPatch = () =>
     'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
   );
 
-/** The object with what its kind knows, and the fields that fell away. The input is used up. */
-function read(given: KubeObject, kind: ResourceKind): { value: KubeObject; unknown: readonly string[] } {
-  if (kind.custom === undefined) return decoded(given, builtInType(kind.model));
-  const { value: metadata, unknown } = decoded({ ...given, metadata: given.metadata }, onlyMetadata);
-  const value = { ...given, metadata: metadata.metadata };
-  return { value, unknown: [...unknown, ...kind.custom.schema.prune(value)] };
-}
-
-const onlyMetadata: FieldType = {
-  form: 'object',
-  open: true,
-  fields: { metadata: builtInType('V1ObjectMeta') },
-};
-
-function reportUnknown(
-  unknown: readonly string[],
-  { kind, version }: ResourceKind,
-  { fieldValidation = 'Warn' }: WriteOptions,
-  caller: Caller,
-): void {
-  if (unknown.length === 0 || fieldValidation === 'Ignore') return;
-  if (fieldValidation === 'Strict') {
-    throw badRequest(
-      `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: strict decoding error: ${unknown.join(', ')}`,
-    );
-  }
-  for (const warning of unknown) caller.warn(warning);
-}
-
-/** Empty collections in metadata are the same as none. */
-function tidy(metadata: ObjectMeta): void {
-  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
-    if (metadata[field] !== undefined && Object.keys(metadata[field]).length === 0) delete metadata[field];
-  }
-  if (metadata.generateName === '') delete metadata.generateName;
-  delete metadata.selfLink;
-}
-
-function setDefaults(object: KubeObject, kind: ResourceKind): void {
-  if (kind.custom) kind.custom.schema.applyDefaults(object);
-  else applyDefaults(object);
-}
-
 const withoutStatus = (object: KubeObject, kind: ResourceKind): KubeObject => {
   if (!kind.status || object.status === undefined) return object;
   const { status: _status, ...rest } = object;
@@ -680,78 +521,3 @@ function unchanged(current: KubeObject, next: KubeObject): boolean {
   const timeless = (entries: ObjectMeta['managedFields']) => (entries ?? []).map(({ time: _time, ...entry }) => entry);
   return equal(timeless(current.metadata.managedFields), timeless(next.metadata.managedFields));
 }
-
-function checkPreconditions(current: KubeObject, { preconditions }: Deletion, kind: ResourceKind): void {
-  const subject = subjectOf(kind, current.metadata.name);
-  for (const [field, word] of [
-    ['uid', 'UID'],
-    ['resourceVersion', 'ResourceVersion'],
-  ] as const) {
-    const wanted = preconditions?.[field];
-    if (wanted !== undefined && wanted !== current.metadata[field]) {
-      throw conflict(
-        subject,
-        `Precondition failed: ${word} in precondition: ${wanted}, ${word} in object meta: ${current.metadata[field]}`,
-      );
-    }
-  }
-}
-
-/** What a delete makes of an object: gone at once, or the object with its mark of deletion. */
-function marked(
-  current: KubeObject,
-  kind: ResourceKind,
-  deletion: Deletion,
-  write: (now: Instant) => string,
-  now: Instant,
-): KubeObject | 'gone' | 'unchanged' {
-  const policy = deletion.propagationPolicy ?? (deletion.orphanDependents === true ? 'Orphan' : undefined);
-  const finalizers = new Set(current.metadata.finalizers ?? []);
-  if (policy === 'Foreground') finalizers.add('foregroundDeletion');
-  if (policy === 'Orphan') finalizers.add('orphan');
-  if (policy === 'Background') {
-    finalizers.delete('foregroundDeletion');
-    finalizers.delete('orphan');
-  }
-  const isPod = kind.storage === 'pods.';
-  const isNamespace = kind.storage === 'namespaces.';
-  const grace = isPod ? gracePeriodOf(current, deletion.gracePeriodSeconds) : 0;
-  const { deletionTimestamp, deletionGracePeriodSeconds: left = 0 } = current.metadata;
-  const held = isNamespace && ((valueAt(current, 'spec', 'finalizers') as unknown[] | undefined) ?? []).length > 0;
-  if (grace === 0 && finalizers.size === 0 && !held) return 'gone';
-  if (deletionTimestamp !== undefined) {
-    const sameFinalizers = equal([...finalizers].sort(), [...(current.metadata.finalizers ?? [])].sort());
-    // A second delete can only hurry a pod.
-    if (grace >= left && sameFinalizers) return 'unchanged';
-  }
-  const began = deletionTimestamp === undefined ? now : ((Date.parse(deletionTimestamp) - left * 1000) as Instant);
-  const seconds = deletionTimestamp === undefined ? grace : Math.min(grace, left);
-  return {
-    ...current,
-    metadata: {
-      ...current.metadata,
-      deletionTimestamp: write((began + seconds * 1000) as Instant),
-      deletionGracePeriodSeconds: seconds,
-      ...(finalizers.size > 0 && { finalizers: [...finalizers] }),
-      ...(current.metadata.generation !== undefined &&
-        deletionTimestamp === undefined && { generation: current.metadata.generation + 1 }),
-    },
-    ...(isNamespace && { status: { ...(current.status as JsonObject), phase: 'Terminating' } }),
-  };
-}
-
-function pageOf(token: string): { id: string; start: number } {
-  try {
-    const page: unknown = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
-    if (isObject(page) && typeof page.id === 'string' && typeof page.start === 'number')
-      return { id: page.id, start: page.start };
-  } catch {
-    // Falls through: a token that is no JSON is as wrong as one with the wrong fields.
-  }
-  throw badRequest('continue key is not valid');
-}
-
-export const targetOf = (kind: ResourceKind, namespace: string, name: string, subresource = ''): Target => {
-  if (subresource === 'scale' && kind.scale === undefined) throw methodNotAllowed();
-  return { kind, namespace: kind.namespaced ? namespace : '', name, subresource };
-};

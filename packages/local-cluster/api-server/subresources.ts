@@ -3,7 +3,8 @@
 import type { Instant } from '@kubeai/units';
 import { badRequest, methodNotAllowed } from './api-error.ts';
 import { isObject, type JsonObject, type KubeObject, valueAt } from './kube-object.ts';
-import type { Caller, Pipeline, Target, WriteOptions } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { Caller, Target, WriteOptions } from './request.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface Actions {
