@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { request as requestSecurely } from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { seconds } from '@kubeai/units';
+import { parse } from 'yaml';
 import { type LocalCluster, plainImages, startLocalCluster } from './index.ts';
 import { eventually, isAlive, linesOf, type Rehearsal, rehearse, shellPid, speaker } from './testing/rehearsal.ts';
 import {
@@ -403,6 +406,40 @@ test('a Service answers every request while its Deployment is updated', async ()
   expect([...answers.keys()].sort()).toEqual(['new', 'old']);
   const { metadata } = await cluster.client.read('deployments.apps', { name: 'web', namespace });
   expect(metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('2');
+});
+
+/** What `kubectl logs` prints. */
+async function logOf(pod: string): Promise<string> {
+  const config = parse(await readFile(cluster.kubeconfigPath, 'utf8'));
+  const ca = Buffer.from(config.clusters[0].cluster['certificate-authority-data'], 'base64');
+  const headers = { authorization: `Bearer ${config.users[0].user.token}` };
+  const url = `${cluster.url}/api/v1/namespaces/${namespace}/pods/${pod}/log?container=main`;
+  return new Promise((resolve, reject) => {
+    requestSecurely(url, { ca, headers }, (answer) => text(answer).then(resolve, reject))
+      .once('error', reject)
+      .end();
+  });
+}
+
+test('a pod that may end does: its sidecar is stopped, its phase is final and its log stays', async () => {
+  await stage.pod('job', {
+    restartPolicy: 'Never',
+    initContainers: [speaker('side', { restartPolicy: 'Always' })],
+    containers: [
+      {
+        name: 'main',
+        image: 'busybox',
+        command: ['sh', '-c', 'until grep -q side $OUT/lines; do sleep 0.05; done; echo all done'],
+      },
+    ],
+  });
+  const pod = await eventually(
+    () => stage.read('job'),
+    (one) => one?.status?.phase === 'Succeeded',
+  );
+  expect(conditionOf(pod?.status?.conditions, 'Ready')?.reason).toBe('PodCompleted');
+  expect(await stage.lines()).toEqual(['side starts', 'side ends']);
+  expect(await logOf('job')).toBe('all done\n');
 });
 
 test('a pod reaches the API server by its kubeconfig, and sees a ConfigMap change', async () => {
