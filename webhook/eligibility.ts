@@ -1,6 +1,7 @@
 // Whether a pod gets an agent, and why not. Pure: a pod, its namespace and our settings go in, one word comes out.
 import { annotations, names } from './names.ts';
 import { annotationOf, type Container, isNativeSidecar, labelOf, type Pod } from './pod.ts';
+import type { ServiceView } from './service-view.ts';
 import { type ServingPort, servingPortOf } from './serving-port.ts';
 
 /** Why a pod was left as it is. The same word stands in the status annotation, in metrics, in logs and in tests. */
@@ -41,6 +42,8 @@ export interface NamespaceView {
   readonly name: string;
   /** Undefined when unknown: then the webhook configuration's own selector is trusted to have looked. */
   readonly labels: Readonly<Record<string, string>> | undefined;
+  /** Its Services, as far as they are known. */
+  readonly services?: Iterable<ServiceView>;
 }
 
 export const skipped = (reason: SkipReason): Skipped => ({ inject: false, reason });

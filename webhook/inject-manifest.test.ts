@@ -118,6 +118,19 @@ test.each<[string, string, string]>([
   else expect(after).toContain('kubeai-agent');
 });
 
+test('a Service of the same file that targets the number of the port is seen', () => {
+  const labelled = deployment.replace(
+    '    spec:\n      # The one',
+    '    metadata: {labels: {app: chat}}\n    spec:\n      # The one',
+  );
+  const byNumber =
+    '---\nkind: Service\nmetadata: {name: chat, namespace: ai}\nspec: {selector: {app: chat}, ports: [{port: 80, targetPort: 8000}]}\n';
+  expect(inject(labelled + byNumber).said[0]).toBe('Deployment ai/chat: agent injected, reach none');
+  expect(inject(labelled + byNumber.replace('8000', 'http')).said[0]).toBe(
+    'Deployment ai/chat: agent injected, reach port',
+  );
+});
+
 test('anchors that stand for several places are written out, so that only the meant one changes', () => {
   const text =
     'kind: Pod\nmetadata: {name: x}\nspec:\n  volumes: &v []\n  containers:\n  - {name: a, image: vllm, ports: &p [{name: http, containerPort: 8000}]}\n  - {name: b, image: own, ports: *p, mode: 0700}\n';

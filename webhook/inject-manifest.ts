@@ -7,6 +7,7 @@ import { Document, isCollection, isSeq, LineCounter, parseDocument, visit } from
 import type { InjectionConfig } from './agent-container.ts';
 import { skipReasons } from './eligibility.ts';
 import { admitPod } from './mutate-pods.ts';
+import { type ServiceView, serviceView } from './service-view.ts';
 
 /** One object of a manifest and what became of it. */
 export interface Explanation {
@@ -42,13 +43,36 @@ export function injectManifest(
   config: InjectionConfig,
   ownNamespace: string,
 ): Result<InjectedManifest, FieldProblem> {
+  const { parts, problems } = partsOf(text);
+  if (problems.length > 0) return { ok: false, problems };
+  const objects = parts.flatMap(({ value }) => objectsOf(value).map(({ object }) => object));
+  const services = objects.filter(({ kind }) => kind === 'Service').map(serviceView);
   const explanations: Explanation[] = [];
+  const texts = parts.map((part) => injectPart(part, { config, ownNamespace, services }, explanations));
+  return { ok: true, value: { text: texts.join(''), explanations } };
+}
+
+/** One document of the text, as it stands, as a tree, and as a value. */
+interface Part {
+  readonly source: string;
+  readonly document: Document.Parsed;
+  readonly value: unknown;
+}
+
+interface Surroundings {
+  readonly config: InjectionConfig;
+  readonly ownNamespace: string;
+  /** The Services of the same text. */
+  readonly services: readonly ServiceView[];
+}
+
+function partsOf(text: string): { readonly parts: readonly Part[]; readonly problems: readonly FieldProblem[] } {
   const problems: FieldProblem[] = [];
   let line = 1;
   // A line of three dashes always ends a document, even inside a block of text.
-  const parts = text.split(/^(?=---(?:\s|$))/m).map((part) => {
+  const parts = text.split(/^(?=---(?:\s|$))/m).map((source) => {
     const lines = new LineCounter();
-    const document = parseDocument(part, { ...dialect, lineCounter: lines });
+    const document = parseDocument(source, { ...dialect, lineCounter: lines });
     // One mistake makes many messages; the first one names it.
     for (const { message, pos } of document.errors.slice(0, 1)) {
       problems.push({
@@ -56,28 +80,26 @@ export function injectManifest(
         message: message.split('\n')[0]!.replace(/ at line \d+.*$/, ''),
       });
     }
-    line += part.split('\n').length - 1;
-    return document.errors.length > 0 ? part : injectDocument(document, part, config, ownNamespace, explanations);
+    line += source.split('\n').length - 1;
+    // A copy without sharing: what stands behind an anchor is one object in several places.
+    const value: unknown = document.errors.length > 0 ? null : JSON.parse(JSON.stringify(document.toJS() ?? null));
+    return { source, document, value };
   });
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: { text: parts.join(''), explanations } };
+  return { parts, problems };
 }
 
-function injectDocument(
-  parsed: Document.Parsed,
-  source: string,
-  config: InjectionConfig,
-  ownNamespace: string,
+function injectPart(
+  { source, document: parsed, value }: Part,
+  around: Surroundings,
   explanations: Explanation[],
 ): string {
-  // A copy without sharing: what stands behind an anchor is one object in several places.
-  const value = JSON.parse(JSON.stringify(parsed.toJS() ?? null)) as unknown;
   // An anchored node may stand for several places, and changing it would change them all: such a document is written out.
   const document: Document = hasAliases(parsed)
     ? new Document(value, { ...dialect, aliasDuplicateObjects: false })
     : parsed;
   let changed = false;
   for (const { object, path } of objectsOf(value)) {
-    const { explanation, patch, template } = injectObject(object, config, ownNamespace);
+    const { explanation, patch, template } = injectObject(object, around);
     explanations.push(explanation);
     for (const operation of patch) apply(document, [...path, ...template, ...stepsOf(operation.path)], operation);
     changed ||= patch.length > 0;
@@ -119,8 +141,7 @@ function objectsOf(value: unknown): { object: KubeLike; path: (string | number)[
 
 function injectObject(
   object: KubeLike,
-  config: InjectionConfig,
-  ownNamespace: string,
+  { config, ownNamespace, services }: Surroundings,
 ): { explanation: Explanation; patch: Operation[]; template: readonly string[] } {
   const kind = typeof object.kind === 'string' ? object.kind : 'an object without kind';
   const { name, namespace, generateName } = object.metadata ?? {};
@@ -138,7 +159,12 @@ function injectObject(
     object,
   );
   // The namespace's labels are not in the file; whoever injects by hand has decided.
-  const view = { name: typeof namespace === 'string' ? namespace : 'default', labels: undefined };
+  const inside = typeof namespace === 'string' ? namespace : 'default';
+  const view = {
+    name: inside,
+    labels: undefined,
+    services: services.filter((service) => service.namespace === inside),
+  };
   const { pod: after, outcome, warnings } = admitPod(pod, view, ownNamespace, config);
   const skipped = outcome.kind === 'skipped';
   return {

@@ -5,6 +5,7 @@ import { type Eligible, isMeshed, type NamespaceView } from './eligibility.ts';
 import { names } from './names.ts';
 import type { Pod } from './pod.ts';
 import type { Reach } from './pod-settings.ts';
+import { serviceByNumber } from './service-view.ts';
 
 export type EffectiveReach = Exclude<Reach, 'auto'>;
 
@@ -22,23 +23,27 @@ export function reachOf(
   namespace: NamespaceView,
   redirectAvailable: boolean,
 ): ReachChoice {
-  const named = hasOwnName(serving, pod);
   const hindrance = redirectHindrance(pod, namespace, redirectAvailable);
-  const fallback: EffectiveReach = named ? 'port' : 'none';
+  if (wish === 'none') return { reach: 'none' };
+  if (wish !== 'port' && hindrance === undefined) return { reach: 'redirect' };
+
+  const named = hasOwnName(serving, pod);
+  const past = named ? serviceByNumber(pod, serving.port, namespace.services ?? []) : undefined;
+  const goesPast = `Service ${past?.name} targets port ${serving.port} by number and goes past the agent; target it by name, ${serving.declared?.name}`;
   switch (wish) {
-    case 'none':
-      return { reach: 'none' };
     case 'auto':
-      return { reach: hindrance === undefined ? 'redirect' : fallback };
+      return past === undefined ? { reach: named ? 'port' : 'none' } : { reach: 'none', warning: goesPast };
     case 'port':
-      if (named) return { reach: 'port' };
+      // Whoever asks for it may be about to change the Service.
+      if (named) return past === undefined ? { reach: 'port' } : { reach: 'port', warning: goesPast };
       return {
         reach: 'none',
         warning: `reach port needs a container port with a name of its own; port ${serving.port} has none, so requests are not observed`,
       };
-    case 'redirect':
-      if (hindrance === undefined) return { reach: 'redirect' };
-      return { reach: fallback, warning: `reach redirect is not possible: ${hindrance}; using ${fallback}` };
+    case 'redirect': {
+      const reach = named && past === undefined ? 'port' : 'none';
+      return { reach, warning: `reach redirect is not possible: ${hindrance}; using ${reach}` };
+    }
   }
 }
 

@@ -139,6 +139,25 @@ test('a pod of a labelled namespace is stored with its agent, one elsewhere as i
   expect([hasAgent(plain), statusOf(plain)]).toEqual([false, undefined]);
 });
 
+test('a Service that targets the number of the port is seen before its pods come', async () => {
+  const spec = { selector: { app: 'numbered' }, ports: [{ port: 80, targetPort: 8000 }] };
+  await client.create(resources.services, {
+    metadata: { name: 'numbered', namespace: 'ai' },
+    spec,
+  } as unknown as KubeObject);
+  const reach = async () =>
+    (JSON.parse(statusOf(await createPod('ai', { metadata: { labels: { app: 'numbered' } } }))!) as { reach: string })
+      .reach;
+  await until(async () => (await reach()) === 'none');
+  await client.patch(
+    resources.services,
+    { name: 'numbered', namespace: 'ai' },
+    [{ op: 'replace', path: '/spec/ports/0/targetPort', value: 'http' }],
+    { kind: 'json' },
+  );
+  await until(async () => (await reach()) === 'port');
+});
+
 test('a pod that gets no agent says why', async () => {
   const pod = await createPod('ai', { spec: { hostNetwork: true } });
   expect(JSON.parse(statusOf(pod)!)).toEqual({ status: 'skipped', reason: 'HostNetwork', version: config.version });

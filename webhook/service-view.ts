@@ -1,0 +1,61 @@
+// What a Service says about a pod's port. A Service that targets the number of a port goes past an agent that has taken
+// over its name: the agent would see no request and call a busy pod idle. So the webhook looks before it chooses.
+import type { Pod } from './pod.ts';
+
+export interface ServiceView {
+  readonly name: string;
+  readonly namespace: string;
+  readonly selector: Readonly<Record<string, string>>;
+  /** Numbers and names of container ports. */
+  readonly targets: readonly (number | string)[];
+}
+
+interface ServiceObject {
+  readonly metadata?: { readonly name?: string; readonly namespace?: string } | null;
+  readonly spec?: {
+    readonly selector?: Readonly<Record<string, string>> | null;
+    readonly ports?: readonly { readonly port?: number; readonly targetPort?: number | string | null }[] | null;
+  } | null;
+}
+
+/** The few words that matter of a Service as it is stored or written; anything else may be missing. */
+export function serviceView(object: unknown): ServiceView {
+  const { metadata, spec } = object as ServiceObject;
+  return {
+    name: metadata?.name ?? '',
+    namespace: metadata?.namespace ?? 'default',
+    selector: spec?.selector ?? {},
+    // Without a target the Service's own port is meant.
+    targets: (spec?.ports ?? []).flatMap(({ port, targetPort }) => targetPort ?? port ?? []),
+  };
+}
+
+/** The first of these Services that sends requests to this number of this pod. */
+export function serviceByNumber(pod: Pod, port: number, services: Iterable<ServiceView>): ServiceView | undefined {
+  const labels = pod.metadata?.labels ?? {};
+  for (const service of services) {
+    const wanted = Object.entries(service.selector);
+    if (wanted.length === 0 || !service.targets.includes(port)) continue;
+    if (wanted.every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)) return service;
+  }
+  return undefined;
+}
+
+/** Services by their namespace, kept as they come and go. */
+export function createServiceIndex() {
+  const index = new Map<string, Map<string, ServiceView>>();
+  return {
+    put(object: unknown): void {
+      const service = serviceView(object);
+      const inside = index.get(service.namespace) ?? new Map<string, ServiceView>();
+      index.set(service.namespace, inside.set(service.name, service));
+    },
+    remove(object: unknown): void {
+      const { namespace, name } = serviceView(object);
+      const inside = index.get(namespace);
+      inside?.delete(name);
+      if (inside?.size === 0) index.delete(namespace);
+    },
+    of: (namespace: string): Iterable<ServiceView> => index.get(namespace)?.values() ?? [],
+  };
+}
