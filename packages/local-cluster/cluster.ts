@@ -1,7 +1,7 @@
 // A whole cluster in one process: the API server, the controllers, the scheduler, a kubelet that runs pods as local
 // processes, and a proxy for Services. Programs that know nothing of it reach it as they reach any cluster, by a
 // kubeconfig. What it does not have: DNS for other programs than Node's, network policies, limits on CPU and memory, images outside its table.
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,7 @@ import { buildImages } from './images.ts';
 import type { ImageTable } from './kubelet/image-table.ts';
 import { type Kubelet, startKubelet } from './kubelet/kubelet.ts';
 import type { NodeShape } from './kubelet/node.ts';
+import { makeDirectory } from './make-directory.ts';
 import { startServiceNames } from './service-names/service-names.ts';
 import { runServiceProxy } from './service-proxy/service-proxy.ts';
 import type { World } from './workloads/controller.ts';
@@ -78,13 +79,12 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     for (const step of undo.reverse()) await step();
   });
   try {
-    await mkdir(directory, { recursive: true });
+    const kubeconfigPath = options.kubeconfigPath ?? join(directory, 'kubeconfig');
+    await makeDirectory(directory);
+    await makeDirectory(dirname(kubeconfigPath));
     const version = options.kubernetesVersion ?? defaultVersion;
     const server = await startApiServer({ clock, version, crds, log, ...(options.port ? { port: options.port } : {}) });
     undo.push(() => server.stop());
-    const kubeconfigPath = options.kubeconfigPath ?? join(directory, 'kubeconfig');
-    await mkdir(dirname(kubeconfigPath), { recursive: true });
-    await writeFile(kubeconfigPath, server.kubeconfig(), { mode: 0o600 });
     const client = server.client('kubernetes-admin');
     await publishApiServer(client, server);
     const names = startServiceNames(server.client('system:coredns'), directory);
@@ -99,11 +99,18 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     });
     undo.push(() => kubelet.stop());
     undo.push(runControllers(server, clock, log));
+    await writeWhole(kubeconfigPath, server.kubeconfig());
     return { url: server.url, kubeconfigPath, client, stop };
   } catch (cause) {
     await stop();
     throw cause;
   }
+}
+
+/** Last of all and all at once: whoever waits for the file finds a cluster that answers. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  await rename(`${path}.new`, path);
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -1,6 +1,6 @@
 // `npm run cluster`: a cluster to play with. Says how to reach it, and when it ends everything in it ends.
 import { once } from 'node:events';
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { seconds } from '@kubeai/units';
 import { z } from 'zod';
 import { startLocalCluster } from './cluster.ts';
 import { buildImages } from './images.ts';
+import { makeDirectory } from './make-directory.ts';
 
 const name = 'cluster';
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -98,8 +99,8 @@ try {
 async function start() {
   const { dataDir, port, kubernetesVersion, gpus } = options;
   // What can be wrong with the flags shows before the slow part begins.
-  if (dataDir !== undefined) await mkdir(dataDir, { recursive: true });
-  await mkdir(dirname(kubeconfigPath), { recursive: true });
+  if (dataDir !== undefined) await makeDirectory(resolve(dataDir));
+  await makeDirectory(dirname(kubeconfigPath));
   await (await open(kubeconfigPath, 'a')).close();
   await tryPort(port);
   say('Bundling the processes');

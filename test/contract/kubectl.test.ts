@@ -1,5 +1,5 @@
-// What users do with kubectl, held against the API server. Every answer below was taken from what a real server and
-// kubectl print; nothing here looks into the server.
+// What users do with kubectl, held against an API server: the local one, or the one that CONTRACT_KUBECONFIG names. Nothing
+// here looks into the server; where a real one answers differently, the real one is right.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ContractTarget, startContractTarget } from './contract-target.ts';
 import { createKubectl, hasKubectl, type Kubectl, type Outcome } from './kubectl.ts';
