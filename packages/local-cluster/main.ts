@@ -1,6 +1,6 @@
 // `npm run cluster`: a cluster to play with. Says how to reach it, and when it ends everything in it ends.
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,7 +101,7 @@ async function start() {
   // What can be wrong with the flags shows before the slow part begins.
   if (dataDir !== undefined) await makeDirectory(resolve(dataDir));
   await makeDirectory(dirname(kubeconfigPath));
-  await (await open(kubeconfigPath, 'a')).close();
+  await access(dirname(kubeconfigPath), constants.W_OK);
   await tryPort(port);
   say('Bundling the processes');
   const images = await buildImages(repository);
