@@ -136,7 +136,7 @@ function explain(cause: NodeJS.ErrnoException): never {
   }
   const unwritable =
     path !== '' && ['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EROFS', 'EEXIST'].includes(code ?? '');
-  if (unwritable && (path === kubeconfigPath || kubeconfigPath.startsWith(path))) {
+  if (unwritable && (path.startsWith(kubeconfigPath) || kubeconfigPath.startsWith(path))) {
     return exitWith(process, name, [
       { field: '--kubeconfig', message: `${kubeconfigPath} cannot be written (${code})` },
     ]);
