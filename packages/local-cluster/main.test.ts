@@ -50,6 +50,16 @@ test.each<[string, () => string[], RegExp]>([
     () => ['--port', '0', '--kubeconfig', join(directory, 'file/kubeconfig')],
     /^cluster: --kubeconfig .*file\/kubeconfig cannot be written \(E\w+\)\n$/,
   ],
+  [
+    'a kubeconfig that is a directory',
+    () => ['--port', '0', '--kubeconfig', directory],
+    /^cluster: --kubeconfig .* cannot be written \(EISDIR\)\n$/,
+  ],
+  [
+    'a data directory that nobody may make',
+    () => ['--port', '0', '--kubeconfig', join(directory, 'kubeconfig'), '--data-dir', '/proc/nowhere'],
+    /^cluster: --data-dir \/proc\/nowhere cannot be written \(E\w+\)\n$/,
+  ],
 ])('%s: one line each, and exit code 2', async (_case, args, message) => {
   const { code, stderr } = await run(args());
   expect(stderr).toMatch(message);

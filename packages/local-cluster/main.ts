@@ -1,6 +1,6 @@
 // `npm run cluster`: a cluster to play with. Says how to reach it, and when it ends everything in it ends.
 import { once } from 'node:events';
-import { access, constants } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,7 +101,7 @@ async function start() {
   // What can be wrong with the flags shows before the slow part begins.
   if (dataDir !== undefined) await makeDirectory(resolve(dataDir));
   await makeDirectory(dirname(kubeconfigPath));
-  await access(dirname(kubeconfigPath), constants.W_OK);
+  await tryFile(kubeconfigPath);
   await tryPort(port);
   say('Bundling the processes');
   const images = await buildImages(repository);
@@ -116,6 +116,15 @@ async function start() {
     ...(dataDir === undefined ? {} : { directory: resolve(dataDir) }),
     ...(process.env['PATH'] === undefined ? {} : { searchPath: process.env['PATH'] }),
   });
+}
+
+/** Throws unless the file could be written. Leaves none: somebody may be waiting for it to appear. */
+async function tryFile(path: string): Promise<void> {
+  const present = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause;
+  });
+  if (present?.isDirectory()) throw Object.assign(new Error('It is a directory'), { code: 'EISDIR', path });
+  await access(dirname(path), constants.W_OK);
 }
 
 async function tryPort(port: number): Promise<void> {
