@@ -46,6 +46,9 @@ interface Connection {
   lastAt: Instant;
   allowance: number;
   refusedInARow: number;
+  /** Acknowledgements not yet written, and when some were written last. */
+  answer: string;
+  answeredAt: Instant | undefined;
 }
 
 export function createIngest(options: IngestOptions): Ingest {
@@ -57,11 +60,11 @@ export function createIngest(options: IngestOptions): Ingest {
   const close = (connection: Connection, reason?: Refusal) => {
     if (connections.get(connection.pod.uid) === connection) connections.delete(connection.pod.uid);
     if (connection.response.writableEnded) return;
-    if (reason === undefined) connection.response.end();
-    else {
+    if (reason !== undefined) {
       counts.refused[reason] += 1;
-      connection.response.end(encodeAcknowledgement({ kind: 'refused', reason, message: refusals[reason] }));
+      connection.answer += encodeAcknowledgement({ kind: 'refused', reason, message: refusals[reason] });
     }
+    connection.response.end(connection.answer);
   };
 
   // One look at all connections now and then instead of a timer for each.
@@ -114,6 +117,8 @@ export function createIngest(options: IngestOptions): Ingest {
       lastAt: now,
       allowance: limits.reportBurst,
       refusedInARow: 0,
+      answer: '',
+      answeredAt: undefined,
     };
     // The newest connection of a pod is its agent; an older one is a leftover of a broken path.
     if (old !== undefined) close(old);
@@ -122,11 +127,12 @@ export function createIngest(options: IngestOptions): Ingest {
     response.flushHeaders();
     request.socket.setNoDelay(true);
 
-    let answer = '';
     const refuse = (reason: Refusal, message: string = refusals[reason]) => {
       counts.refused[reason] += 1;
       connection.refusedInARow += 1;
-      answer += encodeAcknowledgement({ kind: 'refused', reason, message });
+      // A refusal is news; what was taken can wait.
+      connection.answeredAt = undefined;
+      connection.answer += encodeAcknowledgement({ kind: 'refused', reason, message });
     };
     const lines = createLineReader(
       maxReportBytes,
@@ -135,16 +141,21 @@ export function createIngest(options: IngestOptions): Ingest {
         if (typeof taken === 'string') return refuse(taken);
         counts.accepted += 1;
         connection.refusedInARow = 0;
-        answer += encodeAcknowledgement({ kind: 'accepted', sequence: taken.sequence });
+        connection.answer += encodeAcknowledgement({ kind: 'accepted', sequence: taken.sequence });
       },
       () => refuse('TooLarge'),
     );
     request.on('data', (chunk: Buffer) => {
       if (response.writableEnded) return;
       lines.feed(chunk);
-      if (answer !== '') {
-        response.write(answer);
-        answer = '';
+      const { answeredAt } = connection;
+      if (
+        connection.answer !== '' &&
+        (answeredAt === undefined || elapsed(answeredAt, clock.now()) >= limits.answerEvery)
+      ) {
+        connection.answeredAt = clock.now();
+        response.write(connection.answer);
+        connection.answer = '';
       }
       if (response.writableLength > limits.unreadBytes) request.destroy();
       else if (connection.refusedInARow >= limits.refusalsInARow) {

@@ -25,11 +25,16 @@ export const limits = {
   silence: seconds(60),
   /** A pod that the API server has not told us about yet. Its token proves that it exists, so we wait a little. */
   unknownPodFor: seconds(15),
+  /** Acknowledgements are written together this often: a write costs more than the report it answers (bench:ingest). An
+   * agent keeps reports for a minute, and takes a connection for lost after 15 s without an answer. */
+  answerEvery: seconds(4),
   /** Acknowledgements that an agent does not read. It is cut rather than buffered for. */
   unreadBytes: 256 * 1024,
 
   /** A load step is looked at before the next tick, but not more often than this for one policy. */
   betweenDecisions: milliseconds(50),
+  /** For so long after a step each report is looked at as it comes. */
+  stepLasts: seconds(5),
   /** Policies worked on at once: each waits for the API server now and then. */
   workers: 16,
 

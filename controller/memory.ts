@@ -3,7 +3,7 @@
 import type { Decision, History, SignalFold, Snapshot } from '@kubeai/decision';
 import type { Policy, PolicyStatus } from '@kubeai/policy';
 import type { Report } from '@kubeai/protocol';
-import { type Instant, instant } from '@kubeai/units';
+import { elapsed, type Instant, instant } from '@kubeai/units';
 import { limits } from './limits.ts';
 import type { PolicyEntry } from './policy-book.ts';
 import { type DecisionSummary, readStatus } from './status.ts';
@@ -49,40 +49,38 @@ export function createMemory(entry: PolicyEntry, withTrail: boolean): Memory {
 
 /** Notices that a target carries clearly more than when it was last looked at, without waiting for the next look. */
 export interface LoadStep {
-  /** Takes a report; true when it is worth deciding now. */
+  /** Takes a report; true when it is worth deciding now. For a while after a step every report is: the decision
+   * waits for a second or third report before it believes a step, and should not wait for a tick on top. */
   add(report: Report, now: Instant): boolean;
-  /** When the step that has not been looked at yet was noticed. */
-  readonly stepAt: Instant | undefined;
+  /** When the newest report came. */
+  newestAt(): Instant | undefined;
   decided(): void;
 }
 
 export function createLoadStep(): LoadStep {
   const byPod = new Map<string, { load: number; at: Instant }>();
   let total = 0;
-  let decidedAt = 0;
-  let stepAt: Instant | undefined;
+  let decidedFor = 0;
+  let steppedAt: Instant | undefined;
+  let newest: Instant | undefined;
   return {
     add({ pod, traffic }, now) {
       const load = Math.max(traffic.inFlight, traffic.concurrency);
       total += load - (byPod.get(pod.uid)?.load ?? 0);
       byPod.set(pod.uid, { load, at: now });
-      const step = total > decidedAt + Math.max(2, 0.2 * decidedAt);
-      if (step) stepAt ??= now;
-      return step;
+      newest = now;
+      if (total > decidedFor + Math.max(2, 0.2 * decidedFor)) steppedAt = now;
+      return steppedAt !== undefined && elapsed(steppedAt, now) <= limits.stepLasts;
     },
-    get stepAt() {
-      return stepAt;
-    },
+    newestAt: () => newest,
     decided() {
-      stepAt = undefined;
-      // Once a look: pods that are gone take their load with them.
+      // Pods that are gone take their load with them.
       total = 0;
-      const newest = Math.max(0, ...[...byPod.values()].map(({ at }) => at));
       for (const [uid, { load, at }] of byPod) {
-        if (newest - at > limits.silence) byPod.delete(uid);
+        if (newest !== undefined && elapsed(at, newest) > limits.silence) byPod.delete(uid);
         else total += load;
       }
-      decidedAt = total;
+      decidedFor = total;
     },
   };
 }

@@ -29,7 +29,7 @@ export interface Metrics {
   called(call: CallRecord): void;
   reconciled(result: 'success' | 'error', took: Milliseconds): void;
   decided(direction: 'up' | 'down', reason: Reason): void;
-  /** From the arrival of the report that caused it to the answer of the API server. */
+  /** From the arrival of the newest report to the API server's answer to a growth. */
   reacted(took: Milliseconds): void;
   statusWritten(): void;
   /** Begins to read the sources whenever it is scraped. */
@@ -111,7 +111,7 @@ export function createMetrics(): Metrics {
   });
   const reactions = new Histogram({
     name: 'kubeai_reaction_seconds',
-    help: 'From a report to the change of size that it caused',
+    help: 'From the newest report to the growth that followed it',
     buckets,
     registers,
   });

@@ -124,8 +124,8 @@ export function createWorld(options: WorldOptions): World {
     }
     const direction = decision.replicas > decision.current ? 'up' : 'down';
     metrics.decided(direction, decision.reason);
-    const reactedIn = memory.load.stepAt === undefined ? undefined : elapsed(memory.load.stepAt, clock.now());
-    if (direction === 'up' && reactedIn !== undefined) metrics.reacted(reactedIn);
+    const reportAt = memory.load.newestAt();
+    if (direction === 'up' && reportAt !== undefined) metrics.reacted(elapsed(reportAt, clock.now()));
     log.info('Scaled the target', {
       policy: nameOf(key),
       target: policy.target,
