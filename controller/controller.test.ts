@@ -1,6 +1,6 @@
 // The controller against a real API server in this process: policies, targets and pods as a cluster has them, agents that
 // report over TLS with their pods' own tokens.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { ClientRequest } from 'node:http';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
-import { createClock, createLog, type SecureListener, serveHttps } from '@kubeai/daemon';
+import { createClock, createLog, type SecureListener, serveHttp, serveHttps } from '@kubeai/daemon';
 import {
   createKubeClient,
   type KubeClient,
@@ -20,9 +20,11 @@ import {
 import { encodeReport, maxReportBytes, type PodIdentity, protocolVersion, type Report } from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
 import { milliseconds, seconds } from '@kubeai/units';
+import { chromium } from 'playwright-core';
 import { parse } from 'yaml';
 import { type ApiServer, startApiServer } from '../packages/local-cluster/api-server/api-server.ts';
 import { type Controller, createController } from './controller.ts';
+import { createPages } from './http-pages.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { audience } from './token-reviews.ts';
 
@@ -529,6 +531,120 @@ test('a good report is acknowledged by its number; a pod that is deleted is cut 
   expect(answer.text).toContain('UnknownPod');
   expect(controller.controller.ingest.connections()).toBe(0);
 });
+
+async function servePages({ controller, metrics }: { controller: Controller; metrics: Metrics }) {
+  const { policies, memories } = controller;
+  const pages = createPages({ policies, memories, metrics, clock, isLeader: () => true });
+  const listener = await serveHttp(pages.app, { host: '127.0.0.1', port: 0 });
+  return {
+    url: listener.url,
+    async stop() {
+      pages.stop();
+      await listener.drain(seconds(0));
+    },
+  };
+}
+
+test('the API tells the present of each policy in numbers and words, once and each second', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat');
+  const controller = await start();
+  await startAgent(controller, pod, () => 30);
+  await until(async () => (await replicas()) > 1);
+  const pages = await servePages(controller);
+  try {
+    const { policies } = (await (await fetch(`${pages.url}/api/policies`)).json()) as { policies: object[] };
+    expect(policies).toEqual([
+      expect.objectContaining({
+        namespace,
+        name: 'chat',
+        target: 'Deployment/chat',
+        ready: expect.objectContaining({ status: 'True' }),
+        replicas: expect.objectContaining({ min: 1, max: 8, ledger: expect.objectContaining({ serving: 1 }) }),
+        signals: [
+          expect.objectContaining({
+            name: 'concurrency',
+            state: 'value',
+            target: 4,
+            text: expect.stringContaining('target 4 a replica'),
+          }),
+        ],
+        decision: expect.objectContaining({ reason: expect.any(String), steps: expect.any(Array) }),
+      }),
+    ]);
+    const one = await fetch(`${pages.url}/api/policies/${namespace}/chat`);
+    expect(await one.json()).toMatchObject({
+      events: [{ from: 1, reason: 'MetricAboveTarget' }],
+      trail: { points: expect.any(Array) },
+    });
+    expect((await fetch(`${pages.url}/api/policies/${namespace}/other`)).status).toBe(404);
+
+    const stream = (await fetch(`${pages.url}/api/events`)).body!;
+    let text = '';
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (text.split('event: present').length > 2) break;
+    }
+    expect(text.startsWith('event: trails\ndata: {"states":["requested"')).toBe(true);
+    const metrics = await (await fetch(`${pages.url}/metrics`)).text();
+    expect(metrics).toContain('rest_client_requests_total{');
+    expect((await fetch(`${pages.url}/elsewhere`)).status).toBe(404);
+  } finally {
+    await pages.stop();
+  }
+});
+
+const browserPath = '/usr/bin/chromium';
+const withBrowser = existsSync(browserPath) ? test : test.skip;
+
+withBrowser(
+  'the dashboard draws a policy in a browser, without an error and without asking anybody else',
+  async () => {
+    await createDeployment(1);
+    const pod = await createPod('chat-a');
+    await applyPolicy('chat');
+    const controller = await start();
+    await startAgent(controller, pod, () => 30);
+    await until(async () => (await replicas()) > 1);
+    const pages = await servePages(controller);
+    const profile = join(folder, 'browser');
+    const browser = await chromium.launchPersistentContext(profile, {
+      executablePath: browserPath,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+    try {
+      const page = await browser.newPage();
+      const wrong: string[] = [];
+      page.on('pageerror', (error) => wrong.push(error.message));
+      page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
+      page.on(
+        'request',
+        (asked) => asked.url().startsWith(pages.url) || asked.url().startsWith('data:') || wrong.push(asked.url()),
+      );
+      await page.goto(pages.url);
+      await page.waitForSelector('.u-wrap canvas');
+      const text = await page.innerText('main');
+      expect(text).toContain(`${namespace}/chat`);
+      expect(text).toContain('scales Deployment/chat');
+      expect(text).toMatch(/1 → \d/);
+      expect(text).toContain('MetricAboveTarget');
+      expect(wrong).toEqual([]);
+    } finally {
+      await browser.close();
+      await pages.stop();
+    }
+  },
+  30_000,
+);
 
 function thingDefinition() {
   const version = {

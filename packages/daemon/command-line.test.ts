@@ -59,7 +59,7 @@ test.each<[string, string, Record<string, string>, object]>([
 });
 
 test.each<[string, Record<string, string>, string[]]>([
-  ['--http-prt 9', {}, ['--http-prt is unknown; did you mean --http-port?']],
+  ['--http-prt 9 cases', {}, ['--http-prt is unknown; did you mean --http-port?']],
   ['--colour', {}, ['--colour is unknown; tool --help lists the flags']],
   ['--trace', {}, ['--trace needs a value']],
   [

@@ -65,10 +65,11 @@ export function parseCommandLine<Options extends Record<string, CommandOption>>(
   try {
     const read = command.parseOptions([...words]);
     operands = read.operands;
-    for (const word of read.unknown) {
+    for (const [index, word] of read.unknown.entries()) {
       if (word === '-h' || word === '--help') return { kind: 'help', text: command.helpInformation() };
       if (word.startsWith('-')) problems.push({ field: word.split('=')[0]!, message: `is unknown${near(word, line)}` });
-      else operands.push(word);
+      // What follows an unknown flag is most likely its value; one problem is enough.
+      else if (read.unknown[index - 1]?.startsWith('-') !== true) operands.push(word);
     }
   } catch (cause) {
     if (!(cause instanceof CommanderError)) throw cause;
