@@ -24,6 +24,7 @@ import { continueHistory, type History } from './history.ts';
 import { isSound, learn } from './learn.ts';
 import { infeasibleOf, propose } from './proposal.ts';
 import type { Reason } from './reasons.ts';
+import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
 import {
   fallBack,
@@ -134,8 +135,9 @@ function remember(history: History, snapshot: Snapshot, decision: Decision, now:
   return growth === undefined || isSettled(growth, snapshot, now) ? { ...rest, wentToZero } : { ...wished, wentToZero };
 }
 
-const shortened = (proposal: Proposal): Proposal => ({
-  ...proposal,
-  ...(proposal.needs === undefined ? {} : { needs: Number(proposal.needs.toPrecision(4)) }),
-  ...(proposal.keeps === undefined ? {} : { keeps: Number(proposal.keeps.toPrecision(4)) }),
-});
+function shortened(proposal: Proposal): Proposal {
+  const short: { -readonly [Key in keyof Proposal]: Proposal[Key] } = { ...proposal };
+  if (proposal.needs !== undefined) short.needs = significant(proposal.needs);
+  if (proposal.keeps !== undefined) short.keeps = significant(proposal.keeps);
+  return short;
+}

@@ -17,6 +17,9 @@ const representatives = ((): Float64Array => {
   return values;
 })();
 
+/** Where buckets are added up for a moment; left empty by whoever uses it. */
+const scratch = new Float64Array(binCount);
+
 const grain = 32;
 
 interface Bucket {
@@ -58,10 +61,8 @@ export function createLatencyWindow(): LatencyWindow {
     return bucket;
   };
 
-  const live = (now: Instant): Bucket[] => {
-    const slot = slotOf(now);
-    return buckets.filter((bucket) => bucket.count > 0 && bucket.slot <= slot && bucket.slot > slot - buckets.length);
-  };
+  const isLive = (bucket: Bucket, slot: number): boolean =>
+    bucket.count > 0 && bucket.slot <= slot && bucket.slot > slot - buckets.length;
 
   return {
     add(sketch, now) {
@@ -81,30 +82,43 @@ export function createLatencyWindow(): LatencyWindow {
       bucket.sum += sketch.sum;
     },
     quantile(q, now) {
-      const parts = live(now);
+      const slot = slotOf(now);
       let count = 0;
       let seen = 0;
       let first = binCount;
       let last = 0;
-      for (const part of parts) {
-        count += part.count;
-        seen += part.low;
-        first = Math.min(first, part.offset);
-        last = Math.max(last, part.offset + part.counts.length);
+      for (const bucket of buckets) {
+        if (!isLive(bucket, slot)) continue;
+        const { offset, counts } = bucket;
+        count += bucket.count;
+        seen += bucket.low;
+        if (offset < first) first = offset;
+        if (offset + counts.length > last) last = offset + counts.length;
+        for (let at = 0; at < counts.length; at += 1) scratch[offset + at]! += counts[at]!;
       }
       if (count === 0) return undefined;
       const rank = Math.floor(q * (count - 1));
-      if (rank < seen) return 0;
-      for (let bin = first; bin < last; bin += 1) {
-        for (const part of parts) seen += part.counts[bin - part.offset] ?? 0;
-        if (rank < seen) return representatives[bin];
+      let found = rank < seen ? -1 : last - 1;
+      for (let bin = first; found !== -1 && bin < last; bin += 1) {
+        seen += scratch[bin]!;
+        if (rank < seen) {
+          found = bin;
+          break;
+        }
       }
-      return representatives[last - 1];
+      scratch.fill(0, first, last);
+      return found === -1 ? 0 : representatives[found];
     },
     mean(now) {
-      const parts = live(now);
-      const count = parts.reduce((total, part) => total + part.count, 0);
-      return count === 0 ? undefined : parts.reduce((total, part) => total + part.sum, 0) / count;
+      const slot = slotOf(now);
+      let count = 0;
+      let sum = 0;
+      for (const bucket of buckets) {
+        if (!isLive(bucket, slot)) continue;
+        count += bucket.count;
+        sum += bucket.sum;
+      }
+      return count === 0 ? undefined : sum / count;
     },
   };
 }

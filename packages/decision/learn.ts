@@ -7,21 +7,26 @@ import { type History, type LearnedLoad, withEvent, within } from './history.ts'
 import { limits } from './limits.ts';
 import { learnCurve } from './load-curve.ts';
 import type { Signal, Traffic } from './signal.ts';
+import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
 import { learnWork } from './work-model.ts';
 
-const rounded = (value: number): number => Number(value.toPrecision(6));
+/** The one copy of a history that a look makes; the functions below write what they learned into it. */
+type Draft = { -readonly [Key in keyof History]: History[Key] };
 
 /** The history brought up to now. */
 export function learn(policy: Policy, snapshot: Snapshot, history: History, now: Instant): History {
-  const sized = learnSize(policy, snapshot, history, now);
-  const grown = sized.growth === undefined ? sized : { ...sized, growth: stillStarting(sized.growth, snapshot, now) };
-  const counted = {
-    ...grown,
-    startup: snapshot.ledger.startup,
-    failedRounds: knowsNothing(snapshot) ? Math.min(grown.failedRounds + 1, 1_000_000) : 0,
-  };
-  return snapshot.traffic.measured === 0 ? counted : learnLoad(snapshot, learnServing(snapshot, counted, now), now);
+  const draft: Draft = { ...history };
+  forgetOld(draft, policy, now);
+  learnSize(draft, snapshot, now);
+  const { traffic, ledger } = snapshot;
+  if (draft.growth !== undefined && ledger.credited > 0) draft.growth = { ...draft.growth, lastStarting: now };
+  draft.startup = ledger.startup;
+  draft.failedRounds = knowsNothing(snapshot) ? Math.min(history.failedRounds + 1, 1_000_000) : 0;
+  if (traffic.measured === 0) return draft;
+  if (draft.serving?.count !== traffic.measured) draft.serving = { count: traffic.measured, since: now };
+  learnLoad(draft, snapshot, now);
+  return draft;
 }
 
 /** Whether no metric of the policy can be used at all. */
@@ -38,78 +43,71 @@ export const isSound = (signal: Signal): boolean =>
     signal.assumed >= 0 &&
     signal.assumed <= 1e15);
 
-function learnSize(policy: Policy, { replicas, traffic }: Snapshot, history: History, now: Instant): History {
-  const longest = Math.max(
-    policy.cooldown,
-    ...policy.scaleUp.policies.map(({ period }) => period),
-    ...policy.scaleDown.policies.map(({ period }) => period),
-  );
+/** Leaves out what no window, period or promise can see any more. */
+function forgetOld(draft: Draft, policy: Policy, now: Instant): void {
+  let longest: number = policy.cooldown;
+  for (const { period } of policy.scaleUp.policies) longest = Math.max(longest, period);
+  for (const { period } of policy.scaleDown.policies) longest = Math.max(longest, period);
   const windows = Math.max(policy.scaleUp.stabilizationWindow, policy.scaleDown.stabilizationWindow);
-  const kept = {
-    ...history,
-    highs: within(history.highs, milliseconds(windows), now),
-    lows: within(history.lows, milliseconds(windows), now),
-    events: within(history.events, milliseconds(longest), now),
-  };
-  const regret =
-    kept.regret !== undefined && elapsed(kept.regret.at, now) < limits.regretHolds ? kept.regret : undefined;
-  const pruned = withoutAbsent<History>({ ...kept, regret });
-  const change = replicas - history.replicas;
-  if (change === 0) return pruned;
-  const resized = {
-    ...pruned,
-    replicas,
-    replicasSince: now,
-    lastScaleAt: now,
-    events: withEvent(pruned.events, { at: now, change }),
-    wentToZero: replicas === 0 ? pruned.wentToZero : false,
-  };
-  if (change < 0) return { ...resized, shrunk: { at: now, replicas, arrivals: traffic.arrivalsPerSecond } };
-  const { shrunk } = resized;
-  const wrong =
+  draft.highs = within(draft.highs, milliseconds(windows), now);
+  draft.lows = within(draft.lows, milliseconds(windows), now);
+  draft.events = within(draft.events, milliseconds(longest), now);
+  if (draft.regret !== undefined && elapsed(draft.regret.at, now) >= limits.regretHolds) delete draft.regret;
+}
+
+/** A change of size is an event whoever made it, and may prove a shrink wrong. */
+function learnSize(draft: Draft, { replicas, traffic }: Snapshot, now: Instant): void {
+  const change = replicas - draft.replicas;
+  if (change === 0) return;
+  draft.replicas = replicas;
+  draft.replicasSince = now;
+  draft.lastScaleAt = now;
+  draft.events = withEvent(draft.events, { at: now, change });
+  draft.wentToZero = replicas === 0 && draft.wentToZero;
+  const { shrunk } = draft;
+  if (change < 0) {
+    draft.shrunk = { at: now, replicas, arrivals: traffic.arrivalsPerSecond };
+    return;
+  }
+  delete draft.shrunk;
+  const wasWrong =
     shrunk !== undefined &&
+    shrunk.arrivals > 0 &&
     elapsed(shrunk.at, now) < limits.regretSpan &&
     replicas > shrunk.replicas &&
     traffic.arrivalsPerSecond <= 1.15 * shrunk.arrivals;
-  return withoutAbsent<History>({
-    ...resized,
-    shrunk: undefined,
-    regret: wrong ? { ...shrunk, at: now } : resized.regret,
-  });
+  if (wasWrong) draft.regret = { ...shrunk, at: now };
 }
 
-const stillStarting = (growth: NonNullable<History['growth']>, snapshot: Snapshot, now: Instant) =>
-  snapshot.ledger.credited > 0 ? { ...growth, lastStarting: now } : growth;
-
-const learnServing = ({ traffic }: Snapshot, history: History, now: Instant): History =>
-  history.serving?.count === traffic.measured
-    ? history
-    : { ...history, serving: { count: traffic.measured, since: now } };
-
-function learnLoad(snapshot: Snapshot, history: History, now: Instant): History {
-  const { traffic, signals, ledger } = snapshot;
+function learnLoad(draft: Draft, { traffic, signals, ledger, replicas }: Snapshot, now: Instant): void {
   const load = traffic.inFlight / traffic.measured;
-  if (!(load > 0) || traffic.silent > 0) return history;
+  if (!(load > 0) || traffic.silent > 0) return;
   const quiet = traffic.steady && !traffic.rising && ledger.credited === 0;
-  let loads = history.loads;
   for (const signal of signals) {
     if (!isSound(signal) || signal.state !== 'value') continue;
-    const before = loads[signal.name];
+    const before = draft.loads[signal.name];
     const learned =
       signal.shape === 'latency'
-        ? learnLatency(signal, traffic, load, quiet, before, snapshot.replicas)
-        : signal.name === 'requestQueueDepth' && quiet && signal.value! <= signal.target * traffic.measured
-          ? { curve: [], good: Math.max(before?.good ?? 0, rounded(load)) }
-          : before;
-    if (learned !== undefined && learned !== before) loads = { ...loads, [signal.name]: learned };
+        ? learnLatency(signal, traffic, load, quiet, before, replicas)
+        : learnGood(signal, traffic, load, quiet, before);
+    if (learned !== undefined && learned !== before) draft.loads = { ...draft.loads, [signal.name]: learned };
   }
-  const capacity = learnCapacity(traffic, history, now);
-  return {
-    ...history,
-    loads,
-    ...(capacity === undefined ? {} : { capacity }),
-    ...(quiet ? { ...learnService(traffic, load, history), ...learnTokens(traffic, load, history) } : {}),
-  };
+  learnCapacity(draft, traffic, now);
+  if (!quiet) return;
+  learnService(draft, traffic);
+  learnTokens(draft, traffic, load);
+}
+
+/** What a replica was seen to carry while no more waited than may wait. */
+function learnGood(
+  signal: Signal,
+  traffic: Traffic,
+  load: number,
+  quiet: boolean,
+  before: LearnedLoad | undefined,
+): LearnedLoad | undefined {
+  if (signal.name !== 'requestQueueDepth' || !quiet || signal.value! > signal.target * traffic.measured) return before;
+  return before !== undefined && before.good >= load ? before : { curve: [], good: significant(load) };
 }
 
 /** Tokens that the length of an answer, and so its floor, grows with; undefined where a metric has no such length. */
@@ -141,70 +139,54 @@ function learnLatency(
   const tokens = tokensOf(signal, traffic);
   const old: LearnedLoad = before ?? { curve: [], good: 0 };
   const holds = value <= signal.target;
-  if (!quiet)
-    return before === undefined || !holds ? before : withoutAbsent<LearnedLoad>({ ...old, missedAt: undefined });
-  const floor = Math.min(old.floor ?? Number.POSITIVE_INFINITY, value);
-  const perToken =
-    tokens !== undefined && tokens >= 1
-      ? Math.min(old.floorPerToken ?? Number.POSITIVE_INFINITY, value / tokens)
-      : old.floorPerToken;
-  const next: LearnedLoad = withoutAbsent<LearnedLoad>({
-    ...old,
-    floor: rounded(floor),
-    floorPerToken: perToken === undefined ? undefined : rounded(perToken),
-    good: holds ? Math.max(old.good, rounded(load)) : old.good,
-    missedAt: holds ? undefined : (old.missedAt ?? replicas),
-  });
-  return { ...next, curve: learnCurve(old.curve, load, value / floorOf(next, tokens)!) };
+  const { missedAt, ...rest } = old;
+  if (!quiet) return before === undefined || !holds || missedAt === undefined ? before : rest;
+  const next: { -readonly [Key in keyof LearnedLoad]: LearnedLoad[Key] } = {
+    ...rest,
+    floor: Math.min(old.floor ?? Number.POSITIVE_INFINITY, significant(value)),
+    good: holds ? Math.max(old.good, significant(load)) : old.good,
+  };
+  if (tokens !== undefined && tokens >= 1) {
+    next.floorPerToken = Math.min(old.floorPerToken ?? Number.POSITIVE_INFINITY, significant(value / tokens));
+  }
+  if (!holds) next.missedAt = missedAt ?? replicas;
+  next.curve = learnCurve(old.curve, load, value / floorOf(next, tokens)!);
+  return next;
 }
 
 /** What a replica delivers while requests wait for it; only once the replicas that share the work have settled. */
-function learnCapacity(traffic: Traffic, history: History, now: Instant): number | undefined {
-  const since = Math.max(history.serving?.since ?? now, history.growth?.since ?? 0);
+function learnCapacity(draft: Draft, traffic: Traffic, now: Instant): void {
+  const since = Math.max(draft.serving?.since ?? now, draft.growth?.since ?? 0);
   const settled = now - since >= limits.settledAfter;
   const saturated = traffic.queue >= traffic.measured;
-  if (!settled || !saturated || traffic.completionsPerSecond <= 0) return history.capacity;
+  if (!settled || !saturated || traffic.completionsPerSecond <= 0) return;
   const each = traffic.completionsPerSecond / traffic.measured;
   // It cannot give more than it can, so a high number is believed sooner than a low one.
-  const before = history.capacity ?? each;
-  return rounded(before + (each - before) / (each > before ? 3 : 30));
+  const before = draft.capacity ?? each;
+  draft.capacity = significant(before + (each - before) / (each > before ? 3 : 30));
 }
+
+const blend = (old: number | undefined, value: number): number =>
+  significant(old === undefined ? value : old + (value - old) / 30);
 
 /** How long answers take while nothing waits: what arrivals a second turn into requests in flight by. */
-function learnService(
-  traffic: Traffic,
-  load: number,
-  history: History,
-): Pick<History, 'serviceMs' | 'servicePerTokenMs'> {
-  const { meanLatencyMs, generatedTokensPerRequest, queue, measured } = traffic;
-  if (meanLatencyMs === undefined || queue > 0.1 * traffic.inFlight || load <= 0) return {};
+function learnService(draft: Draft, traffic: Traffic): void {
+  const { meanLatencyMs, generatedTokensPerRequest: tokens, queue, measured, inFlight } = traffic;
+  if (meanLatencyMs === undefined || queue > 0.1 * inFlight) return;
   // Arrivals and completions in balance: what is in flight is served and not piling up.
-  if (
-    Math.abs(traffic.arrivalsPerSecond - traffic.completionsPerSecond) >
-    0.3 * traffic.arrivalsPerSecond + 0.5 * Math.sqrt(measured)
-  )
-    return {};
-  const blend = (old: number | undefined, value: number) =>
-    rounded(old === undefined ? value : old + (value - old) / 30);
-  return {
-    serviceMs: blend(history.serviceMs, meanLatencyMs),
-    ...(generatedTokensPerRequest !== undefined && generatedTokensPerRequest >= 1
-      ? { servicePerTokenMs: blend(history.servicePerTokenMs, meanLatencyMs / generatedTokensPerRequest) }
-      : {}),
-  };
+  const imbalance = Math.abs(traffic.arrivalsPerSecond - traffic.completionsPerSecond);
+  if (imbalance > 0.3 * traffic.arrivalsPerSecond + 0.5 * Math.sqrt(measured)) return;
+  draft.serviceMs = blend(draft.serviceMs, meanLatencyMs);
+  if (tokens !== undefined && tokens >= 1)
+    draft.servicePerTokenMs = blend(draft.servicePerTokenMs, meanLatencyMs / tokens);
 }
 
-function learnTokens(traffic: Traffic, load: number, history: History): Pick<History, 'work'> {
-  const { meanInterTokenMs, meanTimeToFirstTokenMs, promptTokensPerRequest, queue } = traffic;
-  if (meanInterTokenMs === undefined) return {};
-  const prefill =
-    meanTimeToFirstTokenMs !== undefined &&
-    promptTokensPerRequest !== undefined &&
-    promptTokensPerRequest >= 1 &&
-    queue < 0.5
-      ? { prefillMs: meanTimeToFirstTokenMs / promptTokensPerRequest }
-      : {};
-  return { work: learnWork(history.work, { concurrency: load, interTokenMs: meanInterTokenMs, ...prefill }) };
+function learnTokens(draft: Draft, traffic: Traffic, load: number): void {
+  const { meanInterTokenMs, meanTimeToFirstTokenMs: firstToken, promptTokensPerRequest: prompt, queue } = traffic;
+  if (meanInterTokenMs === undefined) return;
+  const tellsPrefill = firstToken !== undefined && prompt !== undefined && prompt >= 1 && queue < 0.5;
+  const prefill = tellsPrefill ? { prefillMs: firstToken / prompt } : {};
+  draft.work = learnWork(draft.work, { concurrency: load, interTokenMs: meanInterTokenMs, ...prefill });
 }
 
 /** Milliseconds an answer as long as those of now takes while nothing waits; undefined until learned. */
@@ -215,10 +197,3 @@ export const serviceTime = (history: History, traffic: Traffic): Milliseconds | 
   }
   return history.serviceMs === undefined ? undefined : milliseconds(history.serviceMs);
 };
-
-function withoutAbsent<Value extends object>(value: { readonly [Key in keyof Value]: Value[Key] | undefined }): Value {
-  for (const key of Object.keys(value)) {
-    if ((value as Record<string, unknown>)[key] === undefined) delete (value as Record<string, unknown>)[key];
-  }
-  return value as Value;
-}

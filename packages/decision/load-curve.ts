@@ -2,6 +2,7 @@
 // (latency over what an idle replica takes) and not latency is kept, so that one curve serves short and long answers:
 // answers ten times longer move the floor, not the curve, and more replicas cannot lower a floor.
 import { limits } from './limits.ts';
+import { significant } from './significant.ts';
 
 /** Mean slowdown of the seconds in which a replica carried about so many requests; bins are half octaves. */
 export interface CurvePoint {
@@ -12,7 +13,6 @@ export interface CurvePoint {
 }
 
 const binOf = (concurrency: number): number => Math.round(2 * Math.log2(Math.max(concurrency, 0.25)));
-const rounded = (value: number): number => Number(value.toPrecision(4));
 /** Later samples weigh at least this much, so that a curve follows a changed engine within a minute at that load. */
 const least = 1 / 60;
 
@@ -20,21 +20,26 @@ const least = 1 / 60;
 export function learnCurve(curve: readonly CurvePoint[], concurrency: number, slowdown: number): readonly CurvePoint[] {
   if (!(concurrency > 0) || !Number.isFinite(slowdown)) return curve;
   const bin = binOf(concurrency);
-  const old = curve.find((point) => point.bin === bin);
-  const weight = Math.min((old?.weight ?? 0) + 1, 1 / least);
-  const blend = (before: number | undefined, now: number) =>
-    rounded(before === undefined ? now : before + (now - before) / weight);
-  const point = {
-    bin,
-    concurrency: blend(old?.concurrency, concurrency),
-    slowdown: blend(old?.slowdown, slowdown),
-    weight,
-  };
-  const next = [...curve.filter((each) => each.bin !== bin), point].sort((left, right) => left.bin - right.bin);
+  const at = curve.findIndex((point) => point.bin === bin);
+  if (at !== -1) {
+    const old = curve[at]!;
+    const weight = Math.min(old.weight + 1, 1 / least);
+    const blend = (before: number, now: number) => significant(before + (now - before) / weight);
+    const point = {
+      bin,
+      concurrency: blend(old.concurrency, concurrency),
+      slowdown: blend(old.slowdown, slowdown),
+      weight,
+    };
+    return curve.with(at, point);
+  }
+  const point = { bin, concurrency: significant(concurrency), slowdown: significant(slowdown), weight: 1 };
+  const next = [...curve, point].sort((left, right) => left.bin - right.bin);
   if (next.length <= limits.curveBins) return next;
-  // Too many loads were seen: the least travelled one goes.
-  const least1 = next.reduce((low, each) => (each.weight < low.weight ? each : low));
-  return next.filter((each) => each !== least1);
+  // Too many loads were seen: the least travelled of the others goes.
+  const others = next.filter((each) => each !== point);
+  const rarest = others.reduce((low, each) => (each.weight < low.weight ? each : low));
+  return next.filter((each) => each !== rarest);
 }
 
 /** Whether enough was seen to believe the curve. */

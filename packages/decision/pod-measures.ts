@@ -15,36 +15,50 @@ export const agentMetrics = {
 } as const satisfies Record<string, (report: Report) => number>;
 export type AgentMetric = keyof typeof agentMetrics;
 
-/** Shares in percent; undefined where the pod has no such thing or it was not measured. */
+/** A share in percent, with where it came from and its age when the report was written. */
+export interface Gauged {
+  readonly value: number | undefined;
+  readonly ageMs: number;
+  readonly source: string;
+}
+
+const gpuSources = { dcgm: 'agent/dcgm', engine: 'agent/engine', 'nvidia-smi': 'agent/nvidia-smi' } as const;
+
+const gpuGauge = (report: Report, value: number | undefined): Gauged => ({
+  value,
+  ageMs: report.gpu?.ageMs ?? 0,
+  source: report.gpu === undefined ? 'agent' : gpuSources[report.gpu.source],
+});
+
+const containerGauge = (report: Report, value: number | undefined): Gauged => ({
+  value,
+  ageMs: report.container?.ageMs ?? 0,
+  source: 'agent/container',
+});
+
+/** Shares of single pods, in percent; the value is undefined where a pod has no such thing or it was not measured. */
 export const gauges = {
-  gpuUtilization: (report: Report) => report.gpu?.utilizationPercent,
-  gpuMemory: (report: Report) => share(report.gpu?.memoryUsedBytes, report.gpu?.memoryTotalBytes),
-  kvCacheUtilization: (report: Report) =>
-    report.engine?.kvCacheRatio === undefined ? undefined : 100 * report.engine.kvCacheRatio,
-  cpuUtilization: (report: Report) => share(report.container?.cpuCores, report.container?.cpuLimitCores),
-  memoryUtilization: (report: Report) => share(report.container?.memoryBytes, report.container?.memoryLimitBytes),
-} as const satisfies Record<string, (report: Report) => number | undefined>;
+  gpuUtilization: (report: Report) => gpuGauge(report, report.gpu?.utilizationPercent),
+  gpuMemory: (report: Report) => gpuGauge(report, share(report.gpu?.memoryUsedBytes, report.gpu?.memoryTotalBytes)),
+  kvCacheUtilization: (report: Report): Gauged => ({
+    value: report.engine?.kvCacheRatio === undefined ? undefined : 100 * report.engine.kvCacheRatio,
+    ageMs: report.engine?.ageMs ?? 0,
+    source: 'agent/engine',
+  }),
+  cpuUtilization: (report: Report) =>
+    containerGauge(report, share(report.container?.cpuCores, report.container?.cpuLimitCores)),
+  memoryUtilization: (report: Report) =>
+    containerGauge(report, share(report.container?.memoryBytes, report.container?.memoryLimitBytes)),
+} as const satisfies Record<string, (report: Report) => Gauged>;
 export type Gauge = keyof typeof gauges;
 
-/** Where in the report a gauge comes from, for the source of the signal. */
-export const gaugeSource = (gauge: Gauge, report: Report): string => {
-  if (gauge === 'kvCacheUtilization') return 'agent/engine';
-  if (gauge === 'cpuUtilization' || gauge === 'memoryUtilization') return 'agent/container';
-  return `agent/${report.gpu?.source ?? 'gpu'}`;
-};
-
-/** Age that a gauge had when its report was written. */
-export const gaugeAge = (gauge: Gauge, report: Report): number => {
-  if (gauge === 'kvCacheUtilization') return report.engine?.ageMs ?? 0;
-  if (gauge === 'cpuUtilization' || gauge === 'memoryUtilization') return report.container?.ageMs ?? 0;
-  return report.gpu?.ageMs ?? 0;
-};
-
-export const finishedCount = (report: Report): number => {
-  let total = 0;
-  for (const count of Object.values(report.traffic.finished)) total += count ?? 0;
-  return total + report.traffic.failed;
-};
+/** Answers of all status classes, and those that broke off: all of them free a place. */
+export function completionsPerSecond(report: Report): number {
+  const { finished, failed } = report.traffic;
+  let total = failed;
+  for (const status in finished) total += finished[status as keyof typeof finished] ?? 0;
+  return perSecond(report, total);
+}
 
 export const isBusy = (report: Report): boolean =>
   report.traffic.inFlight > 0 ||

@@ -1,7 +1,7 @@
-// Folds what the pods of a target report into its signals. State is one closure per policy: the last report of each pod,
+// Folds what the pods of a target report into its signals. State is one closure per policy: a few numbers of each pod,
 // means of the fleet's totals, and windows of latencies that are added up as reports arrive, so that deciding costs the
-// same however much was measured. Totals are averaged over the fleet and not pod by pod: when a replica joins, load moves
-// between pods within a second, and means of single pods would count it twice.
+// same however much was measured, and no report is kept. Totals are averaged over the fleet and not pod by pod: when a
+// replica joins, load moves between pods within a second, and means of single pods would count it twice.
 import type { MetricName, MetricTarget, Policy } from '@kubeai/policy';
 import type { Report } from '@kubeai/protocol';
 import { before, elapsed, type Instant, milliseconds } from '@kubeai/units';
@@ -9,17 +9,9 @@ import { createLatencyWindow, type LatencyWindow } from './latency-window.ts';
 import { isReady, type PodFacts, readySince } from './ledger.ts';
 import { limits } from './limits.ts';
 import { createMovingMean, type MovingMean } from './moving-mean.ts';
-import {
-  type AgentMetric,
-  agentMetrics,
-  finishedCount,
-  type Gauge,
-  gaugeAge,
-  gaugeSource,
-  gauges,
-  isBusy,
-} from './pod-measures.ts';
+import { type AgentMetric, agentMetrics, completionsPerSecond, type Gauge, gauges, isBusy } from './pod-measures.ts';
 import type { ExternalSample, Folded, MissingCause, Signal, Traffic } from './signal.ts';
+import { significant } from './significant.ts';
 
 export interface ReceivedReport {
   readonly report: Report;
@@ -27,19 +19,12 @@ export interface ReceivedReport {
 }
 
 export interface SignalFold {
-  /** Takes one report in. Replays of seconds that are no news any more only tell that the pod is alive again. */
+  /** Takes one report in. Replays of seconds that are no news any more are left out. */
   accept(report: Report, receivedAt: Instant): void;
   /** Takes an answer of a source outside the pods; the last one of a metric counts. */
   acceptExternal(sample: ExternalSample, receivedAt: Instant): void;
   /** The signals of the policy and the traffic of the target as known at `now`. Pods that are gone are forgotten. */
   fold(pods: readonly PodFacts[], now: Instant): Folded;
-}
-
-interface PodState {
-  /** When the newest window ended, on our clock. */
-  measuredAt: Instant;
-  report: Report;
-  lastBusyAt: Instant | undefined;
 }
 
 type LatencyFamily = 'latencyMs' | 'timeToFirstTokenMs' | 'timeToFirstByteMs' | 'interTokenMs';
@@ -53,56 +38,94 @@ const families: Readonly<Partial<Record<MetricName, { readonly family: LatencyFa
   interTokenLatencyP95: { family: 'interTokenMs', q: 0.95 },
 };
 
-/** Totals over pods, each with its own mean. `custom:` metrics of agents come on top. */
-const totals = {
-  concurrency: agentMetrics.concurrency,
-  requestQueueDepth: agentMetrics.requestQueueDepth,
-  tokensPerSecond: agentMetrics.tokensPerSecond,
-  promptTokensPerSecond: agentMetrics.promptTokensPerSecond,
-  arrivals: agentMetrics.requestsPerSecond,
-  completions: (report: Report) => (report.windowMs > 0 ? (1_000 * finishedCount(report)) / report.windowMs : 0),
-} as const satisfies Record<string, (report: Report) => number>;
-
-/** The fast mean of events a second covers twice its span. */
+/** The fast mean of events a second covers twice its span, and so wanders less than a count. */
 const rateSpread = 1 / Math.sqrt((2 * limits.fastMean) / 1_000);
 
-/** Six digits are more than any measurement holds, and keep records short. */
-const rounded = (value: number): number => (Number.isFinite(value) ? Number(value.toPrecision(6)) : value);
+/** Totals over pods that every target has; custom metrics of agents follow behind. */
+const totals = [
+  { name: 'concurrency', of: agentMetrics.concurrency, spread: 1 },
+  { name: 'requestQueueDepth', of: agentMetrics.requestQueueDepth, spread: 1 },
+  { name: 'tokensPerSecond', of: agentMetrics.tokensPerSecond, spread: 1 },
+  { name: 'promptTokensPerSecond', of: agentMetrics.promptTokensPerSecond, spread: 1 },
+  { name: 'arrivals', of: agentMetrics.requestsPerSecond, spread: rateSpread },
+  { name: 'completions', of: completionsPerSecond, spread: rateSpread },
+] as const;
+const slotOf = (name: (typeof totals)[number]['name']): number => totals.findIndex((total) => total.name === name);
+const [inFlightSlot, queueSlot, tokensSlot, promptSlot, arrivalsSlot, completionsSlot] = totals.map(({ name }) =>
+  slotOf(name),
+) as [number, number, number, number, number, number];
+
+/** What is kept of a pod: overwritten by each report, so that a second of a large fleet leaves no garbage. */
+interface PodState {
+  /** When the newest window ended, on our clock. */
+  measuredAt: Instant;
+  busyAt: Instant | undefined;
+  leaving: boolean;
+  inFlight: number;
+  queueSource: string;
+  /** By slot. */
+  readonly totals: number[];
+  /** By gauge of the policy; NaN where the pod does not tell. */
+  readonly gauges: number[];
+  readonly gaugeAges: number[];
+  readonly gaugeSources: string[];
+}
+
+interface Fleet {
+  readonly now: Instant;
+  serving: number;
+  readonly fresh: PodState[];
+  /** Pods that should have reported lately; undefined for one that never did. */
+  readonly silent: (PodState | undefined)[];
+  /** Every serving pod is fresh and none was busy lately. */
+  idle: boolean;
+  lostReport: boolean;
+  /** Age of the oldest fresh report. */
+  ageMs: number;
+}
 
 export function createSignalFold(policy: Policy): SignalFold {
   const pods = new Map<string, PodState>();
   const external = new Map<MetricName, { readonly sample: ExternalSample; readonly receivedAt: Instant }>();
-  const means = new Map<string, MovingMean>();
-  const windows = new Map<LatencyFamily, LatencyWindow>();
   /** Gauges and latencies that were known once: their absence is a loss and not a lack. */
   const everSeen = new Set<MetricName>();
   /** Pods that served at the last look. */
   let served = 0;
 
-  const wantsFamily = (family: LatencyFamily) =>
-    family === 'latencyMs' || policy.metrics.some(({ name }) => families[name]?.family === family || name === 'work');
-  for (const family of ['latencyMs', 'timeToFirstTokenMs', 'interTokenMs'] as const) {
-    if (wantsFamily(family)) windows.set(family, createLatencyWindow());
-  }
-  if (windows.has('timeToFirstTokenMs')) windows.set('timeToFirstByteMs', createLatencyWindow());
-
-  const meanOf = (name: string): MovingMean => {
-    const known = means.get(name);
-    if (known !== undefined) return known;
-    const made = createMovingMean(name === 'arrivals' || name === 'completions' ? rateSpread : 1);
-    means.set(name, made);
-    return made;
-  };
+  const customs = policy.metrics.flatMap(({ name, agentMetric }) => {
+    const of = name.startsWith('custom:') ? agentMetrics[agentMetric as AgentMetric] : undefined;
+    return of === undefined ? [] : [{ name, of, spread: 1 }];
+  });
+  const slots: readonly { readonly name: string; readonly of: (report: Report) => number; readonly spread: number }[] =
+    [...totals, ...customs];
+  const means: readonly MovingMean[] = slots.map(({ spread }) => createMovingMean(spread));
+  const gaugeNames = policy.metrics.flatMap(({ name }) => (name in gauges ? [name as Gauge] : []));
+  const gaugeMeans: readonly MovingMean[] = gaugeNames.map(() => createMovingMean());
+  const windows = windowsOf(policy);
+  const latencies = windows.get('latencyMs')!;
 
   return {
     accept(report, receivedAt) {
       const measuredAt = before(receivedAt, milliseconds(Math.max(0, report.ageMs)));
-      const known = pods.get(report.pod.uid);
       if (elapsed(measuredAt, receivedAt) > limits.staleAfter) return;
       for (const [family, window] of windows) window.add(report.traffic[family], receivedAt);
-      if (known !== undefined && measuredAt < known.measuredAt) return;
-      const lastBusyAt = isBusy(report) ? measuredAt : known?.lastBusyAt;
-      pods.set(report.pod.uid, { measuredAt, report, lastBusyAt });
+      let state = pods.get(report.pod.uid);
+      if (state === undefined) {
+        state = newPodState();
+        pods.set(report.pod.uid, state);
+      } else if (measuredAt < state.measuredAt) return;
+      state.measuredAt = measuredAt;
+      if (isBusy(report)) state.busyAt = measuredAt;
+      state.leaving = report.leaving === true;
+      state.inFlight = report.traffic.inFlight;
+      state.queueSource = queueSources[report.queue.source];
+      for (let slot = 0; slot < slots.length; slot += 1) state.totals[slot] = slots[slot]!.of(report);
+      for (let at = 0; at < gaugeNames.length; at += 1) {
+        const { value, ageMs, source } = gauges[gaugeNames[at]!](report);
+        state.gauges[at] = value !== undefined && value >= 0 && value < Number.POSITIVE_INFINITY ? value : Number.NaN;
+        state.gaugeAges[at] = ageMs;
+        state.gaugeSources[at] = source;
+      }
     },
 
     acceptExternal(sample, receivedAt) {
@@ -110,78 +133,98 @@ export function createSignalFold(policy: Policy): SignalFold {
     },
 
     fold(podFacts, now) {
-      const present = new Set(podFacts.map(({ uid }) => uid));
-      for (const uid of pods.keys()) if (!present.has(uid)) pods.delete(uid);
+      if (pods.size > podFacts.length) forgetGone(pods, podFacts);
       const fleet = fleetOf(podFacts, pods, now);
       // A mean per pod is no total: when replicas join, it would tell of the old crowd for a minute and buy twice.
       if (served > 0 && fleet.serving > 0 && fleet.serving !== served) {
-        for (const { name } of policy.metrics) if (name in gauges) means.get(name)?.scale(served / fleet.serving);
+        for (const mean of gaugeMeans) mean.scale(served / fleet.serving);
       }
       served = fleet.serving;
-      const traffic = trafficOf(fleet);
-      const signals = policy.metrics.map((metric) => signalOf(metric, fleet, traffic, now));
+      const rising = followTotals(fleet);
+      const traffic = trafficOf(fleet, rising);
+      const signals = policy.metrics.map((metric) => signalOf(metric, fleet, traffic));
       return { signals, traffic };
     },
   };
 
-  function trafficOf(fleet: Fleet): Traffic {
-    const { now } = fleet;
-    const sums = Object.fromEntries(Object.keys(totals).map((name) => [name, 0])) as Record<
-      keyof typeof totals,
-      number
-    >;
-    for (const { report } of fleet.fresh) {
-      for (const name of Object.keys(totals) as (keyof typeof totals)[]) sums[name] += totals[name](report);
-    }
-    for (const name of Object.keys(totals) as (keyof typeof totals)[]) {
-      if (fleet.idle) meanOf(name).reset(0, now);
-      else if (fleet.fresh.length > 0) meanOf(name).add(sums[name], now);
-    }
-    const inFlight = meanOf('concurrency');
-    // Of the same span, or their quotient would be wrong whenever one of them hurries.
-    const completions = meanOf('completions').fast();
-    const perRequest = (rate: number) => (completions > 0 && rate > 0 ? rounded(rate / completions) : undefined);
-    const known = <Value>(name: string, value: Value | undefined) => (value === undefined ? {} : { [name]: value });
-    const mean = (family: LatencyFamily) => {
-      const value = windows.get(family)?.mean(now);
-      return value === undefined ? undefined : rounded(value);
-    };
+  function newPodState(): PodState {
     return {
-      inFlight: rounded(inFlight.steady()),
-      inFlightAssumed: rounded(fleet.silent.reduce((sum, { state }) => sum + (state?.report.traffic.inFlight ?? 0), 0)),
-      queue: rounded(meanOf('requestQueueDepth').steady()),
-      arrivalsPerSecond: rounded(meanOf('arrivals').slow()),
-      arrivalsNow: rounded(meanOf('arrivals').fast()),
-      completionsPerSecond: rounded(meanOf('completions').fast()),
-      rising: sums.concurrency - inFlight.fast() > Math.max(0.1 * inFlight.fast(), Math.sqrt(inFlight.fast())),
-      draining: inFlight.slow() - inFlight.fast() > Math.max(0.01 * inFlight.slow(), 0.5 * Math.sqrt(inFlight.slow())),
-      steady:
-        Math.abs(inFlight.fast() - inFlight.slow()) <= Math.max(0.15 * inFlight.slow(), Math.sqrt(inFlight.slow())),
-      promptTokensPerSecond: rounded(meanOf('promptTokensPerSecond').steady()),
-      generatedTokensPerSecond: rounded(meanOf('tokensPerSecond').steady()),
-      ...known('meanLatencyMs', mean('latencyMs')),
-      ...known('meanTimeToFirstTokenMs', mean('timeToFirstTokenMs')),
-      ...known('meanInterTokenMs', mean('interTokenMs')),
-      ...known('promptTokensPerRequest', perRequest(meanOf('promptTokensPerSecond').fast())),
-      ...known('generatedTokensPerRequest', perRequest(meanOf('tokensPerSecond').fast())),
-      idle: fleet.idle,
-      measured: fleet.fresh.length,
-      silent: fleet.silent.length,
-      ...(fleet.fresh.length === 0
-        ? {}
-        : { ageMs: Math.max(...fleet.fresh.map(({ measuredAt }) => elapsed(measuredAt, now))) }),
+      measuredAt: 0 as Instant,
+      busyAt: undefined,
+      leaving: false,
+      inFlight: 0,
+      queueSource: 'agent',
+      totals: slots.map(() => 0),
+      gauges: gaugeNames.map(() => Number.NaN),
+      gaugeAges: gaugeNames.map(() => 0),
+      gaugeSources: gaugeNames.map(() => 'agent'),
     };
   }
 
-  function signalOf(metric: MetricTarget, fleet: Fleet, traffic: Traffic, now: Instant): Signal {
-    const fromOutside = externalSignal(metric, fleet, now);
+  /** Brings the means up to now; tells whether requests in flight climb. */
+  function followTotals({ fresh, idle, now }: Fleet): boolean {
+    let inFlight = 0;
+    for (let slot = 0; slot < slots.length; slot += 1) {
+      const mean = means[slot]!;
+      if (idle) mean.reset(0, now);
+      else if (fresh.length > 0) {
+        let sum = 0;
+        for (const state of fresh) sum += state.totals[slot]!;
+        if (slot === inFlightSlot) inFlight = sum;
+        mean.add(sum, now);
+      }
+    }
+    const fast = means[inFlightSlot]!.fast();
+    return inFlight - fast > Math.max(0.1 * fast, Math.sqrt(fast));
+  }
+
+  function trafficOf(fleet: Fleet, rising: boolean): Traffic {
+    const { now } = fleet;
+    const fast = means[inFlightSlot]!.fast();
+    const slow = means[inFlightSlot]!.slow();
+    let inFlightAssumed = 0;
+    for (const state of fleet.silent) inFlightAssumed += state?.inFlight ?? 0;
+    const traffic: { -readonly [Key in keyof Traffic]: Traffic[Key] } = {
+      inFlight: significant(means[inFlightSlot]!.steady()),
+      inFlightAssumed: significant(inFlightAssumed),
+      queue: significant(means[queueSlot]!.steady()),
+      arrivalsPerSecond: significant(means[arrivalsSlot]!.slow()),
+      arrivalsNow: significant(means[arrivalsSlot]!.fast()),
+      completionsPerSecond: significant(means[completionsSlot]!.fast()),
+      rising,
+      draining: slow - fast > Math.max(0.01 * slow, 0.5 * Math.sqrt(slow)),
+      steady: Math.abs(fast - slow) <= Math.max(0.15 * slow, Math.sqrt(slow)),
+      promptTokensPerSecond: significant(means[promptSlot]!.steady()),
+      generatedTokensPerSecond: significant(means[tokensSlot]!.steady()),
+      idle: fleet.idle,
+      measured: fleet.fresh.length,
+      silent: fleet.silent.length,
+    };
+    const latency = latencies.mean(now);
+    const firstToken = windows.get('timeToFirstTokenMs')?.mean(now);
+    const interToken = windows.get('interTokenMs')?.mean(now);
+    if (latency !== undefined) traffic.meanLatencyMs = significant(latency);
+    if (firstToken !== undefined) traffic.meanTimeToFirstTokenMs = significant(firstToken);
+    if (interToken !== undefined) traffic.meanInterTokenMs = significant(interToken);
+    // Quotients of means of one span, or they would be wrong whenever one of them hurries.
+    const completions = means[completionsSlot]!.fast();
+    const prompt = means[promptSlot]!.fast();
+    const generated = means[tokensSlot]!.fast();
+    if (completions > 0 && prompt > 0) traffic.promptTokensPerRequest = significant(prompt / completions);
+    if (completions > 0 && generated > 0) traffic.generatedTokensPerRequest = significant(generated / completions);
+    if (fleet.fresh.length > 0) traffic.ageMs = fleet.ageMs;
+    return traffic;
+  }
+
+  function signalOf(metric: MetricTarget, fleet: Fleet, traffic: Traffic): Signal {
+    const fromOutside = externalSignal(metric, fleet);
     if (metric.source === 'prometheus') return fromOutside ?? missing(metric, fleet, 'NotAsked', 'prometheus');
-    const fromAgents = agentSignal(metric, fleet, traffic, now);
+    const fromAgents = agentSignal(metric, fleet, traffic);
     if (fromAgents.state === 'value' || fromAgents.state === 'idle' || metric.source === 'agents') return fromAgents;
     return fromOutside?.state === 'value' ? fromOutside : fromAgents;
   }
 
-  function externalSignal(metric: MetricTarget, fleet: Fleet, now: Instant): Signal | undefined {
+  function externalSignal(metric: MetricTarget, fleet: Fleet): Signal | undefined {
     if (metric.prometheusQuery === undefined && metric.source !== 'prometheus') return undefined;
     const last = external.get(metric.name);
     if (last === undefined) return missing(metric, fleet, 'NotAsked', 'prometheus');
@@ -189,69 +232,45 @@ export function createSignalFold(policy: Policy): SignalFold {
     if (sample.kind === 'missing') return missing(metric, fleet, sample.cause, 'prometheus');
     const wrong = externalProblem(sample);
     if (wrong !== undefined) return missing(metric, fleet, wrong, 'prometheus');
-    const ageMs = Math.max(0, sample.ageMs) + elapsed(receivedAt, now);
-    const state =
-      ageMs <= limits.externalStaleAfter ? 'value' : ageMs <= limits.externalLostAfter ? 'stale' : 'missing';
-    if (state === 'missing') return missing(metric, fleet, 'Lost', 'prometheus', ageMs);
-    const base = {
-      ...head(metric, 'prometheus'),
-      state,
-      value: rounded(sample.value),
-      ageMs: Math.round(ageMs),
-    } as const;
-    return { ...base, assumed: 0, measured: fleet.serving, silent: 0 };
+    const ageMs = Math.round(Math.max(0, sample.ageMs) + elapsed(receivedAt, fleet.now));
+    if (ageMs > limits.externalLostAfter) return missing(metric, fleet, 'Lost', 'prometheus', ageMs);
+    const state = ageMs <= limits.externalStaleAfter ? 'value' : 'stale';
+    return signal(metric, 'prometheus', state, sample.value, 0, fleet.serving, 0, ageMs);
   }
 
-  function agentSignal(metric: MetricTarget, fleet: Fleet, traffic: Traffic, now: Instant): Signal {
-    const latency = families[metric.name];
-    if (latency !== undefined) return latencySignal(metric, latency, fleet, traffic, now);
-    if (metric.name in gauges) return gaugeSignal(metric, metric.name as Gauge, fleet, now);
-    if (metric.name === 'work')
-      return trafficSignal(metric, fleet, traffic.generatedTokensPerSecond + traffic.promptTokensPerSecond, () => 0);
-    if (metric.name.startsWith('custom:')) {
-      const measure = agentMetrics[metric.agentMetric as AgentMetric];
-      if (measure === undefined) {
-        return missing(
-          metric,
-          fleet,
-          metric.agentMetric === undefined ? 'NotConfigured' : 'UnknownAgentMetric',
-          'agent',
-        );
-      }
-      const mean = meanOf(metric.name);
-      if (fleet.idle) mean.reset(0, now);
-      else if (fleet.fresh.length > 0)
-        mean.add(
-          fleet.fresh.reduce((sum, { report }) => sum + measure(report), 0),
-          now,
-        );
-      return trafficSignal(metric, fleet, mean.steady(), measure);
+  function agentSignal(metric: MetricTarget, fleet: Fleet, traffic: Traffic): Signal {
+    const { name } = metric;
+    const latency = families[name];
+    if (latency !== undefined) return latencySignal(metric, latency, fleet, traffic);
+    const gauge = gaugeNames.indexOf(name as Gauge);
+    if (gauge !== -1) return gaugeSignal(metric, gauge, fleet);
+    if (name === 'work') {
+      const tokens = traffic.generatedTokensPerSecond + traffic.promptTokensPerSecond;
+      return totalSignal(metric, fleet, tokens, undefined);
     }
-    const name = metric.name as 'concurrency' | 'requestQueueDepth' | 'tokensPerSecond';
-    return trafficSignal(metric, fleet, meanOf(name).steady(), totals[name]);
+    const slot = slots.findIndex((each) => each.name === name);
+    if (slot !== -1) return totalSignal(metric, fleet, means[slot]!.steady(), slot);
+    return missing(metric, fleet, metric.agentMetric === undefined ? 'NotConfigured' : 'UnknownAgentMetric', 'agent');
   }
 
-  function trafficSignal(
-    metric: MetricTarget,
-    fleet: Fleet,
-    value: number,
-    measure: (report: Report) => number,
-  ): Signal {
-    const source = metric.name === 'requestQueueDepth' ? queueSource(fleet) : 'agent';
-    if (fleet.fresh.length === 0) return unheard(metric, fleet, source, rounded(value));
-    const assumed = fleet.silent.reduce(
-      (sum, { state }) => sum + Math.max(metric.target, state === undefined ? 0 : measure(state.report)),
-      0,
+  function totalSignal(metric: MetricTarget, fleet: Fleet, value: number, slot: number | undefined): Signal {
+    const source = slot === queueSlot ? (fleet.fresh[0]?.queueSource ?? 'agent') : 'agent';
+    if (fleet.fresh.length === 0) return unheard(metric, fleet, source, value);
+    let assumed = 0;
+    for (const state of fleet.silent) {
+      assumed += Math.max(metric.target, slot === undefined ? 0 : (state?.totals[slot] ?? 0));
+    }
+    const state = fleet.idle ? 'idle' : 'value';
+    return signal(
+      metric,
+      source,
+      state,
+      fleet.idle ? 0 : value,
+      assumed,
+      fleet.fresh.length,
+      fleet.silent.length,
+      fleet.ageMs,
     );
-    return {
-      ...head(metric, source),
-      state: fleet.idle ? 'idle' : 'value',
-      value: rounded(fleet.idle ? 0 : value),
-      assumed: rounded(assumed),
-      measured: fleet.fresh.length,
-      silent: fleet.silent.length,
-      ageMs: oldest(fleet),
-    };
   }
 
   function latencySignal(
@@ -259,60 +278,51 @@ export function createSignalFold(policy: Policy): SignalFold {
     { family, q }: { readonly family: LatencyFamily; readonly q: number },
     fleet: Fleet,
     traffic: Traffic,
-    now: Instant,
   ): Signal {
     let source = 'agent';
-    let value = windows.get(family)!.quantile(q, now);
+    let value = windows.get(family)!.quantile(q, fleet.now);
     if (value === undefined && family === 'timeToFirstTokenMs') {
       // Answers that are not streamed have no first token that could be seen; their first byte is what a user waits for.
-      value = windows.get('timeToFirstByteMs')!.quantile(q, now);
+      value = windows.get('timeToFirstByteMs')!.quantile(q, fleet.now);
       source = 'agent/firstByte';
     }
-    if (fleet.fresh.length === 0)
-      return unheard(metric, fleet, source, value === undefined ? undefined : rounded(value));
-    const counts = { measured: fleet.fresh.length, silent: fleet.silent.length, ageMs: oldest(fleet), assumed: 0 };
-    if (value !== undefined && !fleet.idle) {
+    const { fresh, silent, ageMs, idle } = fleet;
+    if (fresh.length === 0) return unheard(metric, fleet, source, value);
+    if (value !== undefined && !idle) {
       everSeen.add(metric.name);
-      return { ...head(metric, source), state: 'value', value: rounded(value), ...counts };
+      return signal(metric, source, 'value', value, 0, fresh.length, silent.length, ageMs);
     }
-    if (fleet.idle || traffic.inFlight < 0.01) return { ...head(metric, source), state: 'idle', value: 0, ...counts };
-    const answered = windows.get('latencyMs')!.mean(now) !== undefined;
+    if (idle || traffic.inFlight < 0.01)
+      return signal(metric, source, 'idle', 0, 0, fresh.length, silent.length, ageMs);
+    const answered = latencies.mean(fleet.now) !== undefined;
     const cause = answered && !everSeen.has(metric.name) ? 'NotMeasured' : 'NoSamples';
-    return { ...head(metric, source), state: 'missing', cause, ...counts };
+    return { ...missing(metric, fleet, cause, source, ageMs), measured: fresh.length, silent: silent.length };
   }
 
-  function gaugeSignal(metric: MetricTarget, gauge: Gauge, fleet: Fleet, now: Instant): Signal {
-    const read = gauges[gauge];
+  function gaugeSignal(metric: MetricTarget, gauge: number, fleet: Fleet): Signal {
     let sum = 0;
     let measured = 0;
     let ageMs = 0;
     let source = 'agent';
-    for (const { report, measuredAt } of fleet.fresh) {
-      const value = read(report);
-      if (value === undefined || !Number.isFinite(value) || value < 0) continue;
+    for (const state of fleet.fresh) {
+      const value = state.gauges[gauge]!;
+      if (Number.isNaN(value)) continue;
       sum += value;
       measured += 1;
-      ageMs = Math.max(ageMs, elapsed(measuredAt, now) + gaugeAge(gauge, report));
-      source = gaugeSource(gauge, report);
+      ageMs = Math.max(ageMs, elapsed(state.measuredAt, fleet.now) + state.gaugeAges[gauge]!);
+      source = state.gaugeSources[gauge]!;
     }
-    const without = fleet.fresh.length - measured;
     if (measured === 0) {
       if (fleet.fresh.length === 0) return unheard(metric, fleet, source, undefined);
       return missing(metric, fleet, everSeen.has(metric.name) ? 'Lost' : 'NotMeasured', 'agent');
     }
     everSeen.add(metric.name);
-    const mean = meanOf(metric.name);
-    if (fleet.idle) mean.reset(sum / measured, now);
-    else mean.add(sum / measured, now);
-    return {
-      ...head(metric, source),
-      state: ageMs > limits.lostAfter ? 'stale' : 'value',
-      value: rounded(mean.steady()),
-      assumed: 0,
-      measured,
-      silent: fleet.silent.length + without,
-      ageMs: Math.round(ageMs),
-    };
+    const mean = gaugeMeans[gauge]!;
+    if (fleet.idle) mean.reset(sum / measured, fleet.now);
+    else mean.add(sum / measured, fleet.now);
+    const without = fleet.fresh.length - measured;
+    const state = ageMs > limits.lostAfter ? 'stale' : 'value';
+    return signal(metric, source, state, mean.steady(), 0, measured, fleet.silent.length + without, Math.round(ageMs));
   }
 }
 
@@ -344,90 +354,109 @@ export function foldSignals(
   return fold.fold(pods, now);
 }
 
-interface Fleet {
-  readonly now: Instant;
-  readonly serving: number;
-  readonly fresh: readonly PodState[];
-  readonly silent: readonly { readonly state: PodState | undefined }[];
-  /** Every serving pod is fresh and none was busy lately. */
-  readonly idle: boolean;
-  readonly lostReport: boolean;
+/** Only the families that something asks for; whole latencies always, for the time an answer takes. */
+function windowsOf(policy: Policy): ReadonlyMap<LatencyFamily, LatencyWindow> {
+  const asks = (family: LatencyFamily) =>
+    policy.metrics.some(({ name }) => families[name]?.family === family || name === 'work');
+  const windows = new Map<LatencyFamily, LatencyWindow>([['latencyMs', createLatencyWindow()]]);
+  if (asks('timeToFirstTokenMs')) {
+    windows.set('timeToFirstTokenMs', createLatencyWindow());
+    windows.set('timeToFirstByteMs', createLatencyWindow());
+  }
+  if (asks('interTokenMs')) windows.set('interTokenMs', createLatencyWindow());
+  return windows;
+}
+
+const queueSources = { engine: 'agent/engine', limit: 'agent/limit', firstByte: 'agent/firstByte' } as const;
+
+function forgetGone(pods: Map<string, PodState>, podFacts: readonly PodFacts[]): void {
+  const present = new Set(podFacts.map(({ uid }) => uid));
+  for (const uid of pods.keys()) if (!present.has(uid)) pods.delete(uid);
 }
 
 function fleetOf(podFacts: readonly PodFacts[], states: ReadonlyMap<string, PodState>, now: Instant): Fleet {
-  const fresh: PodState[] = [];
-  const silent: { state: PodState | undefined }[] = [];
-  let serving = 0;
+  const fleet: Fleet = { now, serving: 0, fresh: [], silent: [], idle: false, lostReport: false, ageMs: 0 };
   let busy = false;
-  let lostReport = false;
   for (const pod of podFacts) {
     if (pod.deletedAt !== undefined || pod.phase === 'Succeeded' || pod.phase === 'Failed' || !isReady(pod)) continue;
     const state = states.get(pod.uid);
     // A pod that says it leaves is no survivor; its requests finish where they are.
-    if (state?.report.leaving === true) continue;
-    serving += 1;
-    if (state !== undefined && elapsed(state.measuredAt, now) <= limits.staleAfter) {
-      fresh.push(state);
-      if (state.lastBusyAt !== undefined && elapsed(state.lastBusyAt, now) < limits.idleAfter) busy = true;
+    if (state?.leaving === true) continue;
+    fleet.serving += 1;
+    const age = state === undefined ? Number.POSITIVE_INFINITY : elapsed(state.measuredAt, now);
+    if (state !== undefined && age <= limits.staleAfter) {
+      fleet.fresh.push(state);
+      fleet.ageMs = Math.max(fleet.ageMs, age);
+      if (state.busyAt !== undefined && elapsed(state.busyAt, now) < limits.idleAfter) busy = true;
       continue;
     }
-    if (state !== undefined) lostReport = true;
+    if (state !== undefined) fleet.lostReport = true;
     const since = readySince(pod);
     // A pod that has just become ready has not had the time to report.
     if (state === undefined && since !== undefined && elapsed(since, now) < limits.lostAfter) continue;
-    silent.push({ state });
+    fleet.silent.push(state);
   }
-  return { now, serving, fresh, silent, idle: fresh.length > 0 && silent.length === 0 && !busy, lostReport };
+  fleet.idle = fleet.fresh.length > 0 && fleet.silent.length === 0 && !busy;
+  return fleet;
 }
 
-const head = (metric: MetricTarget, source: string) => ({
-  name: metric.name,
-  shape: metric.shape,
-  target: metric.target,
-  source,
-});
-
-function missing(metric: MetricTarget, fleet: Fleet, cause: MissingCause, source: string, ageMs?: number): Signal {
+function signal(
+  { name, shape, target }: MetricTarget,
+  source: string,
+  state: 'value' | 'idle' | 'stale',
+  value: number,
+  assumed: number,
+  measured: number,
+  silent: number,
+  ageMs: number,
+): Signal {
   return {
-    ...head(metric, source),
+    name,
+    shape,
+    target,
+    source,
+    state,
+    value: significant(value),
+    assumed: significant(assumed),
+    measured,
+    silent,
+    ageMs,
+  };
+}
+
+function missing(
+  { name, shape, target }: MetricTarget,
+  fleet: Fleet,
+  cause: MissingCause,
+  source: string,
+  ageMs?: number,
+): Signal {
+  const found = {
+    name,
+    shape,
+    target,
+    source,
     state: 'missing',
     cause,
     assumed: 0,
     measured: 0,
     silent: fleet.serving,
-    ...(ageMs === undefined ? {} : { ageMs: Math.round(ageMs) }),
-  };
+  } as const;
+  return ageMs === undefined ? found : { ...found, ageMs: Math.round(ageMs) };
 }
 
 /** No serving pod is fresh: stale for a while, then missing. */
 function unheard(metric: MetricTarget, fleet: Fleet, source: string, last: number | undefined): Signal {
-  const ages = fleet.silent.flatMap(({ state }) => (state === undefined ? [] : [elapsed(state.measuredAt, fleet.now)]));
-  const youngest = Math.min(...ages);
+  let youngest = Number.POSITIVE_INFINITY;
+  for (const state of fleet.silent) {
+    if (state !== undefined) youngest = Math.min(youngest, elapsed(state.measuredAt, fleet.now));
+  }
   if (youngest <= limits.lostAfter && last !== undefined) {
-    return {
-      ...head(metric, source),
-      state: 'stale',
-      value: last,
-      assumed: 0,
-      measured: 0,
-      silent: fleet.silent.length,
-      ageMs: youngest,
-    };
+    return signal(metric, source, 'stale', last, 0, 0, fleet.silent.length, youngest);
   }
   const cause = fleet.serving === 0 ? 'NoPods' : fleet.lostReport ? 'Lost' : 'NoReports';
-  return missing(metric, fleet, cause, source, ages.length === 0 ? undefined : youngest);
+  return missing(metric, fleet, cause, source, Number.isFinite(youngest) ? youngest : undefined);
 }
-
-const oldest = (fleet: Fleet): number => {
-  let age = 0;
-  for (const { measuredAt } of fleet.fresh) age = Math.max(age, elapsed(measuredAt, fleet.now));
-  return age;
-};
-
-const queueSource = (fleet: Fleet): string => {
-  const first = fleet.fresh[0]?.report.queue.source;
-  return first === undefined ? 'agent' : `agent/${first}`;
-};
 
 /** What makes a number from outside no measurement. */
 export function externalProblem(sample: { readonly value: number; readonly ageMs: number }): MissingCause | undefined {

@@ -2,6 +2,8 @@
 // `interToken = fixed + each × streams`. The slope is what one more token really costs, and so the share of a replica's
 // time that arriving tokens fill. Learned by a regression whose past fades.
 
+import { significant } from './significant.ts';
+
 export interface WorkModel {
   /** Faded sums of the regression of inter-token time on concurrency per replica. */
   readonly n: number;
@@ -14,7 +16,6 @@ export interface WorkModel {
 }
 
 const fade = 0.995;
-const rounded = (value: number): number => Number(value.toPrecision(6));
 
 /** The model with one more second: streams beside each other on a replica, milliseconds between their tokens. */
 export function learnWork(
@@ -22,7 +23,7 @@ export function learnWork(
   sample: { readonly concurrency: number; readonly interTokenMs: number; readonly prefillMs?: number },
 ): WorkModel {
   const { n, x, y, xx, xy } = model ?? { n: 0, x: 0, y: 0, xx: 0, xy: 0 };
-  const add = (sum: number, value: number) => rounded(sum * fade + value);
+  const add = (sum: number, value: number) => significant(sum * fade + value);
   const before = model?.prefillMs;
   const prefillMs =
     sample.prefillMs === undefined
@@ -36,7 +37,7 @@ export function learnWork(
     y: add(y, sample.interTokenMs),
     xx: add(xx, sample.concurrency ** 2),
     xy: add(xy, sample.concurrency * sample.interTokenMs),
-    ...(prefillMs === undefined ? {} : { prefillMs: rounded(prefillMs) }),
+    ...(prefillMs === undefined ? {} : { prefillMs: significant(prefillMs) }),
   };
 }
 

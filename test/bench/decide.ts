@@ -1,0 +1,212 @@
+// `npm run bench:decide [-- --json FILE]`: what it costs a controller to take in a second's reports of every pod, merge
+// their histograms, fold them into signals and decide, for many policies at once; and what each policy keeps in memory.
+// Shares are of one core of this machine: compare them with others only as ratios.
+import { writeFileSync } from 'node:fs';
+import {
+  createSignalFold,
+  decide,
+  emptyHistory,
+  type History,
+  ledgerOf,
+  type PodFacts,
+  type SignalFold,
+} from '@kubeai/decision';
+import { type Policy, parsePolicy } from '@kubeai/policy';
+import { parseReportLine, type Report } from '@kubeai/protocol';
+import { createSketch } from '@kubeai/sketch';
+import { type Instant, instant } from '@kubeai/units';
+
+const podsPerPolicy = 8;
+const seconds = 8;
+const start = 1_700_000_000_000;
+
+const flag = process.argv.indexOf('--json');
+const file = flag === -1 ? undefined : process.argv[flag + 1];
+if (flag !== -1 && file === undefined) {
+  console.error('--json: name the file to write to');
+  process.exit(2);
+}
+
+const parsed = parsePolicy({
+  apiVersion: 'kubeai.io/v1alpha1',
+  kind: 'AIInferenceAutoscalerPolicy',
+  metadata: { name: 'chat', namespace: 'models' },
+  spec: {
+    targetRef: { kind: 'Deployment', name: 'chat' },
+    maxReplicas: 16,
+    metrics: {
+      timeToFirstToken: { targetP95Ms: 2_000 },
+      latency: { targetP95Ms: 9_000 },
+      concurrency: { targetPerReplica: 8 },
+      requestQueueDepth: { enabled: true },
+      gpuUtilization: { targetPercentage: 80 },
+    },
+  },
+});
+if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+const policy: Policy = parsed.value;
+
+let seed = 7;
+const random = () => {
+  seed = (seed * 48_271) % 2_147_483_647;
+  return seed / 2_147_483_647;
+};
+
+/** The line of a pod that answers two requests a second, as it arrives. */
+function lineOf(uid: string, sequence: number): string {
+  const sketch = (median: number, times: number) => {
+    const made = createSketch();
+    for (let index = 0; index < times; index += 1) made.record(median * Math.exp(random() - 0.5));
+    return made.encode();
+  };
+  const report: Report = {
+    version: 1,
+    run: uid,
+    sequence,
+    ageMs: 0,
+    windowMs: 1_000,
+    pod: { namespace: 'models', name: uid, uid },
+    traffic: {
+      inFlight: 6,
+      waitingFirstByte: 1,
+      concurrency: 4 + 4 * random(),
+      started: 2,
+      finished: { '2xx': 2 },
+      failed: 0,
+      aborted: 0,
+      rejected: 0,
+      promptTokens: 400,
+      generatedTokens: 200,
+      latencyMs: sketch(4_000, 2),
+      timeToFirstByteMs: sketch(400, 2),
+      timeToFirstTokenMs: sketch(500, 2),
+      interTokenMs: sketch(40, 200),
+      unobservedConnections: 0,
+    },
+    queue: { length: 1, source: 'engine' },
+    engine: { name: 'vllm', ageMs: 300, waiting: 1, running: 5, kvCacheRatio: 0.5 },
+    gpu: {
+      source: 'dcgm',
+      ageMs: 900,
+      devices: [{ index: 0, utilizationPercent: 70, memoryUsedBytes: 4e10, memoryTotalBytes: 8e10 }],
+      utilizationPercent: 70,
+      memoryUsedBytes: 4e10,
+      memoryTotalBytes: 8e10,
+      marks: [],
+    },
+    absent: {},
+  };
+  return JSON.stringify(report);
+}
+
+function podsOf(index: number): PodFacts[] {
+  return Array.from({ length: podsPerPolicy }, (_, pod) => ({
+    name: `chat-${index}-${pod}`,
+    uid: `uid-${index}-${pod}`,
+    phase: 'Running' as const,
+    createdAt: instant(start - 900_000),
+    conditions: [
+      { type: 'PodScheduled', status: 'True' as const },
+      { type: 'Ready', status: 'True' as const, since: instant(start - 800_000) },
+    ],
+    containers: [{ name: 'model', ready: true, started: true, restarts: 0, state: 'running' as const }],
+  }));
+}
+
+interface Target {
+  readonly fold: SignalFold;
+  history: History;
+}
+
+const targetOf = (): Target => ({
+  fold: createSignalFold(policy),
+  history: emptyHistory(podsPerPolicy, instant(start)),
+});
+
+function decideOne(target: Target, pods: readonly PodFacts[], now: Instant): void {
+  const folded = target.fold.fold(pods, now);
+  const ledger = ledgerOf(podsPerPolicy, pods, target.history, now);
+  target.history = decide(policy, { replicas: podsPerPolicy, ledger, ...folded }, target.history, now).history;
+}
+
+/** Milliseconds of CPU a second, of so many policies: taking in eight reports each, folding, deciding. */
+function costOf(policies: number): number {
+  const targets = Array.from({ length: policies }, targetOf);
+  const pods = Array.from({ length: policies }, (_, index) => podsOf(index));
+  // A few hundred different reports stand for all; parsing them is the listener's cost and measured there.
+  const samples = Array.from({ length: 256 }, (_, index) => read(lineOf(`sample-${index}`, index)));
+  const reports = pods.map((own) =>
+    own.map(
+      ({ name, uid }, pod): Report => ({
+        ...samples[(pod * 31 + name.length * 17) % samples.length]!,
+        pod: { namespace: 'models', name, uid },
+      }),
+    ),
+  );
+  const costs: number[] = [];
+  for (let second = 1; second <= seconds; second += 1) {
+    const now = instant(start + 1_000 * second);
+    const before = process.cpuUsage();
+    for (const [index, target] of targets.entries()) {
+      for (const report of reports[index]!) target.fold.accept(report, now);
+      decideOne(target, pods[index]!, now);
+    }
+    const { user, system } = process.cpuUsage(before);
+    costs.push((user + system) / 1_000);
+  }
+  // The first seconds are the compiler's.
+  const settled = costs.slice(Math.floor(seconds / 3)).sort((left, right) => left - right);
+  return settled[Math.floor(settled.length / 2)]!;
+}
+
+function read(line: string): Report {
+  const report = parseReportLine(line);
+  if (!report.ok) throw new Error(JSON.stringify(report.problems));
+  return report.value;
+}
+
+/** Bytes that each policy keeps once its windows are full, every report parsed from a line of its own. */
+function memoryOf(policies: number): number {
+  const collect = globalThis.gc;
+  if (collect === undefined) throw new Error('run with --expose-gc');
+  const pods = Array.from({ length: policies }, (_, index) => podsOf(index));
+  const lines = Array.from({ length: 64 }, (_, index) => lineOf(`u-${index}`, index));
+  collect();
+  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const before = heapUsed + external + arrayBuffers;
+  const targets = Array.from({ length: policies }, targetOf);
+  for (let second = 1; second <= 20; second += 1) {
+    const now = instant(start + 1_000 * second);
+    for (const [index, target] of targets.entries()) {
+      for (const { uid, name } of pods[index]!) {
+        const report = read(lines[(index + second) % lines.length]!);
+        target.fold.accept({ ...report, pod: { namespace: 'models', name, uid } }, now);
+      }
+      decideOne(target, pods[index]!, now);
+    }
+  }
+  collect();
+  const usage = process.memoryUsage();
+  const bytes = usage.heapUsed + usage.external + usage.arrayBuffers - before;
+  // Asked once more, so that they outlive the measurement.
+  for (const [index, target] of targets.entries()) decideOne(target, pods[index]!, instant(start + 21_000));
+  return bytes / policies;
+}
+
+const bytesPerPolicy = memoryOf(1_000);
+const results = [5_000, 20_000].map((policies) => ({
+  policies,
+  pods: policies * podsPerPolicy,
+  cpuMsPerSecond: costOf(policies),
+}));
+for (const { policies, cpuMsPerSecond } of results) {
+  const share = cpuMsPerSecond / 10;
+  console.log(
+    `${policies} policies × ${podsPerPolicy} pods: ${share.toFixed(1)} % of a core (${cpuMsPerSecond.toFixed(0)} ms a second)`,
+  );
+}
+console.log(`memory per policy: ${(bytesPerPolicy / 1_024).toFixed(1)} KiB`);
+if (file !== undefined) {
+  const report = { bench: 'decide', results, bytesPerPolicy: Math.round(bytesPerPolicy), node: process.version };
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+}
