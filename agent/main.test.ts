@@ -78,7 +78,8 @@ async function modelServer(): Promise<{ port: number; server: Server; finish: ()
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
       finish = () => response.end('data: [DONE]\n\n');
-    } else response.setHeader('content-type', 'application/json').end('{"usage":{"prompt_tokens":3,"completion_tokens":5}}');
+    } else
+      response.setHeader('content-type', 'application/json').end('{"usage":{"prompt_tokens":3,"completion_tokens":5}}');
   });
   await new Promise<void>((resolve) => server.listen(0, podIp, resolve));
   closing.push(() => {
