@@ -1,6 +1,6 @@
 // The controller's loops: what is watched, what puts a policy into the queue, and who works it off. One object, so that
 // main.ts and the tests start the very same thing.
-import type { Clock, Log } from '@kubeai/daemon';
+import type { Clock, Log, Timer } from '@kubeai/daemon';
 import {
   createDiscovery,
   createEventRecorder,
@@ -58,7 +58,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
     mostWait: seconds(10),
     observer: metrics.queue,
   });
-  const hurriedAt = new Map<string, number>();
+  // Looks follow the reports: the next is due when a tick has nearly passed and something new was told, right then. The
+  // timer is for targets whose agents are silent.
+  const lookedAt = new Map<string, Milliseconds>();
+  const ticks = new Map<string, Timer>();
   let leading = false;
   const look = (key: string) => {
     if (leading) queue.add(key);
@@ -100,10 +103,11 @@ export async function createController(options: ControllerOptions): Promise<Cont
     journal,
     metrics,
     prometheusUrl: options.prometheusUrl,
-    hurry(key) {
+    reported(key, step) {
       const now = clock.monotonic();
-      if (now - (hurriedAt.get(key) ?? Number.NEGATIVE_INFINITY) < limits.betweenDecisions) return;
-      hurriedAt.set(key, now);
+      const rest = step ? limits.betweenDecisions : tick * limits.nearlyTick;
+      if (now - (lookedAt.get(key) ?? Number.NEGATIVE_INFINITY) < rest) return;
+      lookedAt.set(key, now);
       look(key);
     },
   });
@@ -112,11 +116,18 @@ export async function createController(options: ControllerOptions): Promise<Cont
   async function work(key: string): Promise<void> {
     const began = clock.monotonic();
     let result: 'success' | 'error' = 'error';
+    lookedAt.set(key, began);
+    ticks.get(key)?.stop();
+    ticks.delete(key);
     try {
       await reconcile(key, world);
       result = 'success';
-      if (policies.read(key) === undefined) hurriedAt.delete(key);
-      else queue.addAfter(key, tick);
+      if (policies.read(key) === undefined) lookedAt.delete(key);
+      else
+        ticks.set(
+          key,
+          clock.after(milliseconds(tick * limits.overTick), () => look(key)),
+        );
     } finally {
       metrics.reconciled(result, milliseconds(clock.monotonic() - began));
     }
@@ -146,6 +157,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     droppedEvents: () => events.dropped(),
     droppedJournal: () => journal.dropped(),
     async stop() {
+      for (const timer of ticks.values()) timer.stop();
       queue.shutDown();
       await working;
       ingest.stop();

@@ -33,6 +33,10 @@ export const limits = {
 
   /** A load step is looked at before the next tick, but not more often than this for one policy. */
   betweenDecisions: milliseconds(50),
+  /** Shares of a tick: a report is worth the next look after the first, and without reports a timer looks after the
+   * second. Looking just after a report and a whole tick after the last look lets a step show in full, at once. */
+  nearlyTick: 0.8,
+  overTick: 1.2,
   /** For so long after a step each report is looked at as it comes. */
   stepLasts: seconds(5),
   /** Policies worked on at once: each waits for the API server now and then. */

@@ -79,8 +79,8 @@ export interface WorldOptions {
   readonly metrics: Metrics;
   /** Where Prometheus is, for policies that name none. */
   readonly prometheusUrl: string | undefined;
-  /** Asks for a look at a policy before its next tick. */
-  readonly hurry: (key: string) => void;
+  /** Something new is known of a policy; `step` when its load has clearly risen. */
+  readonly reported: (key: string, step: boolean) => void;
 }
 
 export function createWorld(options: WorldOptions): World {
@@ -249,7 +249,7 @@ export function createWorld(options: WorldOptions): World {
         const memory = memories.get(key);
         if (memory?.folding === undefined) continue;
         memory.folding.fold.accept(report, receivedAt);
-        if (memory.load.add(report, receivedAt)) options.hurry(key);
+        options.reported(key, memory.load.add(report, receivedAt));
       }
       return true;
     },
