@@ -151,8 +151,15 @@ function learnLatency(
   }
   if (!holds) next.missedAt = missedAt ?? replicas;
   next.curve = learnCurve(old.curve, load, value / floorOf(next, tokens)!);
-  return next;
+  return isSame(next, old) ? old : next;
 }
+
+const isSame = (one: LearnedLoad, other: LearnedLoad): boolean =>
+  one.curve === other.curve &&
+  one.floor === other.floor &&
+  one.floorPerToken === other.floorPerToken &&
+  one.good === other.good &&
+  one.missedAt === other.missedAt;
 
 /** What a replica delivers while requests wait for it; only once the replicas that share the work have settled. */
 function learnCapacity(draft: Draft, traffic: Traffic, now: Instant): void {

@@ -64,7 +64,10 @@ export interface Ledger {
 const brokenImage =
   /^(ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|CreateContainerConfigError|CreateContainerError|RunContainerError)$/;
 
-const conditionOf = (pod: PodFacts, type: string) => pod.conditions.find((condition) => condition.type === type);
+function conditionOf({ conditions }: PodFacts, type: string): PodFacts['conditions'][number] | undefined {
+  for (const condition of conditions) if (condition.type === type) return condition;
+  return undefined;
+}
 
 export const isReady = (pod: PodFacts): boolean => conditionOf(pod, 'Ready')?.status === 'True';
 
@@ -109,9 +112,18 @@ export interface LedgerPast {
 export function ledgerOf(wanted: number, pods: readonly PodFacts[], past: LedgerPast, now: Instant): Ledger {
   const startup = learnStartup(past.startup, pods, now);
   const wantedSince = wanted === past.replicas ? past.replicasSince : now;
-  const counts = Object.fromEntries(replicaStates.map((state) => [state, 0])) as Record<ReplicaState, number>;
-  const startupP50Ms = quantile(startup.samples, 0.5);
-  const startupP90Ms = quantile(startup.samples, 0.9);
+  const counts = {
+    requested: 0,
+    unschedulable: 0,
+    pulling: 0,
+    loading: 0,
+    warming: 0,
+    serving: 0,
+    failing: 0,
+    draining: 0,
+  };
+  let live = 0;
+  const { startupP50Ms, startupP90Ms } = quantilesOf(startup);
   const patience = startupP90Ms * limits.startupPatience;
   let credited = 0;
   let dead = 0;
@@ -119,14 +131,13 @@ export function ledgerOf(wanted: number, pods: readonly PodFacts[], past: Ledger
     const state = stateOf(pod);
     if (state === undefined) continue;
     counts[state] += 1;
+    if (state !== 'draining') live += 1;
     if (state === 'failing') dead += 1;
     else if (state === 'requested' || state === 'pulling' || state === 'loading' || state === 'warming') {
       if (elapsed(pod.createdAt, now) <= patience) credited += 1;
       else dead += 1;
     }
   }
-  const live =
-    pods.length === 0 ? 0 : replicaStates.reduce((sum, state) => sum + (state === 'draining' ? 0 : counts[state]), 0);
   const missing = Math.max(0, wanted - live);
   counts.requested += missing;
   if (elapsed(wantedSince, now) <= patience) credited += missing;
@@ -150,8 +161,16 @@ function learnStartup(learned: LearnedStartup, pods: readonly PodFacts[], now: I
   return lastReady === learned.lastReady ? learned : { samples, lastReady };
 }
 
-function quantile(samples: readonly Milliseconds[], share: number): number {
-  if (samples.length === 0) return limits.startupGuess;
-  const sorted = [...samples].sort((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+// Start-ups are learned every few minutes and asked for every second.
+const known = new WeakMap<LearnedStartup, { readonly startupP50Ms: number; readonly startupP90Ms: number }>();
+
+function quantilesOf(startup: LearnedStartup) {
+  const before = known.get(startup);
+  if (before !== undefined) return before;
+  const sorted = [...startup.samples].sort((left, right) => left - right);
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? limits.startupGuess;
+  const found = { startupP50Ms: at(0.5), startupP90Ms: at(0.9) };
+  known.set(startup, found);
+  return found;
 }

@@ -16,6 +16,12 @@ const binOf = (concurrency: number): number => Math.round(2 * Math.log2(Math.max
 /** Later samples weigh at least this much, so that a curve follows a changed engine within a minute at that load. */
 const least = 1 / 60;
 
+/** A percent is as good as a curve gets; below that it stays as it is, which also spares a copy each second. */
+const blend = (before: number, now: number, weight: number): number =>
+  weight === 1 / least && Math.abs(now - before) < 0.01 * before
+    ? before
+    : significant(before + (now - before) / weight);
+
 /** The curve with one more second of experience. */
 export function learnCurve(curve: readonly CurvePoint[], concurrency: number, slowdown: number): readonly CurvePoint[] {
   if (!(concurrency > 0) || !Number.isFinite(slowdown)) return curve;
@@ -24,14 +30,14 @@ export function learnCurve(curve: readonly CurvePoint[], concurrency: number, sl
   if (at !== -1) {
     const old = curve[at]!;
     const weight = Math.min(old.weight + 1, 1 / least);
-    const blend = (before: number, now: number) => significant(before + (now - before) / weight);
     const point = {
       bin,
-      concurrency: blend(old.concurrency, concurrency),
-      slowdown: blend(old.slowdown, slowdown),
+      concurrency: blend(old.concurrency, concurrency, weight),
+      slowdown: blend(old.slowdown, slowdown, weight),
       weight,
     };
-    return curve.with(at, point);
+    const same = point.concurrency === old.concurrency && point.slowdown === old.slowdown && weight === old.weight;
+    return same ? curve : curve.with(at, point);
   }
   const point = { bin, concurrency: significant(concurrency), slowdown: significant(slowdown), weight: 1 };
   const next = [...curve, point].sort((left, right) => left.bin - right.bin);

@@ -15,42 +15,37 @@ export const agentMetrics = {
 } as const satisfies Record<string, (report: Report) => number>;
 export type AgentMetric = keyof typeof agentMetrics;
 
-/** A share in percent, with where it came from and its age when the report was written. */
-export interface Gauged {
-  readonly value: number | undefined;
-  readonly ageMs: number;
-  readonly source: string;
-}
+/** Shares of single pods, in percent; undefined where a pod has no such thing or it was not measured. */
+export const gauges = {
+  gpuUtilization: (report: Report) => report.gpu?.utilizationPercent,
+  gpuMemory: (report: Report) => share(report.gpu?.memoryUsedBytes, report.gpu?.memoryTotalBytes),
+  kvCacheUtilization: (report: Report) =>
+    report.engine?.kvCacheRatio === undefined ? undefined : 100 * report.engine.kvCacheRatio,
+  cpuUtilization: (report: Report) => share(report.container?.cpuCores, report.container?.cpuLimitCores),
+  memoryUtilization: (report: Report) => share(report.container?.memoryBytes, report.container?.memoryLimitBytes),
+} as const satisfies Record<string, (report: Report) => number | undefined>;
+export type Gauge = keyof typeof gauges;
+
+/** The part of the report that a gauge stands in. */
+const partOf = {
+  gpuUtilization: 'gpu',
+  gpuMemory: 'gpu',
+  kvCacheUtilization: 'engine',
+  cpuUtilization: 'container',
+  memoryUtilization: 'container',
+} as const satisfies Record<Gauge, string>;
 
 const gpuSources = { dcgm: 'agent/dcgm', engine: 'agent/engine', 'nvidia-smi': 'agent/nvidia-smi' } as const;
 
-const gpuGauge = (report: Report, value: number | undefined): Gauged => ({
-  value,
-  ageMs: report.gpu?.ageMs ?? 0,
-  source: report.gpu === undefined ? 'agent' : gpuSources[report.gpu.source],
-});
+/** Where a gauge comes from, for the source of its signal. */
+export function gaugeSource(gauge: Gauge, { gpu }: Report): string {
+  const part = partOf[gauge];
+  if (part !== 'gpu') return part === 'engine' ? 'agent/engine' : 'agent/container';
+  return gpu === undefined ? 'agent' : gpuSources[gpu.source];
+}
 
-const containerGauge = (report: Report, value: number | undefined): Gauged => ({
-  value,
-  ageMs: report.container?.ageMs ?? 0,
-  source: 'agent/container',
-});
-
-/** Shares of single pods, in percent; the value is undefined where a pod has no such thing or it was not measured. */
-export const gauges = {
-  gpuUtilization: (report: Report) => gpuGauge(report, report.gpu?.utilizationPercent),
-  gpuMemory: (report: Report) => gpuGauge(report, share(report.gpu?.memoryUsedBytes, report.gpu?.memoryTotalBytes)),
-  kvCacheUtilization: (report: Report): Gauged => ({
-    value: report.engine?.kvCacheRatio === undefined ? undefined : 100 * report.engine.kvCacheRatio,
-    ageMs: report.engine?.ageMs ?? 0,
-    source: 'agent/engine',
-  }),
-  cpuUtilization: (report: Report) =>
-    containerGauge(report, share(report.container?.cpuCores, report.container?.cpuLimitCores)),
-  memoryUtilization: (report: Report) =>
-    containerGauge(report, share(report.container?.memoryBytes, report.container?.memoryLimitBytes)),
-} as const satisfies Record<string, (report: Report) => Gauged>;
-export type Gauge = keyof typeof gauges;
+/** Age that a gauge had when its report was written. */
+export const gaugeAge = (gauge: Gauge, report: Report): number => report[partOf[gauge]]?.ageMs ?? 0;
 
 /** Answers of all status classes, and those that broke off: all of them free a place. */
 export function completionsPerSecond(report: Report): number {

@@ -9,7 +9,16 @@ import { createLatencyWindow, type LatencyWindow } from './latency-window.ts';
 import { isReady, type PodFacts, readySince } from './ledger.ts';
 import { limits } from './limits.ts';
 import { createMovingMean, type MovingMean } from './moving-mean.ts';
-import { type AgentMetric, agentMetrics, completionsPerSecond, type Gauge, gauges, isBusy } from './pod-measures.ts';
+import {
+  type AgentMetric,
+  agentMetrics,
+  completionsPerSecond,
+  type Gauge,
+  gaugeAge,
+  gaugeSource,
+  gauges,
+  isBusy,
+} from './pod-measures.ts';
 import type { ExternalSample, Folded, MissingCause, Signal, Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 
@@ -103,12 +112,19 @@ export function createSignalFold(policy: Policy): SignalFold {
   const gaugeMeans: readonly MovingMean[] = gaugeNames.map(() => createMovingMean());
   const windows = windowsOf(policy);
   const latencies = windows.get('latencyMs')!;
+  const firstTokens = windows.get('timeToFirstTokenMs');
+  const firstBytes = windows.get('timeToFirstByteMs');
+  const interTokens = windows.get('interTokenMs');
 
   return {
     accept(report, receivedAt) {
       const measuredAt = before(receivedAt, milliseconds(Math.max(0, report.ageMs)));
       if (elapsed(measuredAt, receivedAt) > limits.staleAfter) return;
-      for (const [family, window] of windows) window.add(report.traffic[family], receivedAt);
+      const { traffic } = report;
+      latencies.add(traffic.latencyMs, receivedAt);
+      firstTokens?.add(traffic.timeToFirstTokenMs, receivedAt);
+      firstBytes?.add(traffic.timeToFirstByteMs, receivedAt);
+      interTokens?.add(traffic.interTokenMs, receivedAt);
       let state = pods.get(report.pod.uid);
       if (state === undefined) {
         state = newPodState();
@@ -117,14 +133,14 @@ export function createSignalFold(policy: Policy): SignalFold {
       state.measuredAt = measuredAt;
       if (isBusy(report)) state.busyAt = measuredAt;
       state.leaving = report.leaving === true;
-      state.inFlight = report.traffic.inFlight;
+      state.inFlight = traffic.inFlight;
       state.queueSource = queueSources[report.queue.source];
       for (let slot = 0; slot < slots.length; slot += 1) state.totals[slot] = slots[slot]!.of(report);
       for (let at = 0; at < gaugeNames.length; at += 1) {
-        const { value, ageMs, source } = gauges[gaugeNames[at]!](report);
+        const value = gauges[gaugeNames[at]!](report);
         state.gauges[at] = value !== undefined && value >= 0 && value < Number.POSITIVE_INFINITY ? value : Number.NaN;
-        state.gaugeAges[at] = ageMs;
-        state.gaugeSources[at] = source;
+        state.gaugeAges[at] = gaugeAge(gaugeNames[at]!, report);
+        state.gaugeSources[at] = gaugeSource(gaugeNames[at]!, report);
       }
     },
 
@@ -201,8 +217,8 @@ export function createSignalFold(policy: Policy): SignalFold {
       silent: fleet.silent.length,
     };
     const latency = latencies.mean(now);
-    const firstToken = windows.get('timeToFirstTokenMs')?.mean(now);
-    const interToken = windows.get('interTokenMs')?.mean(now);
+    const firstToken = firstTokens?.mean(now);
+    const interToken = interTokens?.mean(now);
     if (latency !== undefined) traffic.meanLatencyMs = significant(latency);
     if (firstToken !== undefined) traffic.meanTimeToFirstTokenMs = significant(firstToken);
     if (interToken !== undefined) traffic.meanInterTokenMs = significant(interToken);
@@ -283,7 +299,7 @@ export function createSignalFold(policy: Policy): SignalFold {
     let value = windows.get(family)!.quantile(q, fleet.now);
     if (value === undefined && family === 'timeToFirstTokenMs') {
       // Answers that are not streamed have no first token that could be seen; their first byte is what a user waits for.
-      value = windows.get('timeToFirstByteMs')!.quantile(q, fleet.now);
+      value = firstBytes?.quantile(q, fleet.now);
       source = 'agent/firstByte';
     }
     const { fresh, silent, ageMs, idle } = fleet;
