@@ -36,10 +36,11 @@ export async function startClusterProcess(
     [
       ...['--no-warnings', '--import', join(repository, 'scripts/typescript.mjs')],
       join(repository, 'packages/local-cluster/main.ts'),
-      ...['--port', '0', '--kubeconfig', kubeconfig, '--data-dir', join(directory, 'cluster')],
+      ...['--port', '0', '--kubeconfig', kubeconfig, '--data-dir', join(directory, 'cluster'), '--until-stdin-closes'],
     ],
     // A process group of its own: Ctrl-C in the terminal reaches only the demonstration, which then stops it in order.
-    { cwd: repository, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    // Should the demonstration be killed instead, the pipe to standard input breaks, and the cluster ends by itself.
+    { cwd: repository, stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   );
   const words = keepWords(child, logFile);
   const ended = new Promise<string>((resolve) => {

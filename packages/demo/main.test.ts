@@ -25,7 +25,10 @@ beforeAll(async () => {
   await Promise.all([
     writeFile(file('cut.csv.gz'), whole.subarray(0, 40)),
     writeFile(file('negative.csv'), 'TIMESTAMP,ContextTokens,GeneratedTokens\n0,10,10\n1,-5,10\n'),
-    writeFile(file('two-problems.yaml'), policy('{ maxReplicas: 3, minReplicas: 5, metrics: { latency: { targetP99Ms: -1 } } }')),
+    writeFile(
+      file('two-problems.yaml'),
+      policy('{ maxReplicas: 3, minReplicas: 5, metrics: { latency: { targetP99Ms: -1 } } }'),
+    ),
     writeFile(file('no-yaml.yaml'), 'spec: [unclosed'),
   ]);
 });
@@ -61,6 +64,11 @@ test.each<[string, () => string[], RegExp[]]>([
   ['a trace that is not there', () => ['--trace', file('gone.csv')], [/gone\.csv does not exist/]],
   ['a truncated trace', () => ['--trace', file('cut.csv.gz')], [/cut\.csv\.gz is cut off/]],
   ['a broken row', () => ['--trace', file('negative.csv')], [/line 3: ContextTokens must be a whole number/]],
+  [
+    'a report that cannot be written',
+    () => ['--json', file('no/where.json')],
+    [/--json .* cannot be written \(ENOENT\)/],
+  ],
   ['a policy that is no YAML', () => ['--policy', file('no-yaml.yaml')], [/no-yaml\.yaml is no YAML document/]],
   [
     'a policy with two problems',

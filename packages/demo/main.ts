@@ -1,7 +1,7 @@
 // `npm run demo`: see README.md. Everything it starts is gone when it ends, however it ends.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, constants, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClock, createLog, exitWith, readCommandLine } from '@kubeai/daemon';
 import { type ClusterProcess, startClusterProcess } from './cluster-process.ts';
@@ -18,6 +18,7 @@ const traceFile = options.trace ?? join(repository, 'examples/traces/sample-chat
 const policyFile = options.policy ?? join(repository, 'examples/quickstart/policy.yaml');
 const read = await readInputs(traceFile, policyFile);
 const inputs = read.ok ? read.value : exitWith(process, demoLine.name, read.problems);
+if (options.json !== undefined) await access(dirname(resolve(options.json)), constants.W_OK).catch(jsonProblem);
 const page = options.headless ? undefined : await openPage(options.port).catch(portProblem);
 
 const clock = createClock();
@@ -74,10 +75,26 @@ async function run(): Promise<number> {
     return 1;
   } finally {
     page?.close();
+    // The cluster takes its pods' files with it.
+    if (keepLogs) await keepPodLogs(directory);
     await cluster?.stop();
     if (keepLogs) screen.say(`Logs are in ${directory}`);
     else await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Copies the containers' logs to where they outlive the cluster: one directory a pod. */
+async function keepPodLogs(from: string): Promise<void> {
+  const pods = join(from, 'cluster/pods');
+  for (const pod of await readdir(pods).catch(() => [])) {
+    await cp(join(pods, pod, 'logs'), join(from, 'pod-logs', pod), { recursive: true }).catch(() => undefined);
+  }
+}
+
+function jsonProblem(cause: NodeJS.ErrnoException): never {
+  return exitWith(process, demoLine.name, [
+    { field: '--json', message: `${options.json} cannot be written (${cause.code})` },
+  ]);
 }
 
 function portProblem(cause: NodeJS.ErrnoException): never {

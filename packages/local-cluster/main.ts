@@ -56,6 +56,10 @@ const options = readCommandLine(
         fallback: 'a temporary directory, removed at the end',
         schema: z.string().min(1, 'must name a directory').optional(),
       },
+      untilStdinCloses: {
+        describe: 'End when standard input is closed: for programs that start a cluster and may be killed',
+        schema: z.stringbool().default(false),
+      },
       logLevel: {
         describe: 'What is logged to stderr, as JSON lines: debug, info, warn, error or silent',
         value: 'LEVEL',
@@ -79,6 +83,7 @@ const shutdown = onShutdown(process, { deadline: seconds(10), log }, async () =>
   say('Ending every pod');
   await (await starting).stop();
 });
+if (options.untilStdinCloses) process.stdin.resume().once('close', () => shutdown.begin('standard input closed', 0));
 process.on('uncaughtException', (cause) => {
   log.error('Something was not handled', { cause });
   shutdown.begin('uncaught exception', 1);
