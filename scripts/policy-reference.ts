@@ -1,7 +1,7 @@
 // `npm run policy-reference`: writes the generated parts of docs/policy.md: the fields from the schema, the presets, the
 // reasons from the decision's closed list. A test holds the page equal to this.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { reasons } from '@kubeai/decision';
+import { causes, reasons } from '@kubeai/decision';
 import { fieldReference, presets } from '@kubeai/policy';
 import { stringify } from 'yaml';
 
@@ -33,6 +33,12 @@ const sections: Readonly<Record<string, () => string>> = {
       row('reason', 'the target has this size because', 'what to do'),
       '|---|---|---|',
       ...Object.entries(reasons).map(([name, { sentence, action }]) => row(`\`${name}\``, sentence, action)),
+    ].join('\n'),
+  causes: () =>
+    [
+      row('cause', 'the metric is missing because'),
+      '|---|---|',
+      ...Object.entries(causes).map(([name, sentence]) => row(`\`${name}\``, sentence)),
     ].join('\n'),
 };
 

@@ -2,6 +2,8 @@
 // their histograms, fold them into signals and decide, for many policies at once; and what each policy keeps in memory.
 // Shares are of one core of this machine: compare them with others only as ratios.
 import { writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   createSignalFold,
   decide,
@@ -167,8 +169,8 @@ function read(line: string): Report {
 
 /** Bytes that each policy keeps once its windows are full, every report parsed from a line of its own. */
 function memoryOf(policies: number): number {
-  const collect = globalThis.gc;
-  if (collect === undefined) throw new Error('run with --expose-gc');
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
   const pods = Array.from({ length: policies }, (_, index) => podsOf(index));
   const lines = Array.from({ length: 64 }, (_, index) => lineOf(`u-${index}`, index));
   collect();
