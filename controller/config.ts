@@ -71,6 +71,12 @@ const options = {
     environment: 'KUBEAI_PROMETHEUS_URL',
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
   },
+  pluginDirectory: {
+    describe: 'Where the modules of algorithm plugins lie; without it policies can only name endpoints',
+    value: 'DIR',
+    environment: 'KUBEAI_PLUGIN_DIRECTORY',
+    schema: z.string().min(1).optional(),
+  },
   kubeconfig: {
     describe: 'Kubeconfig file; without it KUBECONFIG, else the service account',
     value: 'FILE',

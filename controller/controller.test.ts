@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
 import { createClock, createLog, type SecureListener, serveHttp, serveHttps } from '@kubeai/daemon';
+import { type DecisionRecord, replay } from '@kubeai/decision';
 import {
   createKubeClient,
   type KubeClient,
@@ -325,7 +326,15 @@ test('load on an agent becomes replicas, a status, an Event, a metric and a line
   expect(await controller.metrics.registry.getSingleMetricAsString('kubeai_scalings_total')).toContain(
     '{direction="up",reason="MetricAboveTarget"}',
   );
-  await until(() => readFileSync(journal, 'utf8').includes('MetricAboveTarget'));
+  const lines = await until(() => {
+    const text = readFileSync(journal, 'utf8');
+    return text.includes('MetricAboveTarget') && text.endsWith('\n') && text.trim().split('\n');
+  });
+  // What was kept is enough to make each decision again.
+  for (const line of lines) {
+    const record = JSON.parse(line) as DecisionRecord;
+    expect(replay(record)).toEqual(record.decision);
+  }
 });
 
 test('a restarted controller knows what was decided, and remembers the window', async () => {

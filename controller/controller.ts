@@ -31,9 +31,11 @@ export interface ControllerOptions {
   readonly metrics: Metrics;
   /** How often each policy is looked at. */
   readonly tick: Milliseconds;
-  readonly journal: string | undefined;
+  readonly journal?: string | undefined;
   /** For policies that name none. */
-  readonly prometheusUrl: string | undefined;
+  readonly prometheusUrl?: string | undefined;
+  /** Where modules of algorithms may lie; without it none is run. */
+  readonly pluginDirectory?: string | undefined;
 }
 
 export interface Controller {
@@ -103,6 +105,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     journal,
     metrics,
     prometheusUrl: options.prometheusUrl,
+    pluginDirectory: options.pluginDirectory,
     reported(key, step) {
       const now = clock.monotonic();
       const rest = step ? limits.betweenDecisions : tick * limits.nearlyTick;
@@ -161,7 +164,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       queue.shutDown();
       await working;
       ingest.stop();
-      world.stop();
+      await world.stop();
       for (const reflector of Object.values(sources)) reflector.stop();
       targets.stop();
       if (leading) await world.flush();

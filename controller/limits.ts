@@ -79,4 +79,7 @@ export const limits = {
   queries: 32,
   /** An answer of one number is never longer than this. */
   queryBytes: 1024 * 1024,
+
+  /** Nor is a plugin's. */
+  pluginBytes: 64 * 1024,
 } as const;

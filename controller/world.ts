@@ -14,6 +14,7 @@ import { type EventRecorder, isKubeError, type KubeClient, nameOf, resources } f
 import type { Policy, PolicyStatus } from '@kubeai/policy';
 import type { Report } from '@kubeai/protocol';
 import { elapsed, type Instant } from '@kubeai/units';
+import { createAlgorithmPlugins } from './algorithm-plugin.ts';
 import { announceConditions, announceScaling } from './announcements.ts';
 import { type Blocked, conditionsOf, conditionsWhenBlocked } from './conditions.ts';
 import type { Journal } from './journal.ts';
@@ -62,7 +63,7 @@ export interface World {
   accept(report: Report, receivedAt: Instant): boolean;
   memories(): ReadonlyMap<string, Memory>;
   /** Asks nobody any more. */
-  stop(): void;
+  stop(): Promise<void>;
   /** Writes what has not been written yet, before an orderly end. */
   flush(): Promise<void>;
 }
@@ -79,6 +80,8 @@ export interface WorldOptions {
   readonly metrics: Metrics;
   /** Where Prometheus is, for policies that name none. */
   readonly prometheusUrl: string | undefined;
+  /** Where modules of algorithms may lie. */
+  readonly pluginDirectory: string | undefined;
   /** Something new is known of a policy; `step` when its load has clearly risen. */
   readonly reported: (key: string, step: boolean) => void;
 }
@@ -86,6 +89,7 @@ export interface WorldOptions {
 export function createWorld(options: WorldOptions): World {
   const { client, clock, events, journal, log, metrics, pods, policies, targets } = options;
   const memories = new Map<string, Memory>();
+  const plugins = createAlgorithmPlugins(clock, options.pluginDirectory);
   const prometheus = createPrometheusSource({
     client,
     clock,
@@ -212,7 +216,9 @@ export function createWorld(options: WorldOptions): World {
       const history = memory.history ?? emptyHistory(replicas, now);
       const ledger = ledgerOf(replicas, facts, history, now);
       const { signals, traffic } = fold.fold(facts, now);
-      return { found, history, snapshot: { replicas, ledger, signals, traffic } };
+      const snapshot = { replicas, ledger, signals, traffic };
+      const plugin = await plugins.ask(policy, snapshot);
+      return { found, history, snapshot: { ...snapshot, ...(plugin === undefined ? {} : { plugin }) } };
     },
 
     async apply(subject, observed, outcome) {
@@ -256,7 +262,10 @@ export function createWorld(options: WorldOptions): World {
 
     memories: () => memories,
 
-    stop: () => prometheus.stop(),
+    async stop() {
+      prometheus.stop();
+      await plugins.stop();
+    },
 
     async flush() {
       const now = clock.now();

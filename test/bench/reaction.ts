@@ -38,8 +38,6 @@ const controller = await createController({
   log,
   metrics: createMetrics(),
   tick: seconds(1),
-  journal: undefined,
-  prometheusUrl: undefined,
 });
 const store = createSecretStore(client, { namespace: 'kube-system', name: 'kubeai-ca' });
 const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
