@@ -3,7 +3,7 @@
 import { boundsAt, type Policy, type ScalingRules } from '@kubeai/policy';
 import { elapsed, type Instant } from '@kubeai/units';
 import type { Stage, Step } from './decision.ts';
-import { type History, withHigh, withLow } from './history.ts';
+import type { History } from './history.ts';
 import { limits } from './limits.ts';
 import { limitRate, type RateRules, type SizeChanges } from './rate-limit.ts';
 import type { Reason } from './reasons.ts';
@@ -123,10 +123,3 @@ export function holdPaused(policy: Policy, current: number, wanted: number): Sta
 
 export const holdInactive = (policy: Policy, current: number, wanted: number): Staged =>
   staged('mode', wanted, policy.mode === 'Active' ? wanted : current, 'NotActive');
-
-/** The history with the raw wish of this round. */
-export const rememberWish = (history: History, replicas: number, now: Instant): History => ({
-  ...history,
-  highs: withHigh(history.highs, { at: now, replicas }),
-  lows: withLow(history.lows, { at: now, replicas }),
-});

@@ -14,13 +14,12 @@ import {
   holdYoungHistory,
   limitBudget,
   limitPace,
-  rememberWish,
   type Staged,
   stabilizeWish,
 } from './constraints.ts';
 import type { Decision, Proposal, Step } from './decision.ts';
 import { demandOf, growthAfter, isSettled } from './demand.ts';
-import { continueHistory, type History } from './history.ts';
+import { continueHistory, type History, withHigh, withLow } from './history.ts';
 import { isSound, learn } from './learn.ts';
 import { infeasibleOf, propose } from './proposal.ts';
 import type { Reason } from './reasons.ts';
@@ -125,14 +124,20 @@ function primaryReason(current: number, final: number, wish: Wish, steps: readon
   return mover?.because ?? wish.reason;
 }
 
+/** The history to pass in next time. What is remembered is the raw wish; a stabilised one would never come down. */
 function remember(history: History, snapshot: Snapshot, decision: Decision, now: Instant): History {
-  const wished = rememberWish({ ...history, at: now, replicas: snapshot.replicas }, decision.proposal, now);
-  const wentToZero = decision.replicas === 0 && (snapshot.replicas > 0 || history.wentToZero);
-  const { growth, ...rest } = wished;
-  if (decision.replicas > decision.current) {
-    return { ...rest, wentToZero, growth: growthAfter(growth, snapshot, decision.recommended, now) };
-  }
-  return growth === undefined || isSettled(growth, snapshot, now) ? { ...rest, wentToZero } : { ...wished, wentToZero };
+  const { replicas, proposal } = decision;
+  const next: { -readonly [Key in keyof History]: History[Key] } = {
+    ...history,
+    at: now,
+    replicas: snapshot.replicas,
+    highs: withHigh(history.highs, { at: now, replicas: proposal }),
+    lows: withLow(history.lows, { at: now, replicas: proposal }),
+    wentToZero: replicas === 0 && (snapshot.replicas > 0 || history.wentToZero),
+  };
+  if (replicas > decision.current) next.growth = growthAfter(history.growth, snapshot, decision.recommended, now);
+  else if (history.growth !== undefined && isSettled(history.growth, snapshot, now)) delete next.growth;
+  return next;
 }
 
 function shortened(proposal: Proposal): Proposal {

@@ -153,20 +153,20 @@ const areEntries = (list: unknown): list is Recommendation[] =>
 
 /** Enters a wish: an older one that is not higher can never be the highest of a window again. */
 export function withHigh(highs: readonly Recommendation[], wish: Recommendation): readonly Recommendation[] {
-  const kept = highs.filter(({ replicas }) => replicas > wish.replicas);
-  return bounded([...kept, wish], (left, right) => ({
-    at: right.at,
-    replicas: Math.max(left.replicas, right.replicas),
-  }));
+  let kept = highs.length;
+  while (kept > 0 && highs[kept - 1]!.replicas <= wish.replicas) kept -= 1;
+  const next = highs.slice(0, kept);
+  next.push(wish);
+  return bounded(next, (left, right) => ({ at: right.at, replicas: Math.max(left.replicas, right.replicas) }));
 }
 
 /** The mirror image: an older wish that is not lower can never be the lowest again. */
 export function withLow(lows: readonly Recommendation[], wish: Recommendation): readonly Recommendation[] {
-  const kept = lows.filter(({ replicas }) => replicas < wish.replicas);
-  return bounded([...kept, wish], (left, right) => ({
-    at: right.at,
-    replicas: Math.min(left.replicas, right.replicas),
-  }));
+  let kept = lows.length;
+  while (kept > 0 && lows[kept - 1]!.replicas >= wish.replicas) kept -= 1;
+  const next = lows.slice(0, kept);
+  next.push(wish);
+  return bounded(next, (left, right) => ({ at: right.at, replicas: Math.min(left.replicas, right.replicas) }));
 }
 
 /** Too many steps: the two oldest become one that holds for as long as the longer of them. */

@@ -78,7 +78,7 @@ function proposeByCurve(signal: Signal, scene: Scene, learned: LearnedLoad, allo
   }
   // Past what was ever seen, latency is taken to grow with load, and no more than a safe step is dared.
   const proportional = ((signal.value! / target) * serving) / limits.survivorHeadroom;
-  const keeps = beyond ? Math.max(carriedKeeps(signal, scene), proportional) : fits;
+  const keeps = beyond ? Math.max(carriedKeeps(signal, scene, true), proportional) : fits;
   return { name, needs: Math.min(needs, snapshot.replicas, keeps), keeps };
 }
 
@@ -90,7 +90,7 @@ function proposeByRatio(signal: Signal, scene: Scene): Proposal {
   if (signal.value! > target) {
     return whileSlow(signal, scene, boundedGrowth(signal, serving, demand), Math.max(proportional, snapshot.replicas));
   }
-  const keeps = Math.max(proportional / limits.survivorHeadroom, carriedKeeps(signal, scene));
+  const keeps = Math.max(proportional / limits.survivorHeadroom, carriedKeeps(signal, scene, true));
   return { name, needs: Math.min(proportional, snapshot.replicas), keeps };
 }
 

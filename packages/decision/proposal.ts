@@ -36,8 +36,9 @@ function proposeTotal(signal: Signal, scene: Scene): Proposal {
   }
   if (name === 'requestQueueDepth') {
     const cap = demand.replicas;
+    const holds = value <= target * Math.max(1, snapshot.traffic.measured);
     return capped(
-      { name, needs: Math.min(asked, cap), keeps: Math.max(keeps, carriedKeeps(signal, scene)) },
+      { name, needs: Math.min(asked, cap), keeps: Math.max(keeps, carriedKeeps(signal, scene, holds)) },
       asked,
       asked > cap,
     );
@@ -86,10 +87,13 @@ function proposeValue(signal: Signal, { snapshot }: Scene): Proposal {
 }
 
 /** What arriving tokens cost, in replicas, plus what waits; unknown until the engine has shown the cost of a token. */
-function proposeWork(signal: Signal, { snapshot, history, demand }: Scene): Proposal {
+function proposeWork(signal: Signal, scene: Scene): Proposal {
+  const { snapshot, history, demand } = scene;
   const { traffic } = snapshot;
   const decode = decodeMs(history.work);
-  if (decode === undefined) return { name: 'work', needs: 0, keeps: snapshot.replicas };
+  if (decode === undefined) {
+    return { name: 'work', needs: 0, keeps: carriedKeeps(signal, scene, true), because: 'LearningWork' };
+  }
   const prefill = history.work?.prefillMs ?? 0;
   const busy = (traffic.generatedTokensPerSecond * decode + traffic.promptTokensPerSecond * prefill) / 1_000;
   // Tokens leave no faster than replicas can make them: under a queue, arrivals tell what completions cannot.

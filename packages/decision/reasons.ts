@@ -48,6 +48,11 @@ export const reasons = {
     action:
       'Look for longer answers, throttled GPUs or a new engine version; raise the latency target if answers are simply longer.',
   },
+  LearningWork: {
+    sentence:
+      'what a token costs is not known yet, so work neither grows nor, beyond careful steps, shrinks the target',
+    action: 'Nothing: it passes once the load has varied for a while. Other metrics decide meanwhile.',
+  },
   SLOInfeasible: {
     sentence: 'even an idle replica is slower than the latency target',
     action: 'Raise the target, or make one replica faster (smaller model, more GPUs a replica, shorter answers).',

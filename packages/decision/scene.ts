@@ -18,16 +18,13 @@ export interface Scene {
 export const servingOf = ({ ledger, replicas, traffic }: Snapshot): number =>
   Math.max(1, Math.min(replicas, Math.max(ledger.counts.serving, traffic.measured + traffic.silent)));
 
-/** What survivors would have to carry must be near to what was seen to work; one request at a time always does. */
-export function carriedKeeps(signal: Signal, scene: Scene): number {
+/** What survivors would have to carry must be near to what was seen to work; one request at a time always does.
+ * @param holds whether the signal is within its target at the load of now */
+export function carriedKeeps({ name }: Signal, scene: Scene, holds: boolean): number {
   const { snapshot, history } = scene;
   const { traffic } = snapshot;
   const load = traffic.inFlight / Math.max(1, traffic.measured);
-  const holds =
-    signal.shape === 'latency'
-      ? signal.value! <= signal.target
-      : signal.value! <= signal.target * Math.max(1, traffic.measured);
-  const carries = Math.max(1, history.loads[signal.name]?.good ?? 0, holds ? stepOf(scene) * load : load);
+  const carries = Math.max(1, history.loads[name]?.good ?? 0, holds ? stepOf(scene) * load : load);
   return (traffic.inFlight + traffic.inFlightAssumed) / carries;
 }
 

@@ -8,7 +8,6 @@ export const causes = {
   Lost: 'the agents that used to report fell silent',
   NotMeasured: 'the agents report, but not this metric',
   NoSamples: 'requests are running, but none has finished lately',
-  Learning: 'too little was seen yet to tell the work of a token',
   UnknownAgentMetric: 'the agents report no metric of this name',
   NotConfigured: 'the metric names no source that could be asked',
   NotAsked: 'the query has not run yet',

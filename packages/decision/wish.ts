@@ -48,10 +48,12 @@ export function wishOf(snapshot: Snapshot, combined: Combined, proposals: readon
   return { replicas: current, reason: snapshot.signals.every(isSound) ? 'QuorumMissing' : 'SignalMissing' };
 }
 
-const notable = (proposals: readonly Proposal[]): Reason | undefined =>
-  (['SLOInfeasible', 'NotCausedByLoad', 'WaitingForStartingReplicas'] as const).find((reason) =>
-    proposals.some(({ because }) => because === reason),
-  );
+/** What keeps a size that would otherwise be told as "within target". Learning is news only where nothing else decides. */
+function notable(proposals: readonly Proposal[]): Reason | undefined {
+  const isGiven = (reason: Reason) => proposals.some(({ because }) => because === reason);
+  const found = (['SLOInfeasible', 'NotCausedByLoad', 'WaitingForStartingReplicas'] as const).find(isGiven);
+  return found ?? (proposals.length === 1 && isGiven('LearningWork') ? 'LearningWork' : undefined);
+}
 
 /** Small differences are noise. Shrinking is judged on the load itself, not on what survivors have to spare. */
 export function tolerate(
