@@ -2,6 +2,11 @@
 // send, its memory stays below what is written here.
 import { milliseconds, seconds } from '@kubeai/units';
 
+/** What an idle connection keeps ready for the next answer: a stream's event fits many times. */
+export const smallRead = 4 * 1024;
+/** What it gets while an answer fills its buffer: as much as the kernel hands out at once. */
+export const largeRead = 64 * 1024;
+
 /** One message's head. Servers stop at 16 to 64 KiB; a longer one passes through unobserved. */
 export const maxHeadBytes = 68 * 1024;
 /** Heads that arrive in pieces are kept until they are whole; all connections together keep no more than this. */

@@ -207,8 +207,8 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
     if (mode === 'http2') streams!.response(chunk, 0, now);
     else if (mode === 'http1') responses.feed(chunk, 0, now);
     else if (chunk.length + (early?.length ?? 0) > maxEarlyAnswerBytes) goBlind('Unexpected', now);
-    // An HTTP/2 server may speak first; what it is can be told when the client has spoken.
-    else early = early === undefined ? chunk : Buffer.concat([early, chunk]);
+    // An HTTP/2 server may speak first; what it is can be told when the client has spoken. A copy: buffers are used again.
+    else early = Buffer.concat(early === undefined ? [chunk] : [early, chunk]);
   };
 
   const failed = (cause: unknown, now: number): void => {

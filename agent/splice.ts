@@ -5,7 +5,15 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Log } from '@kubeai/daemon';
 import type { Gate } from './gate.ts';
-import { connectTimeout, keepAliveDelay, lingerTime, maxGatheredBytes, refusedWait } from './limits.ts';
+import {
+  connectTimeout,
+  keepAliveDelay,
+  largeRead,
+  lingerTime,
+  maxGatheredBytes,
+  refusedWait,
+  smallRead,
+} from './limits.ts';
 import { type AnswerReason, answerOf } from './local-answer.ts';
 import { createObserver } from './observer.ts';
 import type { TrafficBook } from './traffic.ts';
@@ -48,7 +56,26 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
   let refused = 0;
 
   const accept = (client: Socket): void => {
-    const upstream = connect({ ...target, noDelay: true, allowHalfOpen: true, keepAlive: true });
+    // Answers are read into a buffer of ours, used again as soon as the client's socket has taken all of it at once, which
+    // is the rule: Node would make a new one for each of a stream's small chunks. Large answers get large buffers.
+    let buffer = Buffer.allocUnsafeSlow(smallRead);
+    const upstream = connect({
+      ...target,
+      noDelay: true,
+      allowHalfOpen: true,
+      keepAlive: true,
+      onread: {
+        buffer: () => buffer,
+        callback(length) {
+          answerBytes(buffer.subarray(0, length));
+          const filled = length === buffer.length;
+          const taken = client.writableLength === 0;
+          if (!taken || filled !== (buffer.length === largeRead))
+            buffer = Buffer.allocUnsafeSlow(filled ? largeRead : smallRead);
+          return true;
+        },
+      },
+    });
     upstream.setKeepAlive(true, keepAliveDelay);
     let connected = false;
     let refusal = false;
@@ -114,13 +141,13 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
       if (refusal) answerRefusal();
     });
 
-    upstream.on('data', (chunk) => {
+    const answerBytes = (chunk: Buffer): void => {
       const now = clock.monotonic();
       lastByte = now;
       if (!client.write(chunk)) upstream.pause();
       if (observer.blind !== undefined) lastBlind = now;
       else observer.response(chunk, now);
-    });
+    };
 
     client.on('drain', () => upstream.resume());
     upstream.on('drain', () => client.resume());
