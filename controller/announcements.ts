@@ -1,6 +1,8 @@
 // What people are told by Events: changes of size, and conditions that turned for the worse or back.
 import type { EventRecorder, EventSubject } from '@kubeai/kube';
 import { apiVersion, kind, type PolicyStatus } from '@kubeai/policy';
+import { elapsed, type Instant, instant } from '@kubeai/units';
+import { limits } from './limits.ts';
 import type { PolicyEntry } from './policy-book.ts';
 import type { DecisionSummary } from './status.ts';
 
@@ -24,20 +26,28 @@ export function announceScaling(events: EventRecorder, entry: PolicyEntry, summa
   events.record(subjectOf(entry), 'Normal', reason, `${summary.reason}: ${summary.message}`);
 }
 
-/** Events for conditions that changed between two statuses. The first status of a policy only announces what is wrong. */
+/**
+ * Events for conditions that have settled in another status than the one announced last. A state of a few seconds (pods
+ * that start, a new leader that waits for its first reports) is told by the status alone.
+ * @param announced status by condition type; updated
+ */
 export function announceConditions(
   events: EventRecorder,
   entry: PolicyEntry,
-  before: PolicyStatus,
-  after: PolicyStatus,
+  announced: Map<string, string>,
+  status: PolicyStatus,
+  now: Instant,
 ): void {
-  const old = new Map((before.conditions ?? []).map((condition) => [condition.type, condition]));
-  for (const { type, status, reason, message } of after.conditions ?? []) {
+  for (const { type, status: state, reason, message, lastTransitionTime } of status.conditions ?? []) {
     const wanted = good[type];
-    if (wanted === undefined || status === 'Unknown' || old.get(type)?.status === status) continue;
-    const well = status === wanted;
-    if (well && old.get(type) === undefined) continue;
-    const text = message === '' ? `${type} is ${status}` : message;
+    if (wanted === undefined || state === 'Unknown' || announced.get(type) === state) continue;
+    if (elapsed(instant(Date.parse(lastTransitionTime)), now) < limits.announceAfter) continue;
+    const well = state === wanted;
+    // That all is well from the start is no news.
+    const silent = well && !announced.has(type);
+    announced.set(type, state);
+    if (silent) continue;
+    const text = message === '' ? `${type} is ${state}` : message;
     events.record(subjectOf(entry), well ? 'Normal' : 'Warning', reason, text);
   }
 }

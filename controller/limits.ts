@@ -52,6 +52,9 @@ export const limits = {
   /** A value has moved on when it differs by this share of the written one. */
   statusDrift: 0.25,
 
+  /** A condition is announced by an Event once it has held so long. */
+  announceAfter: seconds(10),
+
   /** One journal file; one older file is kept beside it. */
   journalBytes: 32 * 1024 * 1024,
   /** Lines not yet on disk. Beyond it they are dropped and counted. */

@@ -21,6 +21,8 @@ export interface Memory {
   status: PolicyStatus;
   written: PolicyStatus | undefined;
   writtenAt: Instant | undefined;
+  /** Status by condition type, as Events last told it. */
+  readonly announced: Map<string, string>;
   /** The explaining part of the status, and since when it has been so. */
   told: string;
   toldSince: Instant;
@@ -39,6 +41,7 @@ export function createMemory(entry: PolicyEntry, withTrail: boolean): Memory {
     status,
     written: entry.object.status === undefined ? undefined : status,
     writtenAt: entry.object.status === undefined ? undefined : instant(0),
+    announced: new Map((status.conditions ?? []).map(({ type, status: state }) => [type, state])),
     told: '',
     toldSince: instant(0),
     trail: withTrail ? createTrail() : undefined,

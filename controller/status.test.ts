@@ -3,6 +3,7 @@ import type { Decision, Signal, Snapshot } from '@kubeai/decision';
 import { emptyHistory, ledgerOf } from '@kubeai/decision';
 import { type Policy, type PolicyStatus, parsePolicy } from '@kubeai/policy';
 import { instant, seconds } from '@kubeai/units';
+import { announceConditions } from './announcements.ts';
 import { conditionsOf, conditionsWhenBlocked } from './conditions.ts';
 import { readStatus, statusOf, statusWhenBlocked, worthWriting } from './status.ts';
 
@@ -163,7 +164,8 @@ test.each<[string, PolicyStatus | undefined, PolicyStatus, number, number, boole
   ['the first one', undefined, base, 0, 0, true],
   ['the same again, an hour later', base, base, 3_600, 3_600, false],
   ['another size', base, status(base, 0, good, decision({ current: 3, replicas: 3 })), 0, 0, true],
-  ['another condition', base, status(base, 0, good, decision({ reason: 'AtMaximum' })), 0, 0, true],
+  ['another condition', base, status(base, 0, [latency({ state: 'missing', cause: 'Lost' })]), 0, 0, true],
+  ['the maximum reached, at once', base, status(base, 0, good, decision({ reason: 'AtMaximum' })), 0, 0, false],
   ['another reason, at once', base, flicker, 5, 5, false],
   ['another reason that flickers', base, flicker, 3_600, 2, false],
   ['another reason that stays', base, flicker, 31, 11, true],
@@ -180,4 +182,32 @@ test.each<[string, PolicyStatus | undefined, PolicyStatus, number, number, boole
 ])('whether a status is worth a write: %s', (_what, written, next, age, steady, worth) => {
   const since = written === undefined ? undefined : at(0);
   expect(worthWriting(written, next, since, seconds(steady), at(age))).toBe(worth);
+});
+
+test('an Event tells of a condition once it has settled, and of its end; that all is well from the start is no news', () => {
+  const told: string[] = [];
+  const recorder: EventRecorder = {
+    record: (_subject, type, reason) => void told.push(`${type} ${reason}`),
+    flush: async () => undefined,
+    dropped: () => 0,
+  };
+  const entry = { key: 'models/chat', object: { metadata: { name: 'chat' } }, policy, problems: [] };
+  const announced = new Map<string, string>();
+  const blind = [latency({ state: 'missing', cause: 'NoReports' })];
+  let now = status({}, 0, good);
+  for (const [second, signals] of [
+    [1, good],
+    [12, good],
+    [13, blind],
+    [20, good],
+    [40, blind],
+    [45, blind],
+    [51, blind],
+    [52, good],
+    [63, good],
+  ] as const) {
+    now = status(now, second, [...signals]);
+    announceConditions(recorder, entry, announced, now, at(second));
+  }
+  expect(told).toEqual(['Warning NoFreshSignals', 'Normal Scaling']);
 });

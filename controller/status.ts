@@ -107,14 +107,19 @@ export function worthWriting(
   return age >= limits.statusValues && hasDrifted(written, next);
 }
 
-/** What somebody may be waiting for: sizes, the status of each condition, the spec that was seen. */
+/** Conditions that come and go with the load. */
+const fickle = ['Active', 'ScalingLimited'];
+
+/** What somebody may be waiting for: sizes, the status of each lasting condition, the spec that was seen. */
 const important = (status: PolicyStatus): string =>
   JSON.stringify([
     status.observedGeneration,
     status.currentReplicas,
     status.readyReplicas,
     status.lastScaleTime,
-    status.conditions?.map(({ type, status: state, observedGeneration }) => [type, state, observedGeneration]),
+    status.conditions
+      ?.filter(({ type }) => !fickle.includes(type))
+      .map(({ type, status: state, observedGeneration }) => [type, state, observedGeneration]),
   ]);
 
 /** What explains it: reasons and signal states. Under noise these flicker, so they have to hold for a while. */
@@ -123,7 +128,7 @@ export const telling = (status: PolicyStatus): string =>
     status.desiredReplicas,
     status.lastAlgorithm,
     status.lastDecision?.reason,
-    status.conditions?.map(({ reason }) => reason),
+    status.conditions?.map(({ status: state, reason }) => [state, reason]),
     status.signals?.map(({ name, state, cause }) => [name, state, cause]),
   ]);
 

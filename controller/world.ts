@@ -154,7 +154,7 @@ export function createWorld(options: WorldOptions): World {
 
   /** Writes the status when it is worth it. A failure is not worth a retry of the whole look: the next one writes. */
   async function publish(entry: PolicyEntry, memory: Memory, next: PolicyStatus, now: Instant): Promise<void> {
-    announceConditions(events, entry, memory.status, next);
+    announceConditions(events, entry, memory.announced, next, now);
     memory.status = next;
     const told = telling(next);
     if (told !== memory.told) {
