@@ -266,6 +266,43 @@ test('a reader that does not read holds the writer up instead of filling memory'
   expect(arrived.digest('hex')).toBe(sent.digest('hex'));
 });
 
+test('small pieces that a full socket did not take at once are not overwritten by the next ones', async () => {
+  const pieces = 12_000;
+  const sent = createHash('sha256');
+  let written = 0;
+  let stalled = false;
+  const { connect } = await start({
+    serve: answering((_request, socket) => {
+      const next = () => {
+        // One at a time, so that each is read by itself, into a buffer that is mostly empty.
+        if (written === pieces) return;
+        const piece = randomBytes(1_000);
+        sent.update(piece);
+        written += 1;
+        if (socket.write(piece)) setImmediate(next);
+        else {
+          stalled = true;
+          socket.once('drain', next);
+        }
+      };
+      next();
+    }),
+  });
+  const client = connect();
+  client.write(get);
+  client.pause();
+  await eventually(() => stalled || written === pieces, 'the kernel to be full');
+  const arrived = createHash('sha256');
+  let received = 0;
+  client.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    arrived.update(chunk);
+  });
+  client.resume();
+  await eventually(() => received === pieces * 1_000, 'all pieces');
+  expect(arrived.digest('hex')).toBe(sent.digest('hex'));
+});
+
 test('an HTTP/2 client is followed by frames', async () => {
   const http2 = createHttp2Server();
   http2.on('stream', (each, headers) => {
