@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { Decision, Signal, Snapshot } from '@kubeai/decision';
 import { emptyHistory, ledgerOf } from '@kubeai/decision';
+import type { EventRecorder } from '@kubeai/kube';
 import { type Policy, type PolicyStatus, parsePolicy } from '@kubeai/policy';
 import { instant, seconds } from '@kubeai/units';
 import { announceConditions } from './announcements.ts';
