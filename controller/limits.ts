@@ -77,6 +77,8 @@ export const limits = {
 
   /** A scale read through the subresource is read again after this; Deployments and StatefulSets are watched instead. */
   scaleAge: seconds(5),
+  /** Scales remembered so; the oldest is forgotten and read again when needed. */
+  polledScales: 10_000,
 
   /** Prometheus queries under way at once, over all policies. */
   queries: 32,

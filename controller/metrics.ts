@@ -214,9 +214,12 @@ function watchPolicies(registers: Registry[], { policies }: MetricsSources): voi
   };
   type PolicyNow = ReturnType<MetricsSources['policies']> extends Iterable<infer One> ? One : never;
 
+  // States without replicas are left out, except the one that everybody divides by: thousands of policies are scraped here.
   each('kubeai_replicas', 'Replicas by state', ['state'], (gauge, labels, { snapshot }) => {
-    for (const state of replicaStates as readonly ReplicaState[])
-      gauge.labels(...labels, state).set(snapshot.ledger.counts[state]);
+    const { counts } = snapshot.ledger;
+    for (const state of replicaStates as readonly ReplicaState[]) {
+      if (counts[state] > 0 || state === 'serving') gauge.labels(...labels, state).set(counts[state]);
+    }
   });
   each('kubeai_desired_replicas', 'Replicas the last decision wants', [], (gauge, labels, { decision }) => {
     gauge.labels(...labels).set(decision.replicas);

@@ -104,7 +104,9 @@ export function createTargets(options: {
     const known = polled.get(key);
     if (known !== undefined && elapsed(known.at, clock.now()) < limits.scaleAge) return known.state;
     const state = await readState(target);
+    polled.delete(key);
     polled.set(key, { at: clock.now(), state });
+    if (polled.size > limits.polledScales) polled.delete(polled.keys().next().value!);
     return state;
   }
 
