@@ -17,6 +17,7 @@ export interface Exposed {
   readonly inFlight: () => number;
   readonly waitingFirstByte: () => number;
   readonly queued: () => number;
+  readonly lostLogLines: () => number;
 }
 
 type Labels = Readonly<Record<string, string | number>>;
@@ -229,6 +230,7 @@ function families(exposed: Exposed): FamilyDefinition[] {
       'Sources that say nothing, with the reason; 1 where it holds.',
       Object.entries(report?.absent ?? {}).map(([source, reason]) => ({ value: 1, labels: { source, reason } })),
     ),
+    counter('kubeai_log_lines_lost_total', 'Log lines that could not be written.', one(exposed.lostLogLines())),
     gauge('kubeai_push_connected', '1 while the controller is connected.', one(push && Number(push.connected))),
     gauge('kubeai_push_kept_reports', 'Reports that wait for an acknowledgement.', one(push?.kept)),
     counter('kubeai_push_accepted_total', 'Reports the controller took.', one(push?.accepted)),

@@ -1,6 +1,6 @@
 // The agent as it is shipped: one bundled file, started as a process.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -89,6 +89,14 @@ async function modelServer(): Promise<{ port: number; server: Server; finish: ()
   return { port: (server.address() as AddressInfo).port, server, finish: () => finish() };
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, podIp, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 const page = (url: string): Promise<{ status: number; text: string }> =>
   new Promise((resolve, reject) => {
     get(url, { agent: false }, (response) => {
@@ -122,7 +130,7 @@ test('an address that is taken is said in one line', async () => {
   const { port } = await modelServer();
   const { exit, log } = await run({ ...identityOf(1), KUBEAI_LISTEN_PORT: String(port) });
   expect(await exit()).toBe(1);
-  expect(log()).toContain(`127.0.0.1:${port} is already taken`);
+  expect(log()).toBe(`kubeai-agent: 127.0.0.1:${port} is already taken\n`);
 });
 
 test('passes requests, shows what it saw, reports it, drains and leaves without cutting a stream', async () => {
@@ -174,6 +182,29 @@ test('passes requests, shows what it saw, reports it, drains and leaves without 
   const last = controller.received.at(-1)!.report;
   expect(last).toMatchObject({ leaving: true, traffic: { inFlight: 0 } });
 }, 20_000);
+
+test('a full disk costs log lines, not requests', async () => {
+  const { port } = await modelServer();
+  const [listen, admin] = [await freePort(), await freePort()];
+  const full = await open('/dev/full', 'w');
+  closing.push(() => full.close());
+  const environment = { ...identityOf(port), KUBEAI_LISTEN_PORT: String(listen), KUBEAI_ADMIN_PORT: String(admin) };
+  const child = spawn(process.execPath, [bundle], { env: environment, stdio: ['ignore', full.fd, 'inherit'] });
+  closing.push(() => child.kill('SIGKILL'));
+  let health = 0;
+  await eventually(() => {
+    page(`http://${podIp}:${admin}/healthz`).then(
+      ({ status }) => {
+        health = status;
+      },
+      () => undefined,
+    );
+    return health === 200;
+  }, 'the start');
+  expect(await page(`http://${podIp}:${listen}/v1/completions`)).toMatchObject({ status: 200 });
+  expect((await page(`http://${podIp}:${admin}/metrics`)).text).toMatch(/^kubeai_log_lines_lost_total [1-9]/m);
+  expect(child.exitCode).toBe(null);
+});
 
 test('what is shipped carries no client of Kubernetes, no framework and no second HTTP client', async () => {
   const { metafile, outputFiles } = await build({

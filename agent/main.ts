@@ -7,6 +7,7 @@ import { parseConfig } from './config.ts';
 import { createDrain } from './drain.ts';
 import { createGate } from './gate.ts';
 import { maxQueued, queueDeadline, reportInterval } from './limits.ts';
+import { createLogLines } from './log-lines.ts';
 import { startPush } from './push.ts';
 import { createReportWriter } from './report-writer.ts';
 import { startContainerSource } from './sample-container.ts';
@@ -24,8 +25,15 @@ if (!parsed.ok) {
   process.exit(2);
 }
 const config = parsed.value;
+/** What cannot be started is said in one line. */
+const started = <Part>(starting: Promise<Part>): Promise<Part> =>
+  starting.catch((cause: Error) => {
+    process.stderr.write(`kubeai-agent: ${cause.message}\n`);
+    process.exit(1);
+  });
 const clock = createClock();
-const log = createLog({ level: config.logLevel, name: 'kubeai-agent' });
+const lines = createLogLines(1);
+const log = createLog({ level: config.logLevel, name: 'kubeai-agent', destination: lines });
 const server = { host: config.podIp, port: config.upstreamPort };
 
 const book = createTrafficBook(clock.monotonic());
@@ -36,14 +44,16 @@ const gate =
 const splice =
   config.reach === 'none'
     ? undefined
-    : await startSplice({
-        listen: { host: config.podIp, port: config.listenPort },
-        upstream: server,
-        book,
-        clock,
-        log,
-        gate,
-      });
+    : await started(
+        startSplice({
+          listen: { host: config.podIp, port: config.listenPort },
+          upstream: server,
+          book,
+          clock,
+          log,
+          gate,
+        }),
+      );
 
 const gpuSources = () => [
   ...(config.dcgmUrl !== undefined && config.gpuSource !== 'nvidia-smi'
@@ -76,28 +86,34 @@ const reporting = clock.every(reportInterval, () => report(drain.draining));
 
 const drain = createDrain(splice, book, clock);
 const health = createHealth({});
-const admin = await serveHttp(
-  adminPages({
-    health,
-    exposed: {
-      pod: config.pod,
-      totals: book.totals,
+const admin = await started(
+  serveHttp(
+    adminPages({
+      health,
+      exposed: {
+        pod: config.pod,
+        totals: book.totals,
+        report: writer.latest,
+        push: () => push?.state(),
+        refused: () => splice?.refused ?? 0,
+        inFlight: () => book.inFlight,
+        waitingFirstByte: () => book.waitingFirstByte,
+        queued: () => gate?.waiting ?? 0,
+        lostLogLines: () => lines.lost,
+      },
+      drain,
+      drainDeadline: config.drain,
       report: writer.latest,
       push: () => push?.state(),
-      refused: () => splice?.refused ?? 0,
-      inFlight: () => book.inFlight,
-      waitingFirstByte: () => book.waitingFirstByte,
-      queued: () => gate?.waiting ?? 0,
-    },
-    drain,
-    drainDeadline: config.drain,
-    report: writer.latest,
-    push: () => push?.state(),
-    log,
-  }),
-  { host: config.podIp, port: config.adminPort, maxConnections: 64 },
+      log,
+    }),
+    { host: config.podIp, port: config.adminPort, maxConnections: 64 },
+  ),
 );
 log.info('Started', { listen: splice && `${splice.host}:${splice.port}`, server, admin: admin.url });
+
+// From here on requests pass: a fault in what measures them must not end them.
+process.on('uncaughtException', (cause) => log.error('A fault was survived; traffic goes on', { cause }));
 
 onShutdown(process, { deadline: seconds(config.drain / 1_000 + 10), log }, async () => {
   health.retire();
