@@ -45,6 +45,7 @@ const traffic = (inFlight: number, facts: Partial<Traffic> = {}): Traffic => ({
   rising: false,
   draining: false,
   steady: true,
+  saturated: false,
   meanLatencyMs: 4_000,
   promptTokensPerSecond: 0,
   generatedTokensPerSecond: 0,

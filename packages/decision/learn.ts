@@ -161,17 +161,30 @@ const isSame = (one: LearnedLoad, other: LearnedLoad): boolean =>
   one.good === other.good &&
   one.missedAt === other.missedAt;
 
-/** What a replica delivers while requests wait for it; only once the replicas that share the work have settled. */
+/** What a replica delivers while requests wait for it: a first idea soon, since growth is bounded by it, and the cost of a
+ * token only once what was begun before the replicas were full has left. */
 function learnCapacity(draft: Draft, traffic: Traffic, now: Instant): void {
-  const since = Math.max(draft.serving?.since ?? now, draft.growth?.since ?? 0);
-  const settled = now - since >= limits.settledAfter;
-  const saturated = traffic.queue >= traffic.measured;
-  if (!settled || !saturated || traffic.completionsPerSecond <= 0) return;
   const each = traffic.completionsPerSecond / traffic.measured;
-  // It cannot give more than it can, so a high number is believed sooner than a low one.
-  const before = draft.capacity ?? each;
-  draft.capacity = significant(before + (each - before) / (each > before ? 3 : 30));
+  const since = Math.max(draft.serving?.since ?? now, draft.growth?.since ?? 0);
+  if (traffic.queue >= traffic.measured && now - since >= limits.settledAfter && each > 0) {
+    draft.capacity = towardsMost(draft.capacity, each);
+  }
+  if (!traffic.saturated) {
+    delete draft.saturatedSince;
+    return;
+  }
+  draft.saturatedSince ??= now;
+  const full = now - Math.max(draft.saturatedSince, draft.serving?.since ?? now);
+  const { generatedTokensPerRequest: tokens, meanLatencyMs = 0 } = traffic;
+  if (tokens === undefined || full < limits.saturatedFor + Math.min(meanLatencyMs, limits.drainAtMost)) return;
+  // What the slope said until now is a better start than the chance of one moment.
+  const bySlope = draft.work?.decodeMs === undefined ? undefined : 1_000 / draft.work.decodeMs;
+  draft.tokenCapacity = towardsMost(draft.tokenCapacity ?? bySlope, each * tokens);
 }
+
+/** A replica cannot give more than it can, so a high number is believed sooner than a low one. */
+const towardsMost = (before: number | undefined, now: number): number =>
+  significant(before === undefined ? now : before + (now - before) / (now > before ? 3 : 30));
 
 const blend = (old: number | undefined, value: number): number =>
   significant(old === undefined ? value : old + (value - old) / 30);

@@ -45,6 +45,8 @@ export const limits = {
   drainAtMost: minutes(3) as Milliseconds,
   /** Replicas that share the work for this long have found their pace. */
   settledAfter: seconds(10) as Milliseconds,
+  /** So long, and an answer more, replicas are full before their output is taken for all they can give. */
+  saturatedFor: seconds(30) as Milliseconds,
   /** A load this much above what a replica was seen to carry is safe to try; more could double it. */
   safeStep: 1.5,
   /** A size that held for this long is halved even so: caution must not freeze a fleet that is too large for ever. */

@@ -9,7 +9,6 @@ import { limits } from './limits.ts';
 import { noUsage, type PodUsage, proposeByRatio, utilizationRatio } from './ratio-proposal.ts';
 import { carriedKeeps, type Scene, servingOf } from './scene.ts';
 import type { Signal } from './signal.ts';
-import { decodeMs } from './work-model.ts';
 
 /** The proposal of one signal. Neither number is present for a signal that is stale, missing or no measurement. */
 export function propose(signal: Signal, scene: Scene): Proposal {
@@ -90,20 +89,17 @@ function proposeValue(signal: Signal, { snapshot }: Scene): Proposal {
 function proposeWork(signal: Signal, scene: Scene): Proposal {
   const { snapshot, history, demand } = scene;
   const { traffic } = snapshot;
-  const decode = decodeMs(history.work);
-  if (decode === undefined) {
+  // What a saturated replica delivers tells the cost best; until one was seen, the slope of token times over load does.
+  const decode = history.tokenCapacity === undefined ? history.work?.decodeMs : 1_000 / history.tokenCapacity;
+  if (decode === undefined || traffic.generatedTokensPerRequest === undefined) {
     return { name: 'work', needs: 0, keeps: carriedKeeps(signal, scene, true), because: 'LearningWork' };
   }
-  const prefill = history.work?.prefillMs ?? 0;
-  const busy = (traffic.generatedTokensPerSecond * decode + traffic.promptTokensPerSecond * prefill) / 1_000;
-  // Tokens leave no faster than replicas can make them: under a queue, arrivals tell what completions cannot.
-  const behind =
-    traffic.completionsPerSecond > 0 && traffic.queue > 1
-      ? Math.min(limits.unlearnedGrowth, Math.max(1, traffic.arrivalsPerSecond / traffic.completionsPerSecond))
-      : 1;
-  const perRequest = traffic.completionsPerSecond > 0 ? busy / traffic.completionsPerSecond : 0;
-  const backlog = demand.backlog ? 0 : (traffic.queue * perRequest * 1_000) / limits.drainAtMost;
-  const needs = (busy * behind + backlog) / (signal.target / 100);
+  const prefill = (traffic.promptTokensPerRequest ?? 0) * (history.work?.prefillMs ?? 0);
+  // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.
+  const secondsPerRequest = (traffic.generatedTokensPerRequest * decode + prefill) / 1_000;
+  const arriving = traffic.arrivalsPerSecond * secondsPerRequest;
+  const waiting = demand.backlog ? 0 : (traffic.queue * secondsPerRequest * 1_000) / limits.drainAtMost;
+  const needs = (arriving + waiting) / (signal.target / 100);
   const share = traffic.measured === 0 ? 1 : (traffic.measured + traffic.silent) / traffic.measured;
   return { name: 'work', needs, keeps: (needs * share) / limits.survivorHeadroom };
 }

@@ -210,6 +210,7 @@ export function createSignalFold(policy: Policy): SignalFold {
       rising,
       draining: slow - fast > Math.max(0.01 * slow, 0.5 * Math.sqrt(slow)),
       steady: Math.abs(fast - slow) <= Math.max(0.15 * slow, Math.sqrt(slow)),
+      saturated: fleet.fresh.length > 0 && fleet.fresh.every((state) => state.totals[queueSlot]! >= 1),
       promptTokensPerSecond: significant(means[promptSlot]!.steady()),
       generatedTokensPerSecond: significant(means[tokensSlot]!.steady()),
       idle: fleet.idle,

@@ -64,6 +64,8 @@ export interface Traffic {
   readonly rising: boolean;
   readonly draining: boolean;
   readonly steady: boolean;
+  /** Requests wait at every pod: completions are all that replicas can give. */
+  readonly saturated: boolean;
   readonly meanLatencyMs?: number;
   readonly meanTimeToFirstTokenMs?: number;
   readonly meanInterTokenMs?: number;

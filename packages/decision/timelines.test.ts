@@ -110,6 +110,32 @@ test.each([
   },
 );
 
+test.each([
+  ['work alone', { work: {} }],
+  [
+    'the interactive preset',
+    {
+      timeToFirstToken: { targetP95Ms: 2_000 },
+      interTokenLatency: { targetP95Ms: 200 },
+      work: { targetUtilization: 70 },
+    },
+  ],
+] as const)('by %s, replicas follow the tokens that arrive, up and down', (_name, metrics) => {
+  for (const seed of [1, 2]) {
+    // Batches of four are free, more share: a hundred tokens a second a replica, one answer a second.
+    const fleet = fleetOf(metrics, { replicas: 3, startSeconds: 120, free: 4, seed });
+    fleet.setArrivals(1.6);
+    fleet.run(1_800);
+    fleet.setArrivals(4.8);
+    const sizes = fleet.run(1_800);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(12);
+    expect(sizes.at(-1)).toBeGreaterThanOrEqual(5);
+    fleet.setArrivals(1.2);
+    fleet.run(3_600);
+    expect(fleet.size()).toBeLessThanOrEqual(4);
+  }
+});
+
 test('outputs ten times longer at equal concurrency add at most one replica', () => {
   const fleet = fleetOf(
     { latency: { targetP95Ms: 9_000 }, interTokenLatency: { targetP95Ms: 200 } },
