@@ -14,6 +14,7 @@ export async function reconcile(key: string, world: World): Promise<void> {
   }
   const observed = await world.observe(subject);
   if ('obstacle' in observed) return await world.block(subject.entry, observed);
-  const outcome = decide(subject.policy, observed.snapshot, observed.history, world.now());
-  await world.apply(subject, observed, outcome);
+  const now = world.now();
+  const decided = decide(subject.policy, observed.snapshot, observed.history, now);
+  await world.apply(subject, observed, { ...decided, now });
 }

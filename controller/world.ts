@@ -44,6 +44,8 @@ export interface Observed {
 }
 
 export interface Outcome {
+  /** The moment that was decided for. */
+  readonly now: Instant;
   readonly decision: Decision;
   readonly history: History;
 }
@@ -101,7 +103,7 @@ export function createWorld(options: WorldOptions): World {
   function memoryOf(entry: PolicyEntry): Memory {
     const known = memories.get(entry.key);
     // A policy deleted and made again under its name starts afresh.
-    if (known !== undefined && known.uid === entry.object.metadata.uid) return known;
+    if (known !== undefined && known.uid === (entry.object.metadata.uid ?? '')) return known;
     const memory = createMemory(entry, memories.size < limits.trails);
     memories.set(entry.key, memory);
     return memory;
@@ -113,15 +115,13 @@ export function createWorld(options: WorldOptions): World {
     return memory.folding.fold;
   }
 
-  /** Sets the size, or says in the status why not. */
-  async function scale({ key, entry, policy, memory }: Subject, observed: Observed, decision: Decision): Promise<void> {
-    const { snapshot, found } = observed;
-    const now = clock.now();
+  /** Sets the size, or says in the status why not. False when somebody else has set another one meanwhile. */
+  async function scale(subject: Subject, { snapshot, found }: Observed, { decision, now }: Outcome): Promise<boolean> {
+    const { key, entry, policy, memory } = subject;
     const summary = summaryOf(decision, snapshot.signals, now);
     const target = { ...policy.target, namespace: policy.namespace };
     try {
-      const result = await targets.scale(target, found, decision.replicas);
-      if (result === 'changed') throw new Error('somebody else changed the size at the same moment');
+      if ((await targets.scale(target, found, decision.replicas)) === 'changed') return false;
     } catch (cause) {
       await block(entry, { obstacle: 'ScaleFailed', message: (cause as Error).message });
       throw cause;
@@ -140,9 +140,10 @@ export function createWorld(options: WorldOptions): World {
     });
     announceScaling(events, entry, summary);
     memory.trail?.addEvent({ ...summary, at: now });
+    return true;
   }
 
-  function keepRecord({ key, policy, memory }: Subject, observed: Observed, decision: Decision, now: Instant): void {
+  function keepRecord({ key, policy, memory }: Subject, observed: Observed, { decision, now }: Outcome): void {
     const last = memory.last?.decision;
     const alike = last?.reason === decision.reason && decision.replicas === decision.current;
     if (alike && elapsed(memory.journalledAt, now) < limits.journalRepeat) return;
@@ -187,6 +188,7 @@ export function createWorld(options: WorldOptions): World {
     const generation = entry.object.metadata.generation ?? 0;
     const memory = memoryOf(entry);
     memory.last = undefined;
+    memory.load.decided();
     const conditions = conditionsWhenBlocked(blocked, generation);
     await publish(entry, memory, statusWhenBlocked(memory.status, generation, conditions, now), now);
   }
@@ -222,15 +224,17 @@ export function createWorld(options: WorldOptions): World {
     },
 
     async apply(subject, observed, outcome) {
-      const { entry, policy, memory } = subject;
-      const { decision, history } = outcome;
-      if (decision.replicas !== decision.current) await scale(subject, observed, decision);
+      const { key, entry, policy, memory } = subject;
+      const { decision, history, now } = outcome;
+      if (decision.replicas !== decision.current && !(await scale(subject, observed, outcome))) {
+        log.info('Somebody else changed the size at the same moment', { policy: nameOf(key) });
+        return;
+      }
       // Only now: a decision that could not be put in force is made again from the same history.
       memory.history = history;
       memory.load.decided();
-      const now = clock.now();
       const { snapshot } = observed;
-      keepRecord(subject, observed, decision, now);
+      keepRecord(subject, observed, outcome);
       memory.last = { decision, snapshot, summary: summaryOf(decision, snapshot.signals, now) };
       memory.trail?.add(snapshot, decision, now);
       const conditions = conditionsOf({ policy, decision, signals: snapshot.signals });
