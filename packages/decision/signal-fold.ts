@@ -404,7 +404,8 @@ function fleetOf(podFacts: readonly PodFacts[], states: ReadonlyMap<string, PodS
     if (state !== undefined && age <= limits.staleAfter) {
       fleet.fresh.push(state);
       fleet.ageMs = Math.max(fleet.ageMs, age);
-      if (state.busyAt !== undefined && elapsed(state.busyAt, now) < limits.idleAfter) busy = true;
+      // By its own last word: silence after a busy second is no idleness.
+      if (state.busyAt !== undefined && elapsed(state.busyAt, state.measuredAt) < limits.idleAfter) busy = true;
       continue;
     }
     if (state !== undefined) fleet.lostReport = true;

@@ -1,0 +1,243 @@
+// What reports become: the four states with their causes, ages and sources.
+import { expect, test } from '@jest/globals';
+import type { SpecInput } from '@kubeai/policy';
+import { instant } from '@kubeai/units';
+import type { PodFacts } from './ledger.ts';
+import type { ExternalSample, Signal } from './signal.ts';
+import { createSignalFold, foldSignals } from './signal-fold.ts';
+import { policyOf } from './testing/policy-of.ts';
+import { type Measured, podOf, reportOf } from './testing/report-of.ts';
+
+const now = instant(1_700_000_000_000);
+const at = (seconds: number) => instant(now + 1_000 * seconds);
+
+type Metrics = NonNullable<SpecInput['metrics']>;
+
+/** The only signal of a policy, from reports of pods `a`, `b`, … each told at its second. */
+function signalOf(
+  metrics: Metrics,
+  told: readonly (readonly [pod: string, second: number, measured: Measured])[],
+  second: number,
+  pods: readonly PodFacts[] = ['a', 'b'].map((name) => podOf(name, now)),
+): Signal {
+  const reports = told.map(([pod, when, measured], index) => ({
+    report: reportOf(pod, index, measured),
+    receivedAt: at(when),
+  }));
+  return foldSignals(policyOf({ metrics }), reports, pods, at(second)).signals[0]!;
+}
+
+const concurrency: Metrics = { concurrency: { targetPerReplica: 8 } };
+const both = (second: number, measured: Measured) =>
+  [
+    ['a', second, measured],
+    ['b', second, measured],
+  ] as const;
+
+test.each<[string, number, Partial<Signal>]>([
+  ['fresh', 0, { state: 'value', value: 8, measured: 2, silent: 0, ageMs: 0 }],
+  ['fresh up to five seconds', 5, { state: 'value', value: 8, measured: 2, ageMs: 5_000 }],
+  ['stale after that, with the last value', 6, { state: 'stale', value: 8, measured: 0, silent: 2, ageMs: 6_000 }],
+  ['stale up to fifteen seconds', 15, { state: 'stale', ageMs: 15_000 }],
+  ['lost after that', 16, { state: 'missing', cause: 'Lost', ageMs: 16_000 }],
+])('two pods that fell silent are %s: after %d s', (_name, second, expected) => {
+  expect(signalOf(concurrency, both(0, { concurrency: 4 }), second)).toMatchObject(expected);
+});
+
+test('a silent pod counts as its last value or its target, whichever is more', () => {
+  const told = [
+    ['a', 0, { concurrency: 20 }],
+    ['b', 0, { concurrency: 1 }],
+    ['c', 9, { concurrency: 2 }],
+  ] as const;
+  const pods = ['a', 'b', 'c', 'd'].map((name) => podOf(name, now));
+  expect(signalOf(concurrency, told, 9, pods)).toMatchObject({
+    state: 'value',
+    measured: 1,
+    silent: 3,
+    assumed: 20 + 8 + 8,
+  });
+});
+
+test('nothing asked for lately is idle, and says so only when every pod does', () => {
+  expect(signalOf(concurrency, both(0, {}), 0)).toMatchObject({ state: 'idle', value: 0 });
+  expect(signalOf(concurrency, [['a', 0, {}]], 0)).toMatchObject({ state: 'value', silent: 1 });
+  const busyBefore = [...both(0, { concurrency: 1 }), ...both(4, {})] as const;
+  expect(signalOf(concurrency, busyBefore, 4)).toMatchObject({ state: 'value' });
+  expect(signalOf(concurrency, [...busyBefore, ...both(5, {})], 5)).toMatchObject({ state: 'idle', value: 0 });
+});
+
+test.each<[string, readonly PodFacts[], Partial<Signal>]>([
+  ['no pod serves', [podOf('a', now, { conditions: [] })], { state: 'missing', cause: 'NoPods' }],
+  [
+    'a pod that is leaving Kubernetes is none',
+    [podOf('a', now, { deletedAt: now })],
+    { state: 'missing', cause: 'NoPods' },
+  ],
+  ['pods without an agent', [podOf('a', now)], { state: 'missing', cause: 'NoReports', silent: 1 }],
+])('without reports: %s', (_name, pods, expected) => {
+  expect(signalOf(concurrency, [], 20, pods)).toMatchObject(expected);
+});
+
+test('a pod that has just become ready is given time to report, and no more', () => {
+  const pods = [podOf('a', now), podOf('young', now, { readyFor: 1_000 })];
+  const told = Array.from({ length: 20 }, (_, second) => ['a', second, { concurrency: 4 }] as const);
+  expect(signalOf(concurrency, told.slice(0, 11), 10, pods)).toMatchObject({ measured: 1, silent: 0 });
+  expect(signalOf(concurrency, told, 19, pods)).toMatchObject({ measured: 1, silent: 1 });
+});
+
+test('an agent that says it leaves takes its pod out of the fleet', () => {
+  const policy = policyOf({ metrics: concurrency });
+  const fold = createSignalFold(policy);
+  fold.accept(reportOf('a', 0, { concurrency: 4 }), now);
+  fold.accept({ ...reportOf('b', 0, { concurrency: 9 }), leaving: true }, now);
+  const { signals } = fold.fold([podOf('a', now), podOf('b', now)], now);
+  expect(signals[0]).toMatchObject({ value: 4, measured: 1, silent: 0 });
+});
+
+test('old seconds told late are no news', () => {
+  const told = [
+    ['a', 0, { concurrency: 4 }],
+    ['b', 0, { concurrency: 4 }],
+    ['a', 20, { concurrency: 99, ageMs: 20_000 }],
+  ] as const;
+  expect(signalOf(concurrency, told, 20)).toMatchObject({ state: 'missing', cause: 'Lost' });
+});
+
+const firstToken: Metrics = { timeToFirstToken: { targetP95Ms: 2_000 } };
+
+test('percentiles are those of all requests, not the mean of percentiles', () => {
+  // Nineteen fast answers on one pod, one slow on the other: the 95th percentile is fast, the mean of both is not.
+  const told = [
+    ['a', 0, { concurrency: 1, perSecond: 39, firstTokenMs: 100 }],
+    ['b', 0, { concurrency: 1, perSecond: 1, firstTokenMs: 9_000 }],
+  ] as const;
+  const { value } = signalOf(firstToken, told, 0);
+  expect(Math.abs(value! - 100)).toBeLessThan(2);
+});
+
+test.each<[string, Measured, Partial<Signal>]>([
+  [
+    'answers without tokens fall back to their first byte',
+    { concurrency: 1, perSecond: 2 },
+    { state: 'missing', cause: 'NoSamples' },
+  ],
+  [
+    'running requests of which none has finished',
+    { concurrency: 3, perSecond: 0 },
+    { state: 'missing', cause: 'NoSamples' },
+  ],
+  ['nothing to do', {}, { state: 'idle' }],
+])('time to first token: %s', (_name, measured, expected) => {
+  expect(signalOf(firstToken, both(0, measured), 0)).toMatchObject(expected);
+});
+
+test('a first byte stands in where no token can be seen', () => {
+  const policy = policyOf({ metrics: firstToken });
+  const fold = createSignalFold(policy);
+  const report = reportOf('a', 0, { concurrency: 1, perSecond: 2, firstTokenMs: 700 });
+  fold.accept({ ...report, traffic: { ...report.traffic, timeToFirstTokenMs: { sum: 0, bins: [] } } }, now);
+  expect(fold.fold([podOf('a', now)], now).signals[0]).toMatchObject({ state: 'value', source: 'agent/firstByte' });
+});
+
+test.each<[string, Metrics, Measured, Partial<Signal>]>([
+  [
+    'gpuUtilization',
+    { gpuUtilization: { targetPercentage: 80 } },
+    { gpuPercent: 60 },
+    { value: 60, source: 'agent/dcgm' },
+  ],
+  [
+    'kvCacheUtilization',
+    { kvCacheUtilization: { targetPercentage: 80 } },
+    { kvRatio: 0.25 },
+    { value: 25, source: 'agent/engine' },
+  ],
+  [
+    'cpuUtilization',
+    { cpuUtilization: { targetPercentage: 80 } },
+    { cpuRatio: 0.5 },
+    { value: 50, source: 'agent/container' },
+  ],
+  ['requestQueueDepth', { requestQueueDepth: { enabled: true } }, { queue: 3 }, { value: 6, source: 'agent/engine' }],
+  ['tokensPerSecond', { tokensPerSecond: { targetPerReplica: 100 } }, { tokens: 30 }, { value: 60, source: 'agent' }],
+  [
+    'custom:r',
+    { custom: [{ name: 'r', agentMetric: 'requestsPerSecond', target: 1 }] },
+    { perSecond: 3 },
+    { value: 6, source: 'agent' },
+  ],
+  [
+    'custom:r',
+    { custom: [{ name: 'r', agentMetric: 'moonPhase', target: 1 }] },
+    {},
+    { state: 'missing', cause: 'UnknownAgentMetric' },
+  ],
+  ['gpuMemory', { gpuMemory: { targetPercentage: 80 } }, {}, { state: 'missing', cause: 'NotMeasured' }],
+])('%s names where it comes from', (name, metrics, measured, expected) => {
+  const signal = signalOf(metrics, both(0, { concurrency: 1, ...measured }), 0);
+  expect(signal).toMatchObject({ name, ...expected });
+});
+
+const query: Metrics = { custom: [{ name: 'jobs', prometheusQuery: 'sum(jobs)', target: 10 }] };
+const value = (number: number, ageMs = 0): ExternalSample => ({
+  kind: 'value',
+  name: 'custom:jobs',
+  value: number,
+  ageMs,
+});
+
+test.each<[string, ExternalSample | undefined, number, Partial<Signal>]>([
+  ['not asked yet', undefined, 0, { state: 'missing', cause: 'NotAsked' }],
+  [
+    'an answer, aged by its own timestamp',
+    value(40, 15_000),
+    5,
+    { state: 'value', value: 40, ageMs: 20_000, measured: 2 },
+  ],
+  ['no news for a minute', value(40), 61, { state: 'stale', value: 40 }],
+  ['no news for five', value(40), 301, { state: 'missing', cause: 'Lost' }],
+  ['not a number', value(Number.NaN), 0, { state: 'missing', cause: 'NotANumber' }],
+  ['1e300', value(1e300), 0, { state: 'missing', cause: 'OutOfRange' }],
+  ['negative', value(-1), 0, { state: 'missing', cause: 'OutOfRange' }],
+  ['half a minute from the future is a clock', value(40, -30_000), 0, { state: 'value', ageMs: 0 }],
+  ['more is a lie', value(40, -30_001), 0, { state: 'missing', cause: 'FutureTimestamp' }],
+  [
+    'a refusal keeps its cause',
+    { kind: 'missing', name: 'custom:jobs', cause: 'SeveralSeries' },
+    0,
+    { state: 'missing', cause: 'SeveralSeries' },
+  ],
+])('an outside source: %s', (_name, sample, second, expected) => {
+  const pods = ['a', 'b'].map((name) => podOf(name, now));
+  const external = sample === undefined ? [] : [{ sample, receivedAt: now }];
+  const signal = foldSignals(policyOf({ metrics: query }), [], pods, at(second), external).signals[0]!;
+  expect(signal).toMatchObject({ source: 'prometheus', ...expected });
+});
+
+test('auto takes Prometheus only where the agents are silent', () => {
+  const policy = policyOf({ metrics: { concurrency: { targetPerReplica: 8, prometheusQuery: 'sum(x)' } } });
+  const fold = createSignalFold(policy);
+  const pods = [podOf('a', now)];
+  fold.acceptExternal({ kind: 'value', name: 'concurrency', value: 77, ageMs: 0 }, now);
+  fold.accept(reportOf('a', 0, { concurrency: 4 }), now);
+  expect(fold.fold(pods, now).signals[0]).toMatchObject({ value: 4, source: 'agent' });
+  expect(fold.fold(pods, at(6)).signals[0]).toMatchObject({ value: 77, source: 'prometheus' });
+});
+
+test('when replicas join, what each of them carries is known at once', () => {
+  const fold = createSignalFold(policyOf({ metrics: { gpuUtilization: { targetPercentage: 80 } } }));
+  const busy = (pods: readonly string[], percent: number, from: number, seconds: number) => {
+    let last: Signal | undefined;
+    for (let second = from; second < from + seconds; second += 1) {
+      for (const pod of pods) fold.accept(reportOf(pod, second, { concurrency: 1, gpuPercent: percent }), at(second));
+      last = fold.fold(
+        pods.map((pod) => podOf(pod, now)),
+        at(second),
+      ).signals[0];
+    }
+    return last!.value!;
+  };
+  expect(busy(['a', 'b'], 90, 0, 60)).toBeCloseTo(90, 0);
+  expect(busy(['a', 'b', 'c'], 60, 60, 1)).toBeCloseTo(60, 0);
+});
