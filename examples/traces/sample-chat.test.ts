@@ -32,24 +32,24 @@ test('the facts in README.md hold', async () => {
     medianPrompt: median(({ promptTokens }) => promptTokens),
     medianOutput: median(({ outputTokens }) => outputTokens),
   }).toEqual({
-    requests: 592,
+    requests: 1_125,
     quietStart: 9,
-    rise: 82,
-    plateau: 479,
-    quietEnd: 22,
-    medianPrompt: 567,
-    medianOutput: 82,
+    rise: 176,
+    plateau: 919,
+    quietEnd: 21,
+    medianPrompt: 594,
+    medianOutput: 78,
   });
 });
 
-test('the plateau is too much for two replicas of 8 × H100 with a batch of 16, tight for three, fine for four', async () => {
+test('the plateau is too much for three replicas of 8 × H100 with a batch of 32, and fine for four', async () => {
   const trace = await sample();
   const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
   const shareWithinTwoSeconds = (replicas: number): number => {
     const engines = Array.from({ length: replicas }, () =>
       createEngine({
         times: serviceTimes(hardware)!,
-        maxBatch: 16,
+        maxBatch: 32,
         maxQueue: trace.length,
         maxBatchedTokens: 2_048,
         kvBlocks: kvBlocksOf(hardware),
@@ -67,6 +67,6 @@ test('the plateau is too much for two replicas of 8 × H100 with a batch of 16, 
   };
   expect(shareWithinTwoSeconds(1)).toBeLessThan(0.2);
   expect(shareWithinTwoSeconds(2)).toBeLessThan(0.5);
-  expect(shareWithinTwoSeconds(3)).toBeLessThan(0.9);
+  expect(shareWithinTwoSeconds(3)).toBeLessThan(0.6);
   expect(shareWithinTwoSeconds(4)).toBeGreaterThan(0.99);
 });

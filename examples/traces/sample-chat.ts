@@ -4,9 +4,9 @@
 /** Requests a second until so many seconds after the first request. */
 const phases = [
   { untilSeconds: 10, rate: 0.6 },
-  { untilSeconds: 20, rate: 3 },
-  { untilSeconds: 30, rate: 6 },
-  { untilSeconds: 75, rate: 10 },
+  { untilSeconds: 20, rate: 6 },
+  { untilSeconds: 30, rate: 12 },
+  { untilSeconds: 75, rate: 20 },
   { untilSeconds: 110, rate: 0.6 },
 ] as const;
 

@@ -84,7 +84,7 @@ test('a killed controller is started again, and scales when load comes', async (
   kill(pod!, 'controller.mjs');
   await untilRestarted(pod!, 'controller');
   const stop = new AbortController();
-  const trace = parseTrace(`TIMESTAMP,ContextTokens,GeneratedTokens\n${'0,200,400\n'.repeat(30)}`);
+  const trace = parseTrace(`TIMESTAMP,ContextTokens,GeneratedTokens\n${'0,200,400\n'.repeat(60)}`);
   if (!trace.ok) throw new Error(JSON.stringify(trace.problems));
   const load = replay(trace.value, { url: await serviceUrl(), signal: stop.signal, clock });
   await until('the policy asks for more replicas', async () => {
