@@ -31,7 +31,8 @@ export function createMovingMean(spread = 1): MovingMean {
   return {
     reset,
     add(value, now) {
-      if (last === undefined || now < last) return reset(value, now);
+      // After a gap the past is no guide to now, and what was before must not linger for another minute.
+      if (last === undefined || now < last || elapsed(last, now) > limits.lostAfter) return reset(value, now);
       const span = elapsed(last, now);
       if (span === 0) return;
       fast += (value - fast) * (1 - Math.exp(-span / limits.fastMean));
