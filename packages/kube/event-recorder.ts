@@ -117,7 +117,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         return;
       }
       const event: Remembered = {
-        name: `${subject.name}.${suffix()}`,
+        // A name has at most 253 characters, and the suffix must survive.
+        name: `${subject.name.slice(0, 200)}.${suffix()}`,
         namespace: subject.namespace,
         firstAt: now,
         count: 1,

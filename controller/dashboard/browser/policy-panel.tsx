@@ -138,47 +138,49 @@ export function PolicyPanel({ policy, points, states }: PanelProps) {
         </>
       )}
       <div class="tables">
-        <table>
-          <caption>Metrics</caption>
-          <thead>
-            <tr>
-              <th>name</th>
-              <th>state</th>
-              <th class="number">value</th>
-              <th class="number">target</th>
-              <th class="number">age</th>
-              <th>source</th>
-            </tr>
-          </thead>
-          <tbody>
-            {signals.map((signal) => (
-              <tr title={signal.text}>
-                <td>{signal.name}</td>
-                <td>
-                  <span class={`state ${signal.state}`}>{signal.state}</span>
-                </td>
-                <td class="number">{signal.state === 'idle' ? '–' : shown(signal.value, signal.unit)}</td>
-                <td class="number">
-                  {shown(signal.target, signal.unit)}
-                  {signal.shape === perReplica && ' each'}
-                </td>
-                <td class="number">{signal.ageMs === undefined ? '–' : `${(signal.ageMs / 1000).toFixed(1)} s`}</td>
-                <td>{signal.source}</td>
-              </tr>
-            ))}
-          </tbody>
-          {traffic && (
-            <tfoot>
+        {signals.length > 0 && (
+          <table>
+            <caption>Metrics</caption>
+            <thead>
               <tr>
-                <td colSpan={6} class="muted">
-                  {traffic.pods} of {traffic.pods + traffic.silentPods} pods report;{' '}
-                  {shown(traffic.arrivalsPerSecond, '')} requests a second arrive,{' '}
-                  {shown(traffic.completionsPerSecond, '')} are answered
-                </td>
+                <th>name</th>
+                <th>state</th>
+                <th class="number">value</th>
+                <th class="number">target</th>
+                <th class="number">age</th>
+                <th>source</th>
               </tr>
-            </tfoot>
-          )}
-        </table>
+            </thead>
+            <tbody>
+              {signals.map((signal) => (
+                <tr title={signal.text}>
+                  <td>{signal.name}</td>
+                  <td>
+                    <span class={`state ${signal.state}`}>{signal.state}</span>
+                  </td>
+                  <td class="number">{signal.state === 'idle' ? '–' : shown(signal.value, signal.unit)}</td>
+                  <td class="number">
+                    {shown(signal.target, signal.unit)}
+                    {signal.shape === perReplica && ' each'}
+                  </td>
+                  <td class="number">{signal.ageMs === undefined ? '–' : `${(signal.ageMs / 1000).toFixed(1)} s`}</td>
+                  <td>{signal.source}</td>
+                </tr>
+              ))}
+            </tbody>
+            {traffic && (
+              <tfoot>
+                <tr>
+                  <td colSpan={6} class="muted">
+                    {traffic.pods} of {traffic.pods + traffic.silentPods} pods report;{' '}
+                    {shown(traffic.arrivalsPerSecond, '')} requests a second arrive,{' '}
+                    {shown(traffic.completionsPerSecond, '')} are answered
+                  </td>
+                </tr>
+              </tfoot>
+            )}
+          </table>
+        )}
         <table class="events">
           <caption>Changes of size</caption>
           <tbody>
