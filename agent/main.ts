@@ -1,5 +1,6 @@
 // The agent: stands beside one model server, passes its traffic on, measures it, and says once a second what it saw.
 import { randomUUID } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
 import { createClock, createHealth, createLog, onShutdown, serveHttp } from '@kubeai/daemon';
 import { seconds } from '@kubeai/units';
 import { adminPages } from './admin.ts';
@@ -18,6 +19,10 @@ import { firstSource, startSmiSource } from './sample-smi.ts';
 import { absentSource } from './source.ts';
 import { startSplice } from './splice.ts';
 import { createTrafficBook } from './traffic.ts';
+
+// What we allocate dies at once, so room for the young to grow buys nothing: kept small, it saves 10 to 25 MB under load
+// for up to 5 % of CPU in streams (npm run bench:agent).
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const parsed = parseConfig(process.env);
 if (!parsed.ok) {
