@@ -1,8 +1,10 @@
 // The controller against a real API server in this process: policies, targets and pods as a cluster has them, agents that
 // report over TLS with their pods' own tokens.
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { ClientRequest } from 'node:http';
 import { request } from 'node:https';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +26,7 @@ import { milliseconds, seconds } from '@kubeai/units';
 import { chromium } from 'playwright-core';
 import { parse } from 'yaml';
 import { type ApiServer, startApiServer } from '../packages/local-cluster/api-server/api-server.ts';
+import { createAuthorityPublisher } from './authority-publisher.ts';
 import { type Controller, createController } from './controller.ts';
 import { createPages } from './http-pages.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -89,10 +92,11 @@ afterEach(async () => {
 });
 
 /** Starts what main.ts starts: the controller and its HTTPS listener with a certificate of our own. */
-async function start(journal?: string, prometheusUrl?: string) {
+async function start(journal?: string, server?: string) {
   const metrics = createMetrics();
   const own = new PooledKubeConfig();
-  own.loadFromString(api.kubeconfig('system:serviceaccount:kubeai-system:kubeai-controller'));
+  const kubeconfig = api.kubeconfig('system:serviceaccount:kubeai-system:kubeai-controller');
+  own.loadFromString(server === undefined ? kubeconfig : kubeconfig.replace(api.url, server));
   const calls = createKubeClient(own, { userAgent: 'controller', clock, onCall: metrics.called });
   const controller = await createController({
     client: calls,
@@ -101,7 +105,6 @@ async function start(journal?: string, prometheusUrl?: string) {
     metrics,
     tick: milliseconds(100),
     journal,
-    prometheusUrl,
   });
   const store = createSecretStore(calls, { namespace: 'kube-system', name: 'kubeai-ca' });
   const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
@@ -389,6 +392,86 @@ test('a HorizontalPodAutoscaler on the same target keeps us from scaling until i
   await until(async () => (await replicas()) === 4);
 });
 
+/** A way to the API server that can be cut. */
+async function createCable() {
+  const sockets = new Set<Socket>();
+  let cut = false;
+  const { port } = new URL(api.url);
+  const cable = createServer((near) => {
+    if (cut) return void near.destroy();
+    const far = connect(Number(port), '127.0.0.1');
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+    near.pipe(far).pipe(near);
+  }).listen(0, '127.0.0.1');
+  await once(cable, 'listening');
+  return {
+    url: `https://127.0.0.1:${(cable.address() as AddressInfo).port}`,
+    cut() {
+      cut = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    mend() {
+      cut = false;
+    },
+    close: () => cable.close(),
+  };
+}
+
+test('while the API server is away nothing changes and nothing is lost; when it is back the load is answered', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat');
+  const cable = await createCable();
+  const controller = await start(undefined, cable.url);
+  let load = 1;
+  await startAgent(controller, pod, () => load);
+  await settled('chat', 'Ready', 'True');
+  const failed = async () =>
+    (await controller.metrics.registry.getSingleMetricAsString('controller_runtime_reconcile_total')).includes('error');
+
+  cable.cut();
+  load = 30;
+  await until(failed);
+  expect(await replicas()).toBe(1);
+  cable.mend();
+  await until(async () => (await replicas()) > 1);
+  expect(controller.controller.ingest.connections()).toBe(1);
+  cable.close();
+});
+
+test('the public authority is put into labelled namespaces, and again when somebody deletes it', async () => {
+  const name = { namespace, name: 'kubeai-ca' };
+  const read = async () => (await client.find<KubeObject & { data: object }>(resources.configMaps, name))?.data;
+  const publisher = createAuthorityPublisher(client, clock, log);
+  try {
+    await publisher.publish('first');
+    expect(await read()).toBeUndefined();
+    await client.patch(
+      resources.namespaces,
+      { name: namespace },
+      { metadata: { labels: { 'kubeai.io/injection': 'enabled' } } },
+      { kind: 'merge' },
+    );
+    await until(async () => JSON.stringify(await read()) === '{"ca.crt":"first"}');
+    await publisher.publish('second');
+    expect(await read()).toEqual({ 'ca.crt': 'second' });
+    await client.delete(resources.configMaps, name);
+    await until(async () => JSON.stringify(await read()) === '{"ca.crt":"second"}');
+  } finally {
+    publisher.stop();
+  }
+});
+
 test('a target that is not there yet is named, and scaled as soon as it is', async () => {
   await applyPolicy('chat', { minReplicas: 2 });
   await start();
@@ -429,7 +512,8 @@ test('steady, noisy load costs the API server nothing', async () => {
   };
   const looks = () => controller.controller.memories().get(`${namespace}/chat`)!.history!.at;
   // Once the pods' first reports are in, look after look must leave the API server alone.
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  const first = looks();
+  await until(() => looks() - first > 500);
   const [before, since] = [await writes(), looks()];
   await until(() => looks() - since > 2_500);
   expect((await writes()) - before).toBeLessThanOrEqual(1);
