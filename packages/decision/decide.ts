@@ -20,7 +20,7 @@ import {
 import type { Decision, Proposal, Step } from './decision.ts';
 import { demandOf, growthAfter, isSettled } from './demand.ts';
 import { continueHistory, type History, withHigh, withLow } from './history.ts';
-import { isSound, learn } from './learn.ts';
+import { type HistoryDraft, isSound, learn } from './learn.ts';
 import { infeasibleOf, propose } from './proposal.ts';
 import type { Reason } from './reasons.ts';
 import { significant } from './significant.ts';
@@ -125,19 +125,16 @@ function primaryReason(current: number, final: number, wish: Wish, steps: readon
 }
 
 /** The history to pass in next time. What is remembered is the raw wish; a stabilised one would never come down. */
-function remember(history: History, snapshot: Snapshot, decision: Decision, now: Instant): History {
+function remember(draft: HistoryDraft, snapshot: Snapshot, decision: Decision, now: Instant): History {
   const { replicas, proposal } = decision;
-  const next: { -readonly [Key in keyof History]: History[Key] } = {
-    ...history,
-    at: now,
-    replicas: snapshot.replicas,
-    highs: withHigh(history.highs, { at: now, replicas: proposal }),
-    lows: withLow(history.lows, { at: now, replicas: proposal }),
-    wentToZero: replicas === 0 && (snapshot.replicas > 0 || history.wentToZero),
-  };
-  if (replicas > decision.current) next.growth = growthAfter(history.growth, snapshot, decision.recommended, now);
-  else if (history.growth !== undefined && isSettled(history.growth, snapshot, now)) delete next.growth;
-  return next;
+  draft.at = now;
+  draft.replicas = snapshot.replicas;
+  draft.highs = withHigh(draft.highs, { at: now, replicas: proposal });
+  draft.lows = withLow(draft.lows, { at: now, replicas: proposal });
+  draft.wentToZero = replicas === 0 && (snapshot.replicas > 0 || draft.wentToZero);
+  if (replicas > decision.current) draft.growth = growthAfter(draft.growth, snapshot, decision.recommended, now);
+  else if (draft.growth !== undefined && isSettled(draft.growth, snapshot, now)) delete draft.growth;
+  return draft;
 }
 
 function shortened(proposal: Proposal): Proposal {

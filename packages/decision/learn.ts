@@ -11,12 +11,12 @@ import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
 import { learnWork } from './work-model.ts';
 
-/** The one copy of a history that a look makes; the functions below write what they learned into it. */
-type Draft = { -readonly [Key in keyof History]: History[Key] };
+/** The one copy of a history that a round makes: what was learned and decided is written into it. */
+export type HistoryDraft = { -readonly [Key in keyof History]: History[Key] };
 
-/** The history brought up to now. */
-export function learn(policy: Policy, snapshot: Snapshot, history: History, now: Instant): History {
-  const draft: Draft = { ...history };
+/** A copy of the history, brought up to now. */
+export function learn(policy: Policy, snapshot: Snapshot, history: History, now: Instant): HistoryDraft {
+  const draft: HistoryDraft = { ...history };
   forgetOld(draft, policy, now);
   learnSize(draft, snapshot, now);
   const { traffic, ledger } = snapshot;
@@ -44,7 +44,7 @@ export const isSound = (signal: Signal): boolean =>
     signal.assumed <= 1e15);
 
 /** Leaves out what no window, period or promise can see any more. */
-function forgetOld(draft: Draft, policy: Policy, now: Instant): void {
+function forgetOld(draft: HistoryDraft, policy: Policy, now: Instant): void {
   let longest: number = policy.cooldown;
   for (const { period } of policy.scaleUp.policies) longest = Math.max(longest, period);
   for (const { period } of policy.scaleDown.policies) longest = Math.max(longest, period);
@@ -56,7 +56,7 @@ function forgetOld(draft: Draft, policy: Policy, now: Instant): void {
 }
 
 /** A change of size is an event whoever made it, and may prove a shrink wrong. */
-function learnSize(draft: Draft, { replicas, traffic }: Snapshot, now: Instant): void {
+function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: Instant): void {
   const change = replicas - draft.replicas;
   if (change === 0) return;
   draft.replicas = replicas;
@@ -79,7 +79,7 @@ function learnSize(draft: Draft, { replicas, traffic }: Snapshot, now: Instant):
   if (wasWrong) draft.regret = { ...shrunk, at: now };
 }
 
-function learnLoad(draft: Draft, { traffic, signals, ledger, replicas }: Snapshot, now: Instant): void {
+function learnLoad(draft: HistoryDraft, { traffic, signals, ledger, replicas }: Snapshot, now: Instant): void {
   const load = traffic.inFlight / traffic.measured;
   if (!(load > 0) || traffic.silent > 0) return;
   const quiet = traffic.steady && !traffic.rising && ledger.credited === 0;
@@ -163,7 +163,7 @@ const isSame = (one: LearnedLoad, other: LearnedLoad): boolean =>
 
 /** What a replica delivers while requests wait for it: a first idea soon, since growth is bounded by it, and the cost of a
  * token only once what was begun before the replicas were full has left. */
-function learnCapacity(draft: Draft, traffic: Traffic, now: Instant): void {
+function learnCapacity(draft: HistoryDraft, traffic: Traffic, now: Instant): void {
   const each = traffic.completionsPerSecond / traffic.measured;
   const since = Math.max(draft.serving?.since ?? now, draft.growth?.since ?? 0);
   if (traffic.queue >= traffic.measured && now - since >= limits.settledAfter && each > 0) {
@@ -190,7 +190,7 @@ const blend = (old: number | undefined, value: number): number =>
   significant(old === undefined ? value : old + (value - old) / 30);
 
 /** How long answers take while nothing waits: what arrivals a second turn into requests in flight by. */
-function learnService(draft: Draft, traffic: Traffic): void {
+function learnService(draft: HistoryDraft, traffic: Traffic): void {
   const { meanLatencyMs, generatedTokensPerRequest: tokens, queue, measured, inFlight } = traffic;
   if (meanLatencyMs === undefined || queue > 0.1 * inFlight) return;
   // Arrivals and completions in balance: what is in flight is served and not piling up.
@@ -201,7 +201,7 @@ function learnService(draft: Draft, traffic: Traffic): void {
     draft.servicePerTokenMs = blend(draft.servicePerTokenMs, meanLatencyMs / tokens);
 }
 
-function learnTokens(draft: Draft, traffic: Traffic, load: number): void {
+function learnTokens(draft: HistoryDraft, traffic: Traffic, load: number): void {
   const { meanInterTokenMs, meanTimeToFirstTokenMs: firstToken, promptTokensPerRequest: prompt, queue } = traffic;
   if (meanInterTokenMs === undefined) return;
   const tellsPrefill = firstToken !== undefined && prompt !== undefined && prompt >= 1 && queue < 0.5;

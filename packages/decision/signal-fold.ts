@@ -123,7 +123,7 @@ export function createSignalFold(policy: Policy): SignalFold {
       const { traffic } = report;
       latencies.add(traffic.latencyMs, receivedAt);
       firstTokens?.add(traffic.timeToFirstTokenMs, receivedAt);
-      firstBytes?.add(traffic.timeToFirstByteMs, receivedAt);
+      if (traffic.timeToFirstTokenMs.bins.length === 0) firstBytes?.add(traffic.timeToFirstByteMs, receivedAt);
       interTokens?.add(traffic.interTokenMs, receivedAt);
       let state = pods.get(report.pod.uid);
       if (state === undefined) {
