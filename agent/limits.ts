@@ -72,7 +72,8 @@ export const longestSmiRestart = seconds(60);
 /** One answer for 64 devices is 16 kB of CSV. */
 export const maxSmiBytes = 1024 * 1024;
 
-export const containerInterval = seconds(1);
+/** Several small files each time; what is decided by CPU and memory is decided over minutes. */
+export const containerInterval = seconds(5);
 /** systeminformation reads many files for one number. */
 export const hostInterval = seconds(15);
 /** Looking for the server's process walks /proc; it is done again only when the process is gone. */

@@ -327,10 +327,32 @@ interface Verdict {
   readonly excellent: number;
 }
 
-function verdictsOf(results: ReadonlyMap<string, readonly Round[]>): Verdict[] {
+interface Idle {
+  readonly residentToBareNode: number;
+  readonly cpuPercent: number;
+}
+
+/** What the agent costs when nothing passes: memory beside a bare Node that only listens, and CPU. */
+async function measureIdle(agent: Proxy): Promise<Idle> {
+  const bare = start(process.execPath, ['-e', "require('node:net').createServer().listen(0, '127.0.0.1')"], otherCore);
+  const span = 10;
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  const before = cpuOf(agent.pids());
+  await new Promise((resolve) => setTimeout(resolve, span * 1_000));
+  const cpuPercent = (cpuOf(agent.pids()) - before) / 1e7 / span;
+  const residentToBareNode = residentOf(agent.pids()) / residentOf(family(bare.pid!));
+  bare.kill('SIGKILL');
+  return { residentToBareNode, cpuPercent };
+}
+
+function verdictsOf(results: ReadonlyMap<string, readonly Round[]>, idle: Idle): Verdict[] {
   const of = (name: string): readonly Round[] => results.get(name) ?? [];
   const many = of('32 connections');
+  const loaded = median(many.map((round) => round.get('agent')?.residentMb ?? Number.NaN));
   return [
+    { what: 'resident when idle, to bare Node', value: idle.residentToBareNode, must: 1.15, excellent: 1.09 },
+    { what: 'CPU when idle, percent of a core', value: idle.cpuPercent, must: 0.5, excellent: 0.2 },
+    { what: 'resident at 32 connections, MB', value: loaded, must: 64, excellent: 56 },
     { what: 'CPU at 32 connections, to nginx', value: ratio(many, 'agent', 'nginx', cpu), must: 1.8, excellent: 1.45 },
     { what: 'CPU at 32 connections, to Go', value: ratio(many, 'agent', 'go', cpu), must: 0.55, excellent: 0.42 },
     {
@@ -393,14 +415,9 @@ function print(results: ReadonlyMap<string, readonly Round[]>, verdicts: readonl
     }
   }
   console.log('');
-  for (const { what, value, must, excellent } of verdicts) {
-    const word = Number.isNaN(value)
-      ? 'not measured'
-      : value <= excellent
-        ? 'excellent'
-        : value <= must
-          ? 'met'
-          : 'MISSED';
+  // A median of nothing is no number: its scenario was left out.
+  for (const { what, value, must, excellent } of verdicts.filter((each) => !Number.isNaN(each.value))) {
+    const word = value <= excellent ? 'excellent' : value <= must ? 'met' : 'MISSED';
     console.log(`${word.padEnd(13)}${what}: ${value.toFixed(2)} (must ${must}, excellent ${excellent})`);
   }
 }
@@ -416,6 +433,7 @@ async function main({ rounds, seconds, only, json }: Options): Promise<void> {
     );
     await listening(upstreamPort);
     const proxies = await startProxies(directory);
+    const idle = await measureIdle(proxies.find(({ name }) => name === 'agent')!);
     const load = fork(await bundleHelper('load', directory), { execArgv: [] });
     children.push(load);
     const results = new Map<string, readonly Round[]>();
@@ -423,7 +441,7 @@ async function main({ rounds, seconds, only, json }: Options): Promise<void> {
       process.stderr.write(`${scenario.name} …\n`);
       results.set(scenario.name, await measure(scenario, proxies, rounds, seconds, load, upstream));
     }
-    const verdicts = verdictsOf(results);
+    const verdicts = verdictsOf(results, idle);
     print(results, verdicts);
     if (json !== undefined) {
       const plain = [...results].map(([scenario, each]) => ({
