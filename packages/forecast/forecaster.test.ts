@@ -1,0 +1,59 @@
+import { expect, test } from '@jest/globals';
+import { instant, type Milliseconds, minutes } from '@kubeai/units';
+import { createForecaster, type Prediction } from './forecaster.ts';
+
+const start = Date.UTC(2024, 0, 1);
+
+/** Feeds a demand by minute and collects what is forecast for `horizon` minutes ahead. */
+function follow(minutesLong: number, demand: (minute: number) => number, horizon = 2) {
+  const forecaster = createForecaster();
+  const said: (Prediction | undefined)[] = [];
+  for (let second = 0; second < minutesLong * 60; second += 10) {
+    forecaster.record(instant(start + second * 1_000), demand(second / 60));
+    if (second % 60 === 0) said.push(forecaster.forecast(minutes(horizon) as Milliseconds));
+  }
+  return said;
+}
+
+const day = (minute: number): number => 10 + 6 * Math.sin((2 * Math.PI * minute) / 1_440);
+
+test('a ramp is foreseen within minutes and scored better than "as now"', () => {
+  const said = follow(40, (minute) => 5 + 0.5 * minute).at(-1)!;
+  expect(said.score).toBeLessThan(0.5);
+  expect(Math.abs(said.replicas - (5 + 0.5 * 41))).toBeLessThan(0.6);
+});
+
+test('on a day like the days before, the season knows the morning', () => {
+  const said = follow(3 * 1_440, day, 10);
+  const at = 2 * 1_440 + 100;
+  expect(said[at]!.score).toBeLessThan(0.5);
+  expect(Math.abs(said[at]!.replicas - day(at + 10))).toBeLessThan(0.3);
+});
+
+test('a random walk turns the forecast off within 30 minutes, and it stays off nine tenths of the time', () => {
+  let seed = 7;
+  const random = () => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return seed / 0x7fffffff;
+  };
+  const walk: number[] = [20];
+  for (let minute = 1; minute <= 600; minute += 1) walk.push(Math.max(5, walk.at(-1)! + (random() - 0.5) * 2));
+  const said = follow(600, (minute) => walk[Math.floor(minute)]!);
+  const followed = said.slice(30).filter((each) => each !== undefined && each.score < 1).length;
+  expect(followed / said.length).toBeLessThan(0.1);
+});
+
+test.each([
+  ['nothing recorded', 0],
+  ['one minute', 1],
+  ['three minutes', 3],
+])('says nothing before predictions have come due: %s', (_, long) => {
+  expect(follow(long, () => 3).every((each) => each === undefined)).toBe(true);
+});
+
+test('never foresees more than twice what is needed now', () => {
+  const demand = (minute: number) => (minute < 20 ? 2 : 2 * 1.5 ** (minute - 20));
+  for (const [minute, said] of follow(60, demand, 10).entries()) {
+    if (said !== undefined) expect(said.replicas).toBeLessThanOrEqual(2 * demand(minute) + 1e-9);
+  }
+});

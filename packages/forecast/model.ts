@@ -1,0 +1,162 @@
+// The models that compete. Each is told demand bucket by bucket and asked for a later one; none knows how it does, which
+// is for the forecaster to judge.
+
+export interface Model {
+  readonly name: string;
+  observe(value: number, bucket: number): void;
+  /** Demand `ahead` buckets from now; undefined while too little was seen. */
+  predict(ahead: number): number | undefined;
+}
+
+/** As now. What every other model has to beat. */
+export function persistence(): Model {
+  let last: number | undefined;
+  return {
+    name: 'persistence',
+    observe: (value) => {
+      last = value;
+    },
+    predict: () => last,
+  };
+}
+
+/** Holt's level and trend, the trend damped: it knows a ramp within minutes and forgets it as fast. */
+export function holt(levelWeight = 0.4, trendWeight = 0.1, damping = 0.95): Model {
+  let level: number | undefined;
+  let trend = 0;
+  return {
+    name: 'holt',
+    observe(value) {
+      if (level === undefined) {
+        level = value;
+        return;
+      }
+      const before = level;
+      level = levelWeight * value + (1 - levelWeight) * (level + damping * trend);
+      trend = trendWeight * (level - before) + (1 - trendWeight) * damping * trend;
+    },
+    predict(ahead) {
+      if (level === undefined) return undefined;
+      return level + (trend * damping * (1 - damping ** ahead)) / (1 - damping);
+    },
+  };
+}
+
+/** Holt-Winters with a multiplicative season: the shape of a day, at the level of now. */
+export function holtWinters(places: number, bucketsAPlace: number): Model {
+  const shape = new Float64Array(places).fill(Number.NaN);
+  const sums = new Float64Array(places);
+  let level: number | undefined;
+  let mean = 0;
+  let seen = 0;
+  let at = 0;
+  let first = 0;
+  const placeOf = (bucket: number): number => Math.floor(bucket / bucketsAPlace) % places;
+  /** Between places, or each border would be a step. */
+  const shapeAt = (bucket: number): number => {
+    const position = bucket / bucketsAPlace - 0.5;
+    const low = Math.floor(position);
+    const share = position - low;
+    return shape[((low % places) + places) % places]! * (1 - share) + shape[(low + 1 + places) % places]! * share;
+  };
+  return {
+    name: 'holtWinters',
+    observe(value, bucket) {
+      if (seen === 0) first = bucket;
+      seen += 1;
+      at = bucket;
+      mean += (value - mean) / Math.min(seen, places * bucketsAPlace);
+      const place = placeOf(bucket);
+      const inPlace = bucket % bucketsAPlace;
+      sums[place] = inPlace === 0 ? value : sums[place]! + value;
+      if (inPlace === bucketsAPlace - 1) {
+        const now = sums[place]! / bucketsAPlace;
+        const old = shape[place]!;
+        shape[place] = Number.isNaN(old) ? now : old + 0.3 * (now - old);
+      }
+      const usual = shapeAt(bucket);
+      const ratio = usual > 0 ? value / usual : 1;
+      level = level === undefined || Number.isNaN(level) ? ratio : level + 0.2 * (ratio - level);
+    },
+    predict(ahead) {
+      if (at - first < places * bucketsAPlace || level === undefined) return undefined;
+      const value = level * shapeAt(at + ahead);
+      return Number.isNaN(value) ? undefined : value;
+    },
+  };
+}
+
+/**
+ * An autoregressive model with seasonal features, learned by recursive least squares for one horizon: changes over the
+ * last one, four and twelve buckets, and the hour of the day, predict the change until the horizon.
+ */
+export function autoregression(bucketsADay: number, ahead: number): Model {
+  const size = 9;
+  const weights = new Float64Array(size);
+  const covariance = Float64Array.from({ length: size * size }, (_, at) => (at % (size + 1) === 0 ? 10 : 0));
+  const values: number[] = [];
+  const pending: { readonly due: number; readonly features: Float64Array; readonly base: number }[] = [];
+  let at = 0;
+  const forget = 0.9995;
+
+  const featuresOf = (): Float64Array | undefined => {
+    const last = values.at(-1);
+    if (last === undefined || values.length < 25) return undefined;
+    const back = (buckets: number) => last - values[values.length - 1 - buckets]!;
+    const scale = Math.max(1, last);
+    const day = (2 * Math.PI * at) / bucketsADay;
+    return Float64Array.of(
+      1,
+      back(1) / scale,
+      back(4) / scale,
+      back(12) / scale,
+      back(24) / scale,
+      Math.sin(day),
+      Math.cos(day),
+      Math.sin(2 * day),
+      Math.cos(2 * day),
+    );
+  };
+  const product = (features: Float64Array): number =>
+    features.reduce((sum, each, index) => sum + each * weights[index]!, 0);
+
+  function learn(features: Float64Array, change: number): void {
+    const gain = new Float64Array(size);
+    let spread = forget;
+    for (let row = 0; row < size; row += 1) {
+      for (let column = 0; column < size; column += 1)
+        gain[row]! += covariance[row * size + column]! * features[column]!;
+      spread += features[row]! * gain[row]!;
+    }
+    const error = change - product(features);
+    for (let row = 0; row < size; row += 1) weights[row]! += (gain[row]! / spread) * error;
+    for (let row = 0; row < size; row += 1) {
+      for (let column = 0; column < size; column += 1) {
+        const next = (covariance[row * size + column]! - (gain[row]! * gain[column]!) / spread) / forget;
+        // Without news in one direction its uncertainty would grow for ever.
+        covariance[row * size + column] = Math.max(-1e3, Math.min(1e3, next));
+      }
+    }
+  }
+
+  return {
+    name: 'autoregression',
+    observe(value, bucket) {
+      at = bucket;
+      values.push(value);
+      if (values.length > 32) values.shift();
+      while (pending.length > 0 && pending[0]!.due <= bucket) {
+        const { features, base } = pending.shift()!;
+        learn(features, (value - base) / Math.max(1, base));
+      }
+      const features = featuresOf();
+      if (features !== undefined) pending.push({ due: bucket + ahead, features, base: value });
+    },
+    predict(wanted) {
+      const last = values.at(-1);
+      const features = featuresOf();
+      if (last === undefined || features === undefined) return undefined;
+      return last + (product(features) * Math.max(1, last) * wanted) / ahead;
+    },
+  };
+}

@@ -1,0 +1,107 @@
+// What users and the bill would say of a simulated day.
+import type { Outcome } from './simulation.ts';
+import type { Workload } from './workload.ts';
+
+/** What was promised. */
+export interface Promise {
+  readonly firstTokenMs: number;
+  readonly perTokenMs: number;
+}
+
+export interface Score {
+  readonly contender: string;
+  readonly knob: string;
+  readonly value: number;
+  readonly requests: number;
+  /** Requests within the promise, of all that came. Who got no answer did not. */
+  readonly attainment: number;
+  readonly misses: number;
+  readonly firstTokenP50Ms: number;
+  readonly firstTokenP95Ms: number;
+  readonly firstTokenP99Ms: number;
+  readonly perTokenP95Ms: number;
+  readonly lost: number;
+  readonly replicaSeconds: number;
+  readonly gpuHours: number;
+  readonly meanReplicas: number;
+  readonly maxReplicas: number;
+  readonly starts: number;
+  readonly startsPerReplicaHour: number;
+  readonly changes: number;
+  /** Changes of direction an hour. */
+  readonly reversalsPerHour: number;
+  /** Seconds from a minute with misses above 5 % to the next minute without; the longest such span. */
+  readonly longestTroubleSeconds: number;
+}
+
+/** @param gpusPerReplica cards that one replica takes */
+export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, gpusPerReplica: number): Score {
+  const { at, output, spanMs } = workload;
+  const count = at.length;
+  const first: number[] = [];
+  const perToken: number[] = [];
+  const minutes = Math.ceil(spanMs / 60_000) + 1;
+  const came = new Int32Array(minutes);
+  const missed = new Int32Array(minutes);
+  let kept = 0;
+  let unanswered = 0;
+  for (let index = 0; index < count; index += 1) {
+    const firstMs = outcome.firstAt[index]! - at[index]!;
+    // Answers that the end of the simulation cut off are judged by their first token.
+    const rest = outcome.doneAt[index]! - outcome.firstAt[index]!;
+    const tokenMs = output[index]! > 1 && !Number.isNaN(rest) ? rest / (output[index]! - 1) : 0;
+    if (Number.isNaN(firstMs)) unanswered += 1;
+    else {
+      first.push(firstMs);
+      perToken.push(tokenMs);
+    }
+    const isKept = firstMs <= promise.firstTokenMs && tokenMs <= promise.perTokenMs;
+    if (isKept) kept += 1;
+    const minute = Math.floor(at[index]! / 60_000);
+    came[minute]! += 1;
+    if (!isKept) missed[minute]! += 1;
+  }
+  const hours = spanMs / 3_600_000;
+  const quantile = (values: Float64Array, q: number) => values[Math.floor(q * (values.length - 1))] ?? Number.NaN;
+  const firsts = Float64Array.from(first).sort();
+  const tokens = Float64Array.from(perToken).sort();
+  const { moments, replicaSeconds, contender } = outcome;
+  return {
+    contender: contender.name,
+    knob: contender.knob,
+    value: contender.value,
+    requests: count,
+    attainment: count === 0 ? 1 : kept / count,
+    misses: count - kept,
+    firstTokenP50Ms: quantile(firsts, 0.5),
+    firstTokenP95Ms: quantile(firsts, 0.95),
+    firstTokenP99Ms: quantile(firsts, 0.99),
+    perTokenP95Ms: quantile(tokens, 0.95),
+    lost: unanswered,
+    replicaSeconds,
+    gpuHours: (replicaSeconds * gpusPerReplica) / 3_600,
+    meanReplicas: replicaSeconds / (spanMs / 1_000),
+    maxReplicas: outcome.minutes.reduce((most, { asked }) => Math.max(most, asked), 0),
+    starts: outcome.starts,
+    startsPerReplicaHour: replicaSeconds === 0 ? 0 : outcome.starts / (replicaSeconds / 3_600),
+    changes: moments.length,
+    reversalsPerHour: reversals(moments) / hours,
+    longestTroubleSeconds: 60 * longestRun(came, missed),
+  };
+}
+
+const reversals = (moments: Outcome['moments']): number =>
+  moments.filter((moment, index) => {
+    const before = moments[index - 1];
+    return before !== undefined && Math.sign(moment.to - moment.from) !== Math.sign(before.to - before.from);
+  }).length;
+
+function longestRun(came: Int32Array, missed: Int32Array): number {
+  let longest = 0;
+  let run = 0;
+  for (let minute = 0; minute < came.length; minute += 1) {
+    run = missed[minute]! > 0.05 * came[minute]! ? run + 1 : 0;
+    longest = Math.max(longest, run);
+  }
+  return longest;
+}

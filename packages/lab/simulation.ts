@@ -1,0 +1,351 @@
+// A target on a virtual clock: requests arrive as recorded, a load balancer spreads them over ready pods, pods take their
+// time to start and leave only when their last answer has gone, GPUs are finite, agents report each second, and a
+// contender says how many replicas there should be. The same input and seed give the same output, to the byte.
+import type { PodFacts } from '@kubeai/decision';
+import type { Report } from '@kubeai/protocol';
+import { type Instant, instant } from '@kubeai/units';
+import { type AgentProbe, createAgentProbe } from './agent-probe.ts';
+import type { Answer, Contender, PodView } from './contender.ts';
+import { createRandom, type Random } from './random.ts';
+import { createReplica, type EngineLimits, type Replica, type RequestBook, type StepTimes } from './replica.ts';
+import type { Workload } from './workload.ts';
+
+/** What happens to the world around the target, in milliseconds of simulated time. */
+export interface Incident {
+  readonly kind: 'metricOutage' | 'noFreeGpus' | 'rollout';
+  readonly from: number;
+  readonly until: number;
+}
+
+export interface World {
+  readonly times: StepTimes;
+  readonly limits: EngineLimits;
+  /** From creation to readiness on average; single starts take 0.8 to 1.3 of it, the longer ones being rarer. */
+  readonly startUpMs: number;
+  /** Replicas that find GPUs at once. */
+  readonly maxReplicas: number;
+  readonly minReplicas: number;
+  readonly initialReplicas: number;
+  readonly balancer: 'leastRequests' | 'roundRobin';
+  /** A client that has no token after so long goes away. */
+  readonly patienceMs: number;
+  readonly seed: number;
+  readonly incidents: readonly Incident[];
+}
+
+export interface Moment {
+  readonly at: number;
+  readonly from: number;
+  readonly to: number;
+  readonly why: string;
+}
+
+export interface Outcome {
+  readonly contender: Contender;
+  /** By request: when the first and the last token came; NaN for those that never did. */
+  readonly firstAt: Float64Array;
+  readonly doneAt: Float64Array;
+  /** From a pod's place on its GPUs to its end, summed, in seconds. */
+  readonly replicaSeconds: number;
+  readonly starts: number;
+  readonly abandoned: number;
+  readonly rejected: number;
+  readonly moments: readonly Moment[];
+  /** Each minute: replicas asked for, ready, and requests in flight. */
+  readonly minutes: readonly { readonly asked: number; readonly ready: number; readonly inFlight: number }[];
+}
+
+interface Pod {
+  readonly uid: string;
+  readonly createdAt: number;
+  placedAt: number | undefined;
+  readyAt: number;
+  deletedAt: number | undefined;
+  isReady: boolean;
+  readonly engine: Replica;
+  readonly probe: AgentProbe | undefined;
+  view: PodView;
+  busyMs: number;
+  areaMs: number;
+  old: boolean;
+}
+
+/** The simulated epoch: schedules of policies need a date. A Monday, 00:00 UTC. */
+export const epoch: Instant = instant(Date.UTC(2024, 0, 1));
+const tickMs = 1_000;
+
+/** Plays a workload against a contender. `progress` is told the share that is done, now and then. */
+export function simulate(
+  workload: Workload,
+  world: World,
+  contender: Contender,
+  progress?: (share: number) => void,
+): Outcome {
+  const { at } = workload;
+  const count = at.length;
+  const book: RequestBook = {
+    at,
+    prompt: workload.prompt,
+    output: workload.output,
+    firstAt: new Float64Array(count).fill(Number.NaN),
+    doneAt: new Float64Array(count).fill(Number.NaN),
+    generated: new Int32Array(count),
+    computed: new Int32Array(count),
+    blocks: new Int32Array(count),
+  };
+  const random = createRandom(world.seed);
+  const scaler = contender.create({ min: world.minReplicas, max: world.maxReplicas, initial: world.initialReplicas });
+  const pods: Pod[] = [];
+  const door: number[] = [];
+  const moments: Moment[] = [];
+  const minutes: { asked: number; ready: number; inFlight: number }[] = [];
+  let asked = world.initialReplicas;
+  let made = 0;
+  let starts = 0;
+  let abandoned = 0;
+  let rejected = 0;
+  let replicaMs = 0;
+  let turn = 0;
+  let next = 0;
+  let reports: Report[] = [];
+  const happening = (kind: Incident['kind'], now: number): boolean =>
+    world.incidents.some((incident) => incident.kind === kind && now >= incident.from && now < incident.until);
+
+  const create = (now: number, running: boolean): void => {
+    made += 1;
+    const uid = `pod-${made}`;
+    const probe = contender.needsReports ? createAgentProbe(uid, book) : undefined;
+    pods.push({
+      uid,
+      createdAt: running ? now - 2 * world.startUpMs : now,
+      placedAt: running ? now : undefined,
+      readyAt: running ? now - world.startUpMs : Number.POSITIVE_INFINITY,
+      deletedAt: undefined,
+      isReady: running,
+      engine: createReplica(world.times, world.limits, book, probe),
+      probe,
+      view: viewOf(uid, running, now),
+      busyMs: 0,
+      areaMs: 0,
+      old: false,
+    });
+  };
+  for (let index = 0; index < asked; index += 1) create(0, true);
+
+  const dispatch = (request: number, now: number): void => {
+    let best: Pod | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    if (world.balancer === 'roundRobin') {
+      const able = pods.filter(({ isReady, deletedAt }) => isReady && deletedAt === undefined);
+      best = able[turn % Math.max(1, able.length)];
+      turn += 1;
+    } else {
+      for (const pod of pods) {
+        if (!pod.isReady || pod.deletedAt !== undefined) continue;
+        const load = pod.engine.running() + pod.engine.waiting();
+        if (load < least) {
+          least = load;
+          best = pod;
+        }
+      }
+    }
+    if (best === undefined) {
+      door.push(request);
+      return;
+    }
+    best.probe?.started();
+    if (!best.engine.submit(request, now)) {
+      rejected += 1;
+      best.probe?.refused();
+    }
+  };
+
+  const live = (): Pod[] => pods.filter(({ deletedAt }) => deletedAt === undefined);
+
+  /** The order Kubernetes deletes in: not placed, not ready, then the youngest. */
+  const remove = (howMany: number, now: number, among: readonly Pod[]): void => {
+    const order = [...among].sort(
+      (left, right) =>
+        Number(left.placedAt !== undefined) - Number(right.placedAt !== undefined) ||
+        Number(left.isReady) - Number(right.isReady) ||
+        right.createdAt - left.createdAt,
+    );
+    for (const pod of order.slice(0, howMany)) pod.deletedAt = now;
+  };
+
+  const runLifecycles = (now: number): void => {
+    const isShort = happening('noFreeGpus', now);
+    let placed = 0;
+    for (let index = pods.length - 1; index >= 0; index -= 1) {
+      const pod = pods[index]!;
+      const isEmpty = pod.engine.running() + pod.engine.waiting() === 0;
+      if (pod.deletedAt !== undefined && isEmpty) {
+        if (pod.placedAt !== undefined) replicaMs += now - pod.placedAt;
+        pods.splice(index, 1);
+      } else if (pod.placedAt !== undefined) placed += 1;
+    }
+    for (const pod of pods) {
+      if (pod.placedAt === undefined && pod.deletedAt === undefined && placed < world.maxReplicas && !isShort) {
+        pod.placedAt = now;
+        pod.readyAt = now + startUp(world.startUpMs, random);
+        placed += 1;
+        starts += 1;
+      }
+      if (!pod.isReady && pod.deletedAt === undefined && now >= pod.readyAt) pod.isReady = true;
+    }
+    if (door.length > 0 && pods.some(({ isReady, deletedAt }) => isReady && deletedAt === undefined)) {
+      for (const request of door.splice(0)) dispatch(request, now);
+    }
+  };
+
+  /** One pod more at a time; an old one goes when its successor serves. */
+  const runRollout = (now: number): void => {
+    for (const { kind, from } of world.incidents) {
+      if (kind === 'rollout' && now >= from && now < from + tickMs) for (const pod of pods) pod.old = true;
+    }
+    const outdated = live().filter(({ old }) => old);
+    if (outdated.length === 0) return;
+    const all = live();
+    if (all.length > asked) {
+      if (all.every(({ isReady }) => isReady)) remove(1, now, outdated);
+    } else create(now, false);
+  };
+
+  const match = (now: number): void => {
+    const size = live().length;
+    for (let index = size; index < asked; index += 1) create(now, false);
+    const surge = live().some(({ old }) => old) ? 1 : 0;
+    if (size > asked + surge) remove(size - asked - surge, now, live());
+  };
+
+  const observe = (now: number): void => {
+    for (const pod of pods) {
+      pod.engine.settle(now);
+      for (const _ of pod.engine.abandon(now - world.patienceMs, now)) {
+        abandoned += 1;
+        pod.probe?.aborted();
+      }
+      const busyMs = pod.engine.busyMs();
+      const areaMs = pod.engine.inFlightMs(now);
+      const waiting = pod.engine.waiting();
+      pod.view = {
+        uid: pod.uid,
+        ready: pod.isReady,
+        deleting: pod.deletedAt !== undefined,
+        createdAt: pod.createdAt,
+        readyAt: pod.isReady ? pod.readyAt : undefined,
+        inFlight: pod.engine.running() + waiting,
+        waiting,
+        concurrency: (areaMs - pod.areaMs) / tickMs,
+        busy: Math.min(1, (busyMs - pod.busyMs) / tickMs),
+      };
+      if (pod.probe !== undefined && pod.isReady) {
+        const report = pod.probe.report(pod.view, pod.engine);
+        if (!happening('metricOutage', now)) reports.push(report);
+      }
+      pod.busyMs = busyMs;
+      pod.areaMs = areaMs;
+    }
+    while (door.length > 0 && at[door[0]!]! < now - world.patienceMs) {
+      door.shift();
+      abandoned += 1;
+    }
+  };
+
+  const ask = (now: number): void => {
+    const answer: Answer | undefined = scaler.look({
+      now,
+      replicas: asked,
+      pods: pods.map(({ view }) => view),
+      blind: happening('metricOutage', now),
+      reports,
+      facts: () => pods.map(factsOf),
+    });
+    reports = [];
+    if (answer === undefined || answer.replicas === asked) return;
+    const to = Math.max(world.minReplicas, Math.min(world.maxReplicas, answer.replicas));
+    if (to === asked) return;
+    moments.push({ at: now, from: asked, to, why: answer.why });
+    asked = to;
+    match(now);
+  };
+
+  const end = workload.spanMs;
+  let lastShare = 0;
+  for (let now = tickMs; now <= end; now += tickMs) {
+    while (next < count && at[next]! <= now) {
+      const arrived = at[next]!;
+      for (const pod of pods) if (pod.engine.nextAt() <= arrived) pod.engine.advance(arrived);
+      dispatch(next, arrived);
+      next += 1;
+    }
+    for (const pod of pods) pod.engine.advance(now);
+    runLifecycles(now);
+    runRollout(now);
+    match(now);
+    observe(now);
+    if (now % contender.everyMs === 0) ask(now);
+    if (now % 60_000 === 0) {
+      minutes.push({
+        asked,
+        ready: pods.filter(({ isReady, deletedAt }) => isReady && deletedAt === undefined).length,
+        inFlight: pods.reduce((sum, { view }) => sum + view.inFlight, 0),
+      });
+      if (progress !== undefined && now / end - lastShare >= 0.05) {
+        lastShare = now / end;
+        progress(lastShare);
+      }
+    }
+  }
+  for (const { placedAt } of pods) if (placedAt !== undefined) replicaMs += end - placedAt;
+  return {
+    contender,
+    firstAt: book.firstAt,
+    doneAt: book.doneAt,
+    replicaSeconds: replicaMs / 1_000,
+    starts,
+    abandoned,
+    rejected,
+    moments,
+    minutes,
+  };
+}
+
+/** 0.8 to 1.3 of the mean: nodes with a warm cache are a little faster, cold ones more than a little slower. */
+const startUp = (meanMs: number, random: Random): number =>
+  meanMs * (0.8 + 0.4 * random.uniform() ** 1.2 + 0.1 * random.uniform());
+
+const viewOf = (uid: string, ready: boolean, createdAt: number): PodView => ({
+  uid,
+  ready,
+  deleting: false,
+  createdAt,
+  readyAt: ready ? createdAt : undefined,
+  inFlight: 0,
+  waiting: 0,
+  concurrency: 0,
+  busy: 0,
+});
+
+function factsOf(pod: Pod): PodFacts {
+  const placed = pod.placedAt !== undefined;
+  const created = (epoch + pod.createdAt) as Instant;
+  return {
+    name: pod.uid,
+    uid: pod.uid,
+    phase: placed ? 'Running' : 'Pending',
+    createdAt: created,
+    ...(pod.deletedAt === undefined ? {} : { deletedAt: (epoch + pod.deletedAt) as Instant }),
+    conditions: [
+      placed
+        ? { type: 'PodScheduled', status: 'True' as const }
+        : { type: 'PodScheduled', status: 'False' as const, reason: 'Unschedulable' },
+      pod.isReady
+        ? { type: 'Ready', status: 'True' as const, since: (epoch + Math.max(pod.readyAt, pod.createdAt)) as Instant }
+        : { type: 'Ready', status: 'False' as const },
+    ],
+    containers: [
+      { name: 'model', ready: pod.isReady, started: pod.isReady, restarts: 0, state: placed ? 'running' : 'waiting' },
+    ],
+  };
+}

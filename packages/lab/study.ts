@@ -1,0 +1,127 @@
+// One trace, all contenders, the whole of each grid: what `npm run lab` and `npm run bench:lab` are both made of.
+import { type Hardware, kvBlocksOf, type ServiceTimes } from '@kubeai/model-server';
+import type { Policy } from '@kubeai/policy';
+import { offeredWork } from './clairvoyant.ts';
+import { tuned } from './compare.ts';
+import type { Contender } from './contender.ts';
+import { type Arena, gridOf, policyGrid, type RivalName } from './contenders.ts';
+import { ours } from './ours.ts';
+import { type EngineLimits, stepTimesOf } from './replica.ts';
+import { type Promise as Promised, type Score, scoreOf } from './score.ts';
+import { type Incident, type Outcome, simulate, type World } from './simulation.ts';
+import type { Workload } from './workload.ts';
+
+export interface StudyOptions {
+  readonly workload: Workload;
+  readonly incidents: readonly Incident[];
+  readonly hardware: Hardware;
+  readonly times: ServiceTimes;
+  readonly maxBatch: number;
+  readonly startUpMs: number;
+  readonly maxReplicas: number;
+  readonly balancer: World['balancer'];
+  readonly patienceMs: number;
+  readonly seed: number;
+  readonly promise: Promised;
+  readonly policies: readonly { readonly name: string; readonly policy: Policy }[];
+  readonly rivals: readonly RivalName[];
+  /** Also tries other targets of the policies, for their Pareto curves. */
+  readonly curves: boolean;
+}
+
+/** A contender: every value that was tried, the chosen one, and how the day went with it. */
+export interface Result {
+  readonly name: string;
+  readonly scores: readonly Score[];
+  readonly chosen: Score;
+  readonly outcome: Outcome;
+}
+
+export interface Study {
+  readonly trace: string;
+  readonly requests: number;
+  readonly spanMs: number;
+  readonly startUpMs: number;
+  readonly results: readonly Result[];
+}
+
+/** Plays everybody. `progress` is told who plays and the share of the whole that is done. */
+export function study(options: StudyOptions, progress?: (who: string, share: number) => void): Study {
+  const { workload, hardware } = options;
+  const limits: EngineLimits = {
+    maxBatch: options.maxBatch,
+    maxQueue: 1_024,
+    maxBatchedTokens: 2_048,
+    kvBlocks: kvBlocksOf(hardware),
+  };
+  const times = stepTimesOf(options.times, limits);
+  const work = offeredWork(workload, times, limits);
+  const meanWork = work.reduce((sum, each) => sum + each, 0) / work.length;
+  const peakWork = peakOf(work);
+  const arena: Arena = {
+    workload,
+    times,
+    limits,
+    meanWork,
+    peakWork,
+    startUpMs: options.startUpMs,
+    maxReplicas: options.maxReplicas,
+  };
+  const world: World = {
+    times,
+    limits,
+    startUpMs: options.startUpMs,
+    minReplicas: 1,
+    maxReplicas: options.maxReplicas,
+    initialReplicas: Math.min(options.maxReplicas, Math.max(1, Math.ceil(peakOf(work.subarray(0, 30)) / 0.7))),
+    balancer: options.balancer,
+    patienceMs: options.patienceMs,
+    seed: options.seed,
+    incidents: options.incidents,
+  };
+  const groups = [
+    ...options.policies.map(({ name, policy }) => ({
+      name,
+      isOurs: true,
+      contenders: options.curves ? policyGrid(name, policy) : [ours(name, policy)],
+    })),
+    ...options.rivals.map((name) => ({ name: name as string, isOurs: false, contenders: gridOf(name, arena) })),
+  ];
+  const total = groups.reduce((sum, { contenders }) => sum + contenders.length, 0);
+  let done = 0;
+  const play = (contender: Contender): { readonly score: Score; readonly outcome: Outcome } => {
+    const outcome = simulate(workload, world, contender, (share) =>
+      progress?.(nameOf(contender), (done + share) / total),
+    );
+    done += 1;
+    progress?.(nameOf(contender), done / total);
+    return { outcome, score: scoreOf(workload, outcome, options.promise, hardware.tensorParallel) };
+  };
+  const results = groups.map(({ name, isOurs, contenders }): Result => {
+    const played = contenders.map(play);
+    const scores = played.map(({ score }) => score);
+    // Ours is what the user wrote, whatever would have been better; rivals are tuned.
+    const chosen = isOurs ? scores[0]! : tuned(scores);
+    return { name, scores, chosen, outcome: played.find(({ score }) => score === chosen)!.outcome };
+  });
+  return {
+    trace: workload.name,
+    requests: workload.at.length,
+    spanMs: workload.spanMs,
+    startUpMs: options.startUpMs,
+    results,
+  };
+}
+
+const nameOf = ({ name, value }: Contender): string => (Number.isNaN(value) ? name : `${name} ${value}`);
+
+/** The busiest minute. */
+function peakOf(work: Float64Array): number {
+  let most = 0;
+  for (let bin = 0; bin + 6 <= work.length; bin += 1) {
+    let sum = 0;
+    for (let at = bin; at < bin + 6; at += 1) sum += work[at]!;
+    most = Math.max(most, sum / 6);
+  }
+  return most;
+}
