@@ -79,6 +79,7 @@ const writer = createReportWriter({
   book,
   gate,
   sources,
+  observes: splice !== undefined,
   start: clock.monotonic(),
 });
 const push = config.controller === undefined ? undefined : startPush({ ...config.controller, clock, log });

@@ -51,6 +51,7 @@ const reporter = () => {
     book: createTrafficBook(0),
     gate: undefined,
     sources: { engine: absent, gpu: absent, container: absent, host: absent },
+    observes: true,
     start: 0,
   });
 };

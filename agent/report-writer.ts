@@ -38,10 +38,20 @@ export interface ReportWriterOptions {
   readonly book: TrafficBook;
   readonly gate: Gate | undefined;
   readonly sources: Sources;
+  /** Whether requests pass this agent at all. */
+  readonly observes: boolean;
   readonly start: number;
 }
 
-export function createReportWriter({ pod, run, book, gate, sources, start }: ReportWriterOptions): ReportWriter {
+export function createReportWriter({
+  pod,
+  run,
+  book,
+  gate,
+  sources,
+  observes,
+  start,
+}: ReportWriterOptions): ReportWriter {
   let sequence = 0;
   let windowStart = start;
   let latest: Report | undefined;
@@ -67,6 +77,7 @@ export function createReportWriter({ pod, run, book, gate, sources, start }: Rep
         windowMs: Math.min(maxWindowMs, Math.max(1, Math.round(now - windowStart))),
         pod,
         traffic,
+        ...(observes ? {} : { unobserved: true as const }),
         queue: queueOf(engine?.engine, gate, traffic.waitingFirstByte),
         ...engine,
         ...part('gpu', sources.gpu.latest(now)),

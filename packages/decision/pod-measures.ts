@@ -3,15 +3,21 @@ import type { Report } from '@kubeai/protocol';
 
 /** The measures a policy may name as `agentMetric` of a custom metric: a total over pods each. */
 export const agentMetrics = {
-  inFlight: (report: Report) => report.traffic.inFlight,
-  concurrency: (report: Report) => report.traffic.concurrency,
+  inFlight: (report: Report) => (isBypassed(report) ? engineLoad(report) : report.traffic.inFlight),
+  concurrency: (report: Report) => (isBypassed(report) ? engineLoad(report) : report.traffic.concurrency),
   waitingFirstByte: (report: Report) => report.traffic.waitingFirstByte,
   requestQueueDepth: (report: Report) => report.queue.length,
   requestsPerSecond: (report: Report) => perSecond(report, report.traffic.started),
   failedPerSecond: (report: Report) => perSecond(report, report.traffic.failed),
   abortedPerSecond: (report: Report) => perSecond(report, report.traffic.aborted),
-  tokensPerSecond: (report: Report) => perSecond(report, report.traffic.generatedTokens),
-  promptTokensPerSecond: (report: Report) => perSecond(report, report.traffic.promptTokens ?? 0),
+  tokensPerSecond: (report: Report) =>
+    isBypassed(report)
+      ? (report.engine?.generatedTokensPerSecond ?? 0)
+      : perSecond(report, report.traffic.generatedTokens),
+  promptTokensPerSecond: (report: Report) =>
+    isBypassed(report)
+      ? (report.engine?.promptTokensPerSecond ?? 0)
+      : perSecond(report, report.traffic.promptTokens ?? 0),
 } as const satisfies Record<string, (report: Report) => number>;
 export type AgentMetric = keyof typeof agentMetrics;
 
@@ -56,10 +62,20 @@ export function completionsPerSecond(report: Report): number {
 }
 
 export const isBusy = (report: Report): boolean =>
-  report.traffic.inFlight > 0 ||
-  report.traffic.concurrency > 0 ||
-  report.traffic.started > 0 ||
-  report.queue.length > 0;
+  hasTraffic(report) || report.queue.length > 0 || engineLoad(report) > 0 || isBlind(report);
+
+const hasTraffic = ({ traffic }: Report): boolean =>
+  traffic.inFlight > 0 || traffic.concurrency > 0 || traffic.started > 0 || traffic.unobservedConnections > 0;
+
+/** Requests reach the engine without passing the agent: by reach `none`, or because a Service leads past it. */
+const isBypassed = (report: Report): boolean =>
+  report.unobserved === true || (!hasTraffic(report) && engineLoad(report) > 0);
+
+/** Nothing that the agent can see tells whether the pod has work. */
+export const isBlind = ({ unobserved, engine }: Report): boolean =>
+  unobserved === true && engine?.running === undefined && engine?.waiting === undefined;
+
+const engineLoad = ({ engine }: Report): number => (engine?.running ?? 0) + (engine?.waiting ?? 0);
 
 const perSecond = (report: Report, count: number): number =>
   report.windowMs > 0 ? (1_000 * count) / report.windowMs : 0;

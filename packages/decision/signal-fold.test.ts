@@ -241,3 +241,38 @@ test('when replicas join, what each of them carries is known at once', () => {
   expect(busy(['a', 'b'], 90, 0, 60)).toBeCloseTo(90, 0);
   expect(busy(['a', 'b', 'c'], 60, 60, 1)).toBeCloseTo(60, 0);
 });
+
+const latency: Metrics = { latency: { targetP95Ms: 500 } };
+const unobserved = { unobserved: true } as const;
+
+test.each<[string, Metrics, Measured, Partial<Signal>]>([
+  ['its engine tells the load', concurrency, { ...unobserved, running: 3 }, { state: 'value', value: 6, measured: 2 }],
+  ['its engine tells that it is idle', concurrency, { ...unobserved, running: 0 }, { state: 'idle', value: 0 }],
+  ['nobody tells the load', concurrency, unobserved, { state: 'missing', cause: 'Unobserved', silent: 2 }],
+  ['nobody tells latency', latency, { ...unobserved, running: 3 }, { state: 'missing', cause: 'Unobserved' }],
+])('a pod whose requests do not pass its agent is not idle for that: %s', (_name, metrics, measured, expected) => {
+  const told = [...Array(8).keys()].flatMap((second) => both(second, measured));
+  expect(signalOf(metrics, told, 7)).toMatchObject(expected);
+});
+
+test('a pod without a count of requests is a silent one among others that have it', () => {
+  const told = [...Array(8).keys()].flatMap(
+    (second) =>
+      [
+        ['a', second, { concurrency: 4 }],
+        ['b', second, unobserved],
+      ] as const,
+  );
+  expect(signalOf(concurrency, told, 7)).toMatchObject({
+    state: 'value',
+    value: 4,
+    measured: 1,
+    silent: 1,
+    assumed: 8,
+  });
+});
+
+test('requests that a Service leads past the agent are told by the engine', () => {
+  const told = [...Array(8).keys()].flatMap((second) => both(second, { concurrency: 0, running: 2 }));
+  expect(signalOf(concurrency, told, 7)).toMatchObject({ state: 'value', value: 4 });
+});

@@ -17,6 +17,7 @@ import {
   gaugeAge,
   gaugeSource,
   gauges,
+  isBlind,
   isBusy,
 } from './pod-measures.ts';
 import type { ExternalSample, Folded, MissingCause, Signal, Traffic } from './signal.ts';
@@ -70,6 +71,10 @@ interface PodState {
   measuredAt: Instant;
   busyAt: Instant | undefined;
   leaving: boolean;
+  /** No request passes its agent, so it has no latencies to tell. */
+  unobserved: boolean;
+  /** Nor does its engine say how many it has. */
+  blind: boolean;
   inFlight: number;
   queueSource: string;
   /** By slot. */
@@ -86,6 +91,9 @@ interface Fleet {
   readonly fresh: PodState[];
   /** Pods that should have reported lately; undefined for one that never did. */
   readonly silent: (PodState | undefined)[];
+  /** Of the fresh ones: without latencies, and without any count of requests. */
+  unobserved: number;
+  blind: number;
   /** Every serving pod is fresh and none was busy lately. */
   idle: boolean;
   lostReport: boolean;
@@ -133,7 +141,9 @@ export function createSignalFold(policy: Policy): SignalFold {
       state.measuredAt = measuredAt;
       if (isBusy(report)) state.busyAt = measuredAt;
       state.leaving = report.leaving === true;
-      state.inFlight = traffic.inFlight;
+      state.unobserved = report.unobserved === true;
+      state.blind = isBlind(report);
+      state.inFlight = agentMetrics.inFlight(report);
       state.queueSource = queueSources[report.queue.source];
       for (let slot = 0; slot < slots.length; slot += 1) state.totals[slot] = slots[slot]!.of(report);
       for (let at = 0; at < gaugeNames.length; at += 1) {
@@ -168,6 +178,8 @@ export function createSignalFold(policy: Policy): SignalFold {
       measuredAt: 0 as Instant,
       busyAt: undefined,
       leaving: false,
+      unobserved: false,
+      blind: false,
       inFlight: 0,
       queueSource: 'agent',
       totals: slots.map(() => 0),
@@ -273,7 +285,8 @@ export function createSignalFold(policy: Policy): SignalFold {
   function totalSignal(metric: MetricTarget, fleet: Fleet, value: number, slot: number | undefined): Signal {
     const source = slot === queueSlot ? (fleet.fresh[0]?.queueSource ?? 'agent') : 'agent';
     if (fleet.fresh.length === 0) return unheard(metric, fleet, source, value);
-    let assumed = 0;
+    if (fleet.blind === fleet.fresh.length) return missing(metric, fleet, 'Unobserved', source, fleet.ageMs);
+    let assumed = metric.target * fleet.blind;
     for (const state of fleet.silent) {
       assumed += Math.max(metric.target, slot === undefined ? 0 : (state?.totals[slot] ?? 0));
     }
@@ -284,8 +297,8 @@ export function createSignalFold(policy: Policy): SignalFold {
       state,
       fleet.idle ? 0 : value,
       assumed,
-      fleet.fresh.length,
-      fleet.silent.length,
+      fleet.fresh.length - fleet.blind,
+      fleet.silent.length + fleet.blind,
       fleet.ageMs,
     );
   }
@@ -303,17 +316,19 @@ export function createSignalFold(policy: Policy): SignalFold {
       value = firstBytes?.quantile(q, fleet.now);
       source = 'agent/firstByte';
     }
-    const { fresh, silent, ageMs, idle } = fleet;
+    const { fresh, ageMs, idle, unobserved } = fleet;
     if (fresh.length === 0) return unheard(metric, fleet, source, value);
+    if (!idle && unobserved === fresh.length) return missing(metric, fleet, 'Unobserved', source, ageMs);
+    const measured = fresh.length - unobserved;
+    const silent = fleet.silent.length + unobserved;
     if (value !== undefined && !idle) {
       everSeen.add(metric.name);
-      return signal(metric, source, 'value', value, 0, fresh.length, silent.length, ageMs);
+      return signal(metric, source, 'value', value, 0, measured, silent, ageMs);
     }
-    if (idle || traffic.inFlight < 0.01)
-      return signal(metric, source, 'idle', 0, 0, fresh.length, silent.length, ageMs);
+    if (idle || traffic.inFlight < 0.01) return signal(metric, source, 'idle', 0, 0, measured, silent, ageMs);
     const answered = latencies.mean(fleet.now) !== undefined;
     const cause = answered && !everSeen.has(metric.name) ? 'NotMeasured' : 'NoSamples';
-    return { ...missing(metric, fleet, cause, source, ageMs), measured: fresh.length, silent: silent.length };
+    return { ...missing(metric, fleet, cause, source, ageMs), measured, silent };
   }
 
   function gaugeSignal(metric: MetricTarget, gauge: number, fleet: Fleet): Signal {
@@ -392,7 +407,17 @@ function forgetGone(pods: Map<string, PodState>, podFacts: readonly PodFacts[]):
 }
 
 function fleetOf(podFacts: readonly PodFacts[], states: ReadonlyMap<string, PodState>, now: Instant): Fleet {
-  const fleet: Fleet = { now, serving: 0, fresh: [], silent: [], idle: false, lostReport: false, ageMs: 0 };
+  const fleet: Fleet = {
+    now,
+    serving: 0,
+    fresh: [],
+    silent: [],
+    unobserved: 0,
+    blind: 0,
+    idle: false,
+    lostReport: false,
+    ageMs: 0,
+  };
   let busy = false;
   for (const pod of podFacts) {
     if (pod.deletedAt !== undefined || pod.phase === 'Succeeded' || pod.phase === 'Failed' || !isReady(pod)) continue;
@@ -403,6 +428,8 @@ function fleetOf(podFacts: readonly PodFacts[], states: ReadonlyMap<string, PodS
     const age = state === undefined ? Number.POSITIVE_INFINITY : elapsed(state.measuredAt, now);
     if (state !== undefined && age <= limits.staleAfter) {
       fleet.fresh.push(state);
+      if (state.unobserved) fleet.unobserved += 1;
+      if (state.blind) fleet.blind += 1;
       fleet.ageMs = Math.max(fleet.ageMs, age);
       // By its own last word: silence after a busy second is no idleness.
       if (state.busyAt !== undefined && elapsed(state.busyAt, state.measuredAt) < limits.idleAfter) busy = true;

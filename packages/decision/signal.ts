@@ -7,6 +7,7 @@ export const causes = {
   NoReports: 'no agent has reported',
   Lost: 'the agents that used to report fell silent',
   NotMeasured: 'the agents report, but not this metric',
+  Unobserved: 'no request passes the agents (reach none), and the engine does not tell either',
   NoSamples: 'requests are running, but none has finished lately',
   UnknownAgentMetric: 'the agents report no metric of this name',
   NotConfigured: 'the metric names no source that could be asked',

@@ -71,6 +71,7 @@ export function parseReport(input: unknown): Result<Report, FieldProblem> {
     windowMs: door.number(report, 'windowMs', '', 1, maxWindowMs),
     pod: podOf(door, report),
     traffic: trafficOf(door, report),
+    ...(door.flag(report, 'unobserved', '') ? { unobserved: true as const } : {}),
     queue: queueOf(door, report),
     ...partOf(door, report, 'engine', engineOf),
     ...partOf(door, report, 'gpu', gpuOf),

@@ -148,6 +148,8 @@ export interface Report {
   readonly windowMs: number;
   readonly pod: PodIdentity;
   readonly traffic: Traffic;
+  /** Requests do not pass this agent (reach `none`): its zeros in `traffic` say nothing about the pod. */
+  readonly unobserved?: true;
   readonly queue: Queue;
   readonly engine?: EngineSample;
   readonly gpu?: GpuSample;

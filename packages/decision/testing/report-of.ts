@@ -15,6 +15,10 @@ export interface Measured {
   readonly kvRatio?: number;
   readonly cpuRatio?: number;
   readonly ageMs?: number;
+  /** No request passes the agent. */
+  readonly unobserved?: true;
+  /** What the engine says that it runs. */
+  readonly running?: number;
 }
 
 const sketch = createSketch();
@@ -53,7 +57,8 @@ export function reportOf(pod: string, sequence: number, measured: Measured): Rep
       unobservedConnections: 0,
     },
     queue: { length: measured.queue ?? 0, source: 'engine' },
-    ...(measured.kvRatio === undefined ? {} : { engine: { name: 'vllm', ageMs: 0, kvCacheRatio: measured.kvRatio } }),
+    ...(measured.unobserved === undefined ? {} : { unobserved: true as const }),
+    ...engineOf(measured),
     ...(measured.gpuPercent === undefined
       ? {}
       : {
@@ -64,6 +69,15 @@ export function reportOf(pod: string, sequence: number, measured: Measured): Rep
       : { container: { ageMs: 0, cpuCores: measured.cpuRatio, cpuLimitCores: 1 } }),
     absent: {},
   };
+}
+
+function engineOf({ kvRatio, running }: Measured): Pick<Report, 'engine'> {
+  if (kvRatio === undefined && running === undefined) return {};
+  const gauges = {
+    ...(kvRatio === undefined ? {} : { kvCacheRatio: kvRatio }),
+    ...(running === undefined ? {} : { running, waiting: 0 }),
+  };
+  return { engine: { name: 'vllm', ageMs: 0, ...gauges } };
 }
 
 /** A pod that has served for long, unless said otherwise. */
