@@ -84,7 +84,7 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
     current,
     replicas: final.size,
     recommended: recommended.size,
-    reason: primaryReason(current, final.size, wish, steps),
+    reason: primaryReason(current, final.size, wish, steps, bounds),
     proposal: raw.size,
     ...(combined.winner === undefined ? {} : { winner: combined.winner }),
     proposals: proposals.map(shortened),
@@ -113,8 +113,10 @@ function through(
 }
 
 /** A change is told by what wanted it; no change by what held it back last. */
-function primaryReason(current: number, final: number, wish: Wish, steps: readonly Step[]): Reason {
+function primaryReason(current: number, final: number, wish: Wish, steps: readonly Step[], bounds: Bounds): Reason {
   if (wish.reason === 'StoppedByHand') return wish.reason;
+  // Whatever else held it: a size at its bound could not have gone further that way.
+  if (final === current && current === bounds.min && wish.replicas < current) return 'AtMinimum';
   if (final === current) return steps.at(-1)?.because ?? wish.reason;
   const grew = final > current;
   if (wish.replicas !== current && wish.replicas > current === grew) return wish.reason;
