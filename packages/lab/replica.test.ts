@@ -91,6 +91,11 @@ test.each([
     })),
     tight,
   ],
+  [
+    'a prompt whose last token has a step to itself',
+    requests(200, 1, 8).map((each) => ({ ...each, prompt: 2_049 })),
+    roomy,
+  ],
   ['answers of one token', requests(300, 8, 7, 300, 1), roomy],
 ] as const)('serves as the model server does: %s', (_, list, limits) => {
   const expected = byModelServer(list, limits);

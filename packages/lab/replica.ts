@@ -134,7 +134,8 @@ export function createReplica(
     if (count === 0 || (waiting.length > 0 && count < limits.maxBatch)) return false;
     let steps = Number.POSITIVE_INFINITY;
     for (const id of running) {
-      if (known(id) - computed[id]! !== 1) return false;
+      // The last token of a prompt may be alone in its step and is still reading.
+      if (generated[id] === 0 || known(id) - computed[id]! !== 1) return false;
       const rest = output[id]! - generated[id]!;
       if (rest < steps) steps = rest;
     }
