@@ -152,7 +152,8 @@ function families(exposed: Exposed): FamilyDefinition[] {
     gauge(
       'kubeai_requests_in_flight',
       'Requests without their whole answer; probes left out.',
-      one(exposed.inFlight()),
+      // Where requests do not pass us, zero would be an invention.
+      one(report?.unobserved === true ? undefined : exposed.inFlight()),
     ),
     gauge(
       'kubeai_requests_waiting_first_byte',
@@ -215,7 +216,13 @@ function families(exposed: Exposed): FamilyDefinition[] {
       (gpu?.marks ?? []).map((mark) => ({ value: 1, labels: { mark } })),
     ),
     gauge('kubeai_container_cpu_cores', 'CPU of the model server.', one(container?.cpuCores)),
+    gauge('kubeai_container_cpu_limit_cores', 'CPU it may use; absent without a limit.', one(container?.cpuLimitCores)),
     gauge('kubeai_container_memory_bytes', 'Memory of the model server.', one(container?.memoryBytes)),
+    gauge(
+      'kubeai_container_memory_limit_bytes',
+      'Memory it may use; absent without a limit.',
+      one(container?.memoryLimitBytes),
+    ),
     gauge('kubeai_host_cpu_ratio', 'Share of all cores of the node in use.', one(host?.cpuRatio)),
     gauge('kubeai_host_memory_used_bytes', 'Memory of the node in use.', one(host?.memoryUsedBytes)),
     gauge(

@@ -18,6 +18,8 @@ export interface PolicyView {
   readonly replicas?: {
     readonly current: number;
     readonly desired: number;
+    /** What it would be if the policy were active and not paused. */
+    readonly recommended: number;
     readonly min: number;
     readonly max: number;
     /** Of the schedule's entries in force. */
@@ -95,6 +97,7 @@ export function policyView(entry: PolicyEntry, memory: Memory | undefined): Poli
     replicas: {
       current: decision.current,
       desired: decision.replicas,
+      recommended: decision.recommended,
       ...decision.bounds,
       ledger: ledgerText(ledger),
       startupP90Ms: ledger.startupP90Ms,

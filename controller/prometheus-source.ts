@@ -20,7 +20,10 @@ export interface PrometheusSourceOptions {
 }
 
 export interface PrometheusSource {
-  /** Asks for this policy's metrics from now on; the same policy again changes nothing. */
+  /**
+   * Asks for this policy's metrics from now on; the same policy again changes nothing.
+   * @param pods names of the pods that serve
+   */
   follow(key: string, policy: Policy, pods: () => readonly string[]): void;
   unfollow(key: string): void;
   stop(): void;
@@ -83,7 +86,7 @@ export function createPrometheusSource(options: PrometheusSourceOptions): Promet
   async function round(key: string, policy: Policy, pods: readonly string[], pools: Pools): Promise<void> {
     const { prometheus: settings, namespace } = policy;
     const queries = policy.metrics.flatMap((metric) => {
-      const query = queryOf(metric, namespace, pods);
+      const query = queryOf(metric, { namespace, pods, every: settings.interval });
       return query === undefined ? [] : [{ metric, query }];
     });
     if (queries.length === 0) return;

@@ -9,6 +9,7 @@ import {
   ledgerOf,
   type SignalFold,
   type Snapshot,
+  stateOf,
 } from '@kubeai/decision';
 import { type EventRecorder, isKubeError, type KubeClient, nameOf, resources } from '@kubeai/kube';
 import type { Policy, PolicyStatus } from '@kubeai/policy';
@@ -214,7 +215,10 @@ export function createWorld(options: WorldOptions): World {
       const { replicas, selector } = found.scale;
       const group = pods.follow(key, policy.namespace, selector);
       const facts = group.facts();
-      prometheus.follow(key, policy, () => group.facts().map(({ name }) => name));
+      prometheus.follow(key, policy, () => {
+        const serving = group.facts().filter((pod) => stateOf(pod) === 'serving');
+        return serving.map(({ name }) => name);
+      });
       const history = memory.history ?? emptyHistory(replicas, now);
       const ledger = ledgerOf(replicas, facts, history, now);
       const { signals, traffic } = fold.fold(facts, now);

@@ -95,6 +95,22 @@ test('an agent that says it leaves takes its pod out of the fleet', () => {
   expect(signals[0]).toMatchObject({ value: 4, measured: 1, silent: 0 });
 });
 
+test('pods that a source did not see are silent, and a latency of nothing is idle', () => {
+  const policy = policyOf({
+    metrics: {
+      concurrency: { targetPerReplica: 8, source: 'prometheus' },
+      latency: { targetP95Ms: 800, source: 'prometheus' },
+    },
+  });
+  const fold = createSignalFold(policy);
+  const pods = ['a', 'b', 'c'].map((name) => podOf(name, now));
+  fold.acceptExternal({ kind: 'value', name: 'concurrency', value: 5, ageMs: 0, pods: 1 }, now);
+  fold.acceptExternal({ kind: 'value', name: 'latencyP95', value: 0, ageMs: 0, pods: 9 }, now);
+  const signals = new Map(fold.fold(pods, now).signals.map((each) => [each.name, each]));
+  expect(signals.get('concurrency')).toMatchObject({ state: 'value', value: 5, measured: 1, silent: 2, assumed: 16 });
+  expect(signals.get('latencyP95')).toMatchObject({ state: 'idle', measured: 3, silent: 0 });
+});
+
 test('old seconds told late are no news', () => {
   const told = [
     ['a', 0, { concurrency: 4 }],

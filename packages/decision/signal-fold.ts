@@ -250,7 +250,7 @@ export function createSignalFold(policy: Policy): SignalFold {
     if (metric.source === 'prometheus') return fromOutside ?? missing(metric, fleet, 'NotAsked', 'prometheus');
     const fromAgents = agentSignal(metric, fleet, traffic);
     if (fromAgents.state === 'value' || fromAgents.state === 'idle' || metric.source === 'agents') return fromAgents;
-    return fromOutside?.state === 'value' ? fromOutside : fromAgents;
+    return fromOutside?.state === 'value' || fromOutside?.state === 'idle' ? fromOutside : fromAgents;
   }
 
   function externalSignal(metric: MetricTarget, fleet: Fleet): Signal | undefined {
@@ -263,8 +263,13 @@ export function createSignalFold(policy: Policy): SignalFold {
     if (wrong !== undefined) return missing(metric, fleet, wrong, 'prometheus');
     const ageMs = Math.round(Math.max(0, sample.ageMs) + elapsed(receivedAt, fleet.now));
     if (ageMs > limits.externalLostAfter) return missing(metric, fleet, 'Lost', 'prometheus', ageMs);
-    const state = ageMs <= limits.externalStaleAfter ? 'value' : 'stale';
-    return signal(metric, 'prometheus', state, sample.value, 0, fleet.serving, 0, ageMs);
+    const measured = Math.max(0, Math.min(fleet.serving, sample.pods ?? fleet.serving));
+    const silent = fleet.serving - measured;
+    const assumed = metric.shape === 'perReplica' ? silent * metric.target : 0;
+    // No answer takes no time at all: this is how a query says that there was none to measure.
+    const sound = metric.shape === 'latency' && sample.value === 0 ? 'idle' : 'value';
+    const state = ageMs <= limits.externalStaleAfter ? sound : 'stale';
+    return signal(metric, 'prometheus', state, sample.value, assumed, measured, silent, ageMs);
   }
 
   function agentSignal(metric: MetricTarget, fleet: Fleet, traffic: Traffic): Signal {

@@ -45,9 +45,18 @@ export interface Signal {
   readonly cause?: MissingCause;
 }
 
-/** A number that a source outside the pods answered, or why there is none. `ageMs` by the sample's own timestamp. */
+/**
+ * A number that a source outside the pods answered, or why there is none. `ageMs` by the sample's own timestamp; `pods`
+ * is how many of those that serve it speaks for, all of them where it does not tell.
+ */
 export type ExternalSample =
-  | { readonly kind: 'value'; readonly name: MetricName; readonly value: number; readonly ageMs: number }
+  | {
+      readonly kind: 'value';
+      readonly name: MetricName;
+      readonly value: number;
+      readonly ageMs: number;
+      readonly pods?: number;
+    }
   | { readonly kind: 'missing'; readonly name: MetricName; readonly cause: MissingCause };
 
 /** What the pods of a target carry, whatever its policy asks about. Totals over fresh pods unless said otherwise. */
