@@ -5,6 +5,7 @@ import type { Policy } from '@kubeai/policy';
 import type { Instant } from '@kubeai/units';
 import { combine } from './combination.ts';
 import {
+  type Bounds,
   bound,
   boundsOf,
   guardZero,
