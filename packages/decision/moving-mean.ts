@@ -1,11 +1,11 @@
-// A fast and a slow exponential mean of a fleet's total. The slow one is what growth follows in quiet times, since chance
-// alone makes a second's count wander; the fast one takes over when it rises above the slow one by more than chance does.
+// A fast and a slow exponential mean of a fleet's total. The slow one counts in quiet times, since chance alone makes a
+// second's count wander; the fast one takes over when it leaves the slow one by more than chance does, up or down.
 import { elapsed, type Instant } from '@kubeai/units';
 import { limits } from './limits.ts';
 
 export interface MovingMean {
   add(value: number, now: Instant): void;
-  /** The slow mean, or the fast one in a burst. */
+  /** The slow mean, or the fast one in a burst and after a drop. */
   steady(): number;
   fast(): number;
   slow(): number;
@@ -22,6 +22,8 @@ export function createMovingMean(spread = 1): MovingMean {
   let slow = 0;
   let last: Instant | undefined;
   let burst = false;
+  // A count of mean m wanders by about its root. Looked at each second for months, twice that is seen all the time.
+  const chance = () => Math.max(0.2 * slow, 4 * spread * Math.sqrt(slow));
   const reset = (value: number, now: Instant) => {
     fast = value;
     slow = value;
@@ -39,10 +41,10 @@ export function createMovingMean(spread = 1): MovingMean {
       // In a burst the past is no guide: the slow mean hurries to catch up, and the burst ends when it has.
       slow += (value - slow) * (1 - Math.exp(-span / (burst ? limits.burstMean : limits.slowMean)));
       last = now;
-      // A count of mean m wanders by about its root. Looked at each second for months, twice that is seen all the time.
-      burst = burst ? fast > slow : fast - slow > Math.max(0.2 * slow, 4 * spread * Math.sqrt(slow));
+      burst = burst ? fast > slow : fast - slow > chance();
     },
-    steady: () => (burst ? fast : slow),
+    // After a drop the slow mean may take its minute: whether a backlog drains is read from how far it lags.
+    steady: () => (burst || slow - fast > chance() ? fast : slow),
     scale(factor) {
       fast *= factor;
       slow *= factor;
