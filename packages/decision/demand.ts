@@ -26,16 +26,17 @@ export function demandOf(snapshot: Snapshot, history: History, now: Instant): De
   const { growth } = history;
   const all = { inFlight: traffic.inFlight, replicas: Number.POSITIVE_INFINITY, backlog: false };
   const service = serviceTime(history, traffic);
-  const carried = service === undefined ? undefined : (traffic.arrivalsPerSecond * service) / 1_000;
+  // What waits is worked off in a few start-ups: sooner, and replicas are bought that come too late to matter; never,
+  // and whoever waits now waits for as long as the load lasts.
+  const drain = (1_000 * traffic.queue) / Math.max(limits.drainAtLeast, limits.drainStartups * ledger.startupP90Ms);
+  const asked = traffic.arrivalsPerSecond + drain;
+  const carried = service === undefined ? undefined : (asked * service) / 1_000;
 
   const starting = growth !== undefined && ledger.credited > 0;
   const settling = growth !== undefined && !isSettled(growth, snapshot, now);
   if (!starting && !settling && !traffic.rising) return all;
 
-  const byArrivals =
-    history.capacity === undefined
-      ? undefined
-      : traffic.arrivalsPerSecond / (history.capacity * limits.survivorHeadroom);
+  const byArrivals = history.capacity === undefined ? undefined : asked / (history.capacity * limits.survivorHeadroom);
   const trusted = growth === undefined || elapsed(growth.since, now) < limits.growthTrust;
   // Users of a closed group ask more often as they are answered faster: that is no new demand, so arrivals are held
   // against completions too.

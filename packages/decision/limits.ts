@@ -43,6 +43,9 @@ export const limits = {
    * took to pile up, which is a start-up, within these bounds. */
   drainAtLeast: seconds(6) as Milliseconds,
   drainAtMost: minutes(3) as Milliseconds,
+  /** Replicas are bought to work off a backlog within so many start-ups. It piled up within one, so this bounds what they
+   * add to a growth: a fifth. */
+  drainStartups: 5,
   /** Replicas that share the work for this long have found their pace. */
   settledAfter: seconds(10) as Milliseconds,
   /** So long, and an answer more, replicas are full before their output is taken for all they can give. */

@@ -216,7 +216,7 @@ export function createSignalFold(policy: Policy): SignalFold {
       inFlight: significant(means[inFlightSlot]!.steady()),
       inFlightAssumed: significant(inFlightAssumed),
       queue: significant(means[queueSlot]!.steady()),
-      arrivalsPerSecond: significant(means[arrivalsSlot]!.slow()),
+      arrivalsPerSecond: significant(means[arrivalsSlot]!.steady()),
       arrivalsNow: significant(means[arrivalsSlot]!.fast()),
       completionsPerSecond: significant(means[completionsSlot]!.fast()),
       rising,

@@ -8,7 +8,7 @@ import type { ClusterProcess } from './cluster-process.ts';
 import { type Inputs, targetOf, workload } from './inputs.ts';
 import { systemManifests } from './installation.ts';
 import { applyManifests, readManifests } from './manifests.ts';
-import { type Observation, observe } from './observation.ts';
+import { type Observation, observe, unexplained } from './observation.ts';
 import type { Page } from './page.ts';
 import type { Screen } from './screen.ts';
 import { type DemoReport, type RequestOutcome, summarize } from './summary.ts';
@@ -123,6 +123,10 @@ async function waitForCalm(demo: Demonstration, observation: Observation, baseli
   while (observation.now().replicas > baseline && clock.monotonic() - started < limit) {
     signal.throwIfAborted();
     screen.show(sizeText(observation));
+    await clock.sleep(seconds(1), signal);
+  }
+  // The reason of the last change is written after the change itself.
+  for (let tries = 0; tries < 5 && observation.sizes().some(({ reason }) => reason === unexplained); tries += 1) {
     await clock.sleep(seconds(1), signal);
   }
 }
