@@ -4,9 +4,11 @@
 /** Requests a second until so many seconds after the first request. */
 const phases = [
   { untilSeconds: 10, rate: 0.6 },
-  { untilSeconds: 20, rate: 6 },
-  { untilSeconds: 30, rate: 12 },
-  { untilSeconds: 75, rate: 20 },
+  { untilSeconds: 20, rate: 4 },
+  { untilSeconds: 30, rate: 8 },
+  { untilSeconds: 40, rate: 12 },
+  { untilSeconds: 50, rate: 16 },
+  { untilSeconds: 80, rate: 20 },
   { untilSeconds: 110, rate: 0.6 },
 ] as const;
 
