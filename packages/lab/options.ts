@@ -1,0 +1,136 @@
+// The flags of `lab`.
+import { type CommandLine, type CommandOption, secondsOption } from '@kubeai/daemon';
+import { replayOptions } from '@kubeai/load';
+import { knownHardware } from '@kubeai/model-server';
+import { z } from 'zod';
+import { isRival, type RivalName, rivalNames } from './contenders.ts';
+import { shapeNames } from './shapes.ts';
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .refine((text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most, {
+      error: `must be a whole number between ${least} and ${most}`,
+    })
+    .transform(Number);
+
+const rivals = z
+  .string()
+  .transform((text) => text.split(',').filter((name) => name !== ''))
+  .superRefine((names, context) => {
+    for (const name of names.filter((each) => !isRival(each))) {
+      context.addIssue({ code: 'custom', message: `knows no "${name}"; there are ${rivalNames.join(', ')}` });
+    }
+  })
+  .transform((names) => names as RivalName[]);
+
+const namesOf = (key: 'model' | 'gpu') => [...new Set(knownHardware.map((hardware) => hardware[key]))].join(' or ');
+
+export const labLine = {
+  name: 'lab',
+  summary: 'Plays recorded traffic against a policy and its rivals on a virtual clock, and shows misses and cost.',
+  options: {
+    trace: {
+      value: 'FILE',
+      describe: `requests, rates or counts (see README.md), or ${shapeNames.join(', ')}`,
+      schema: z.string(),
+    },
+    tokens: { value: 'FILE', describe: 'token lengths beside a file of rates', schema: z.string().optional() },
+    policy: {
+      value: 'FILES',
+      describe: 'policies to judge, YAML, separated by commas',
+      schema: z
+        .string()
+        .transform((text) => text.split(','))
+        .optional(),
+      fallback: 'preset interactive',
+    },
+    rivals: {
+      value: 'NAMES',
+      describe: `who else: ${rivalNames.join(', ')}`,
+      schema: rivals.default(['hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant']),
+      fallback: 'hpa-concurrency,keda,kpa,static,clairvoyant',
+    },
+    model: {
+      value: 'NAME',
+      describe: namesOf('model'),
+      schema: z.string().default('llama2-70b'),
+      fallback: 'llama2-70b',
+    },
+    gpu: { value: 'NAME', describe: namesOf('gpu'), schema: z.string().default('h100'), fallback: 'h100' },
+    tensorParallel: {
+      value: 'COUNT',
+      describe: 'GPUs a replica',
+      schema: wholeNumber(1, 64).default(8),
+      fallback: '8',
+    },
+    maxBatch: {
+      value: 'COUNT',
+      describe: 'sequences that run together',
+      schema: wholeNumber(1, 512).default(32),
+      fallback: '32',
+    },
+    maxReplicas: {
+      value: 'COUNT',
+      describe: 'replicas that find GPUs',
+      schema: wholeNumber(1, 1_000).default(100),
+      fallback: '100',
+    },
+    startUp: {
+      value: 'SECONDS',
+      describe: 'from a new pod to its readiness',
+      schema: secondsOption(120, 1),
+      fallback: '120',
+    },
+    balancer: {
+      value: 'NAME',
+      describe: 'leastRequests or roundRobin',
+      schema: z
+        .enum(['leastRequests', 'roundRobin'], { error: 'must be leastRequests or roundRobin' })
+        .default('leastRequests'),
+      fallback: 'leastRequests',
+    },
+    patience: {
+      value: 'SECONDS',
+      describe: 'a client without a token leaves after so long',
+      schema: secondsOption(60, 1),
+      fallback: '60',
+    },
+    firstToken: {
+      value: 'SECONDS',
+      describe: 'what is promised: the first token',
+      schema: secondsOption(2, 0.01),
+      fallback: '2',
+    },
+    perToken: {
+      value: 'SECONDS',
+      describe: 'and each further one, on average',
+      schema: secondsOption(0.2, 0.001),
+      fallback: '0.2',
+    },
+    from: {
+      value: 'SECONDS',
+      describe: 'leaves out the beginning of the trace',
+      schema: secondsOption(0),
+      fallback: '0',
+    },
+    copies: {
+      value: 'COUNT',
+      describe: 'copies of each request, moved by up to 30 s',
+      schema: wholeNumber(1, 1_000).default(1),
+      fallback: '1',
+    },
+    ...replayOptions,
+    curves: {
+      describe: "also tries other targets of work, for the policies' own curves",
+      schema: z.stringbool().default(false),
+    },
+    recommend: {
+      value: 'FILE',
+      describe: 'writes the policy that kept 99 % of the promises at the least cost, YAML',
+      schema: z.string().optional(),
+    },
+    html: { value: 'FILE', describe: 'writes one self-contained page', schema: z.string().optional() },
+    json: { value: 'FILE', describe: 'writes everything measured', schema: z.string().optional() },
+  },
+} as const satisfies CommandLine<Record<string, CommandOption>>;

@@ -1,0 +1,82 @@
+// The report as one page that needs nothing from elsewhere: uPlot and the figures stand in it.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { LabReport } from './report.ts';
+
+const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => escapes[character]!);
+
+const colours = [
+  '#d62728',
+  '#1f77b4',
+  '#2ca02c',
+  '#9467bd',
+  '#8c564b',
+  '#e377c2',
+  '#7f7f7f',
+  '#bcbd22',
+  '#17becf',
+  '#ff7f0e',
+];
+
+/** What runs in the browser; it finds the figures in the page. */
+const script = `
+const report = JSON.parse(document.getElementById('figures').textContent);
+const colours = ${JSON.stringify(colours)};
+const colourOf = (index) => colours[index % colours.length];
+const width = Math.min(1200, document.body.clientWidth - 20);
+const minutes = report.contenders[0].asked.map((_, index) => (index + 1) * 60);
+const series = (of) => [minutes, ...report.contenders.map(of)];
+const draw = (title, of, at) => new uPlot({
+  title, width, height: 280, scales: { x: { time: false } },
+  axes: [{ values: (_, ticks) => ticks.map((second) => (second / 3600).toFixed(1) + ' h') }, {}],
+  series: [{ label: 'time', value: (_, second) => second === null ? '' : (second / 3600).toFixed(2) + ' h' },
+    ...report.contenders.map(({ name }, index) => ({ label: name, stroke: colourOf(index), width: index === 0 ? 2 : 1, show: index < 4 }))],
+}, series(of), document.getElementById(at));
+draw('Replicas that serve', (each) => each.ready, 'ready');
+draw('Requests in flight', (each) => each.inFlight, 'inFlight');
+const hours = [...new Set(report.contenders.flatMap((each) => each.pareto.map((score) => score.gpuHours)))].sort((a, b) => a - b);
+new uPlot({
+  title: 'Share within the promise by GPU-hours, over the knob of each', width, height: 320,
+  scales: { x: { time: false }, y: { range: [Math.max(0.8, Math.min(...report.contenders.map((each) => each.chosen.attainment)) - 0.02), 1.002] } },
+  axes: [{ label: 'GPU-hours' }, { values: (_, ticks) => ticks.map((share) => (100 * share).toFixed(1) + ' %') }],
+  series: [{ label: 'GPU-hours' }, ...report.contenders.map(({ name }, index) => ({ label: name, stroke: colourOf(index), spanGaps: true, points: { show: true, size: 6 } }))],
+}, [hours, ...report.contenders.map((each) => hours.map((hour) => each.pareto.find((score) => score.gpuHours === hour)?.attainment ?? null))], document.getElementById('pareto'));
+const choice = document.getElementById('who');
+const list = document.getElementById('moments');
+const show = () => {
+  list.replaceChildren(...report.contenders[choice.selectedIndex].moments.slice(0, 2000).map(({ at, from, to, why }) => {
+    const line = document.createElement('tr');
+    for (const text of [new Date(at).toISOString().slice(11, 19) + (at >= 86400000 ? ' +' + Math.floor(at / 86400000) + ' d' : ''), from + ' → ' + to, why]) {
+      line.appendChild(document.createElement('td')).textContent = text;
+    }
+    return line;
+  }));
+};
+choice.addEventListener('change', show);
+show();
+`;
+
+/** The whole page as text. */
+export function pageOf(report: LabReport, table: string): string {
+  const uPlot = dirname(createRequire(import.meta.url).resolve('uplot/package.json'));
+  const library = readFileSync(join(uPlot, 'dist/uPlot.iife.min.js'), 'utf8');
+  const style = readFileSync(join(uPlot, 'dist/uPlot.min.css'), 'utf8');
+  // A closing tag inside the figures would end the script that carries them.
+  const figures = JSON.stringify(report).replaceAll('<', '\\u003c');
+  const names = report.contenders.map(({ name }) => `<option>${escaped(name)}</option>`).join('');
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Lab: ${escaped(report.trace)}</title>
+<style>${style}
+body { font: 14px system-ui, sans-serif; margin: 10px; max-width: 1240px } td { padding: 1px 12px 1px 0 }
+#list { max-height: 420px; overflow: auto }</style></head><body>
+<h1>${escaped(report.trace)}</h1>
+<pre>${escaped(table)}</pre>
+<div id="ready"></div><div id="inFlight"></div><div id="pareto"></div>
+<h2>Why at each moment</h2><select id="who">${names}</select>
+<div id="list"><table id="moments"></table></div>
+<script type="application/json" id="figures">${figures}</script>
+<script>${library}</script><script>${script}</script></body></html>
+`;
+}
