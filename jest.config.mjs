@@ -1,7 +1,11 @@
 // Tests run on the sources: swc strips the types, Node's ES modules do the rest (hence --experimental-vm-modules in
 // the npm script). Imports name their file with .ts, so no module mapping is needed.
+import { availableParallelism } from 'node:os';
+
 export default {
   testEnvironment: 'node',
+  // Whole systems spend their time waiting for processes to start; on two cores jest would run one file at a time.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

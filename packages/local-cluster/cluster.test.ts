@@ -339,6 +339,11 @@ test('a stream goes on while its pod is deleted, and no new connection reaches t
     () => endpointsOf('web'),
     ([endpoint]) => endpoint?.conditions?.ready === true,
   );
+  // The proxy hears of an endpoint when we do, or a moment later.
+  await eventually(
+    () => get(host, '/').done.catch(() => undefined),
+    (answer) => answer === 'old',
+  );
   const stream = get(host, '/stream');
   await eventually(
     async () => stream.text(),
