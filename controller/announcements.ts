@@ -13,6 +13,7 @@ const good: Readonly<Record<string, 'True' | 'False'>> = {
   AlgorithmValid: 'True',
   SLOInfeasible: 'False',
   ScalingLimited: 'False',
+  Injected: 'True',
 };
 
 export function subjectOf({ object }: PolicyEntry): EventSubject {

@@ -4,6 +4,7 @@ import { type Decision, reasons, type Signal } from '@kubeai/decision';
 import type { NewCondition } from '@kubeai/kube';
 import type { Policy } from '@kubeai/policy';
 import type { FieldProblem } from '@kubeai/units';
+import { type CoverageReason, coverageReasons } from './repair-plan.ts';
 import { signalText } from './sentence.ts';
 
 /** Why a policy cannot do its job: beside the decision's own reasons, the words of `Ready` and of warning Events. */
@@ -96,4 +97,20 @@ export function conditionsOf({ policy, decision, signals }: Decisive): NewCondit
       limited ? reasons[decision.reason].sentence : '',
     ),
   ];
+}
+
+/**
+ * Whether the webhook has looked at every pod of the target; a pod that it missed has no agent and is not measured.
+ * @param missed how many it has not
+ */
+export function injectedCondition(reason: CoverageReason, missed: number, generation: number): NewCondition {
+  const status = reason === 'EveryPodSeen' ? 'True' : reason === 'NamespaceNotLabelled' ? 'Unknown' : 'False';
+  const count = missed === 0 ? '' : `${missed} ${missed === 1 ? 'pod has' : 'pods have'} no agent: `;
+  return {
+    type: 'Injected',
+    status,
+    reason,
+    message: `${count}${coverageReasons[reason]}`,
+    observedGeneration: generation,
+  };
 }

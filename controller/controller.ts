@@ -20,6 +20,7 @@ import { type KnownPod, type KubePod, knownPod } from './pod-facts.ts';
 import { createPodIndex } from './pod-index.ts';
 import { createPolicyBook, type HorizontalPodAutoscaler, type PolicyBook, type PolicyObject } from './policy-book.ts';
 import { reconcile } from './reconcile.ts';
+import { createRepair, type Repair } from './repair.ts';
 import { createTargets } from './targets.ts';
 import { createTokenReviews } from './token-reviews.ts';
 import { createWorld } from './world.ts';
@@ -41,6 +42,7 @@ export interface ControllerOptions {
 export interface Controller {
   readonly ingest: Ingest;
   readonly policies: PolicyBook;
+  readonly repair: Repair;
   memories(): ReadonlyMap<string, Memory>;
   /** What has not been listed yet; undefined once the world is known. */
   unsynced(): string | undefined;
@@ -92,6 +94,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   });
   const pods = createPodIndex(podObjects, look, (uid) => ingest.forget(uid));
   const events = createEventRecorder({ client, clock, log, component: 'kubeai-controller' });
+  const repair = createRepair({ ...watch, pods: podObjects, targets, events });
   const journal = createJournal(options.journal, log);
 
   const world = createWorld({
@@ -101,6 +104,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     policies,
     targets,
     pods,
+    repair,
     events,
     journal,
     metrics,
@@ -139,18 +143,22 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const sources = { policies: policyObjects, pods: podObjects, ...(autoscalers && { autoscalers }) };
   const unsynced = (): string | undefined => {
     const missing = Object.entries(sources).find(([, reflector]) => !reflector.hasSynced());
-    return missing?.[0] ?? (targets.hasSynced() ? undefined : 'targets');
+    if (missing !== undefined) return missing[0];
+    if (!repair.hasSynced()) return 'namespaces';
+    return targets.hasSynced() ? undefined : 'targets';
   };
   let working: Promise<void> | undefined;
 
   return {
     ingest,
     policies,
+    repair,
     memories: world.memories,
     unsynced,
     async start() {
       while (unsynced() !== undefined) await clock.sleep(milliseconds(20));
       leading = true;
+      repair.start();
       for (const key of policies.keys()) queue.add(key);
       working = workOff(queue, limits.workers, work, (key, cause) => {
         log.warn('Looking at a policy failed and will be repeated', { policy: key, cause });
@@ -164,6 +172,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       queue.shutDown();
       await working;
       ingest.stop();
+      await repair.stop();
       await world.stop();
       for (const reflector of Object.values(sources)) reflector.stop();
       targets.stop();

@@ -55,6 +55,16 @@ export const limits = {
   /** A condition is announced by an Event once it has held so long. */
   announceAfter: seconds(10),
 
+  /** How often pods without an agent are looked for, and how soon one restart may follow another in the whole cluster. */
+  repairEvery: seconds(5),
+  repairPause: seconds(5),
+  /** While new pods are missed by the webhook, one restart is tried after this; twice as long after each that was in vain … */
+  repairTrial: minutes(1),
+  /** … up to this. */
+  longestRepairTrial: minutes(10),
+  /** A pod whose eviction was refused (a PodDisruptionBudget) is left alone so long. */
+  repairRefused: minutes(1),
+
   /** One journal file; one older file is kept beside it. */
   journalBytes: 32 * 1024 * 1024,
   /** Lines not yet on disk. Beyond it they are dropped and counted. */

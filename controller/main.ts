@@ -98,6 +98,7 @@ try {
     reports: () => controller.ingest.counts,
     droppedEvents: controller.droppedEvents,
     droppedJournal: controller.droppedJournal,
+    repair: controller.repair.summary,
     policies: () => policyMetrics(controller.memories()),
   });
   log.info('Serving', { ingest: ingestListener.url, http: httpListener.url, version: packageJson.version });

@@ -14,6 +14,12 @@ export interface MetricsSources {
   readonly reports: () => { readonly accepted: number; readonly refused: Readonly<Record<Refusal, number>> };
   readonly droppedEvents: () => number;
   readonly droppedJournal: () => number;
+  readonly repair: () => {
+    /** Pods without an agent, by labelled namespace. */
+    readonly missed: ReadonlyMap<string, number>;
+    readonly webhookAnswers: boolean;
+    readonly restarts: number;
+  };
   /** The last decision of each policy. */
   readonly policies: () => Iterable<{
     readonly namespace: string;
@@ -188,6 +194,22 @@ function watchSources(registers: Registry[], sources: MetricsSources): void {
   total('kubeai_dropped_total', 'Events and journal lines that were not written', ['what'], (counter) => {
     counter.labels('event').inc(sources.droppedEvents());
     counter.labels('journal').inc(sources.droppedJournal());
+  });
+  gauge('kubeai_webhook_answers', 'Whether the newest pod of the labelled namespaces was seen by the webhook', () =>
+    Number(sources.repair().webhookAnswers),
+  );
+  total('kubeai_repairs_total', 'Pods restarted because they had no agent', [], (counter) =>
+    counter.inc(sources.repair().restarts),
+  );
+  new Gauge({
+    name: 'kubeai_pods_without_agent',
+    help: 'Pods of labelled namespaces that the webhook has not looked at',
+    labelNames: ['namespace'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [namespace, count] of sources.repair().missed) this.labels(namespace).set(count);
+    },
   });
   watchPolicies(registers, sources);
 }

@@ -3,8 +3,9 @@
 import type { PodFacts } from '@kubeai/decision';
 import type { KubeObject } from '@kubeai/kube';
 import { type Instant, instant } from '@kubeai/units';
+import { type InjectedPod, type Injection, injectionOf, type Workload, workloadOf } from './injection-facts.ts';
 
-export interface KubePod extends KubeObject {
+export interface KubePod extends InjectedPod {
   readonly status?: {
     readonly phase?: string;
     readonly conditions?: readonly {
@@ -32,6 +33,8 @@ interface ContainerStatus {
 /** What is kept of a pod. */
 export interface KnownPod extends KubeObject {
   readonly facts: PodFacts;
+  readonly injection: Injection;
+  readonly workload: Workload | undefined;
 }
 
 const phases = ['Pending', 'Running', 'Succeeded', 'Failed'] as const;
@@ -49,6 +52,8 @@ export function knownPod(pod: KubePod): KnownPod {
       ...(labels === undefined ? {} : { labels }),
     },
     facts: factsOf(pod),
+    injection: injectionOf(pod),
+    workload: workloadOf(pod),
   };
 }
 

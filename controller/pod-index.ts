@@ -19,6 +19,8 @@ export interface PodIndex {
   /** Follows the pods of a selector under a name of the caller's; the same name again replaces the selector. */
   follow(owner: string, namespace: string, selector: string): PodGroup;
   unfollow(owner: string): void;
+  /** The pods that this owner follows, by UID. */
+  podsOf(owner: string): ReadonlyMap<string, PodFacts>;
   /** Who follows this pod; undefined when there is no such pod. */
   ownersOf(uid: string): readonly string[] | undefined;
 }
@@ -119,6 +121,7 @@ export function createPodIndex(
       return faceOf(group);
     },
     unfollow,
+    podsOf: (owner) => groups.get(owner)?.pods ?? new Map(),
     ownersOf: (uid) => owners.get(uid),
   };
 }

@@ -17,7 +17,7 @@ import type { Report } from '@kubeai/protocol';
 import { elapsed, type Instant } from '@kubeai/units';
 import { createAlgorithmPlugins } from './algorithm-plugin.ts';
 import { announceConditions, announceScaling } from './announcements.ts';
-import { type Blocked, conditionsOf, conditionsWhenBlocked } from './conditions.ts';
+import { type Blocked, conditionsOf, conditionsWhenBlocked, injectedCondition } from './conditions.ts';
 import type { Journal } from './journal.ts';
 import { limits } from './limits.ts';
 import { createMemory, type Memory } from './memory.ts';
@@ -25,6 +25,7 @@ import type { Metrics } from './metrics.ts';
 import type { PodIndex } from './pod-index.ts';
 import type { PolicyBook, PolicyEntry } from './policy-book.ts';
 import { createPrometheusSource } from './prometheus-source.ts';
+import type { Repair } from './repair.ts';
 import { statusOf, statusWhenBlocked, summaryOf, telling, worthWriting } from './status.ts';
 import { fieldManager, type TargetState, type Targets } from './targets.ts';
 
@@ -78,6 +79,7 @@ export interface WorldOptions {
   readonly policies: PolicyBook;
   readonly targets: Targets;
   readonly pods: PodIndex;
+  readonly repair: Repair;
   readonly events: EventRecorder;
   readonly journal: Journal;
   readonly metrics: Metrics;
@@ -90,7 +92,7 @@ export interface WorldOptions {
 }
 
 export function createWorld(options: WorldOptions): World {
-  const { client, clock, events, journal, log, metrics, pods, policies, targets } = options;
+  const { client, clock, events, journal, log, metrics, pods, policies, repair, targets } = options;
   const memories = new Map<string, Memory>();
   const plugins = createAlgorithmPlugins(clock, options.pluginDirectory);
   const prometheus = createPrometheusSource({
@@ -241,7 +243,11 @@ export function createWorld(options: WorldOptions): World {
       keepRecord(subject, observed, outcome);
       memory.last = { decision, snapshot, summary: summaryOf(decision, snapshot.signals, now) };
       memory.trail?.add(snapshot, decision, now);
-      const conditions = conditionsOf({ policy, decision, signals: snapshot.signals });
+      const coverage = repair.coverageOf(policy.namespace, pods.podsOf(key));
+      const conditions = [
+        ...conditionsOf({ policy, decision, signals: snapshot.signals }),
+        injectedCondition(coverage.reason, coverage.missed, policy.generation),
+      ];
       const status = statusOf(memory.status, { policy, snapshot, decision, history, conditions }, now);
       await publish(entry, memory, status, now);
     },

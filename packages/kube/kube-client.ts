@@ -8,7 +8,7 @@ import { type Dispatcher, request } from 'undici';
 import type { PooledKubeConfig } from './kube-config.ts';
 import type { KubeList, KubeObject, ObjectName } from './kube-object.ts';
 import { callTimeout, maxWatchLineBytes, watchDuration } from './limits.ts';
-import { apiVersionOf, collectionPath, objectPath, type Resource } from './resource.ts';
+import { apiVersionOf, collectionPath, objectPath, type Resource, resources } from './resource.ts';
 
 /** What the API server said no to, as its Status says it. */
 export class KubeError extends Error {
@@ -79,6 +79,11 @@ export interface KubeClient {
   replace<Item extends KubeObject>(of: Resource, object: KubeObject & object, subresource?: 'status'): Promise<Item>;
   patch<Item extends KubeObject>(of: Resource, name: ObjectName, patch: unknown, options: PatchOptions): Promise<Item>;
   delete(of: Resource, name: ObjectName): Promise<void>;
+  /**
+   * Ends a pod if its PodDisruptionBudget agrees, and only the very pod of this uid. Throws KubeError 429 when the budget
+   * does not, 404 or 409 when it is another pod by now.
+   */
+  evict(pod: ObjectName, uid: string): Promise<void>;
   /** Events after a resourceVersion, bookmarks among them, until the server ends the watch or `signal` aborts. */
   watch<Item extends KubeObject>(of: Resource, query: WatchQuery): AsyncGenerator<WatchEvent<Item>, void, undefined>;
   /** Any path, for what is no resource (discovery, /version). */
@@ -166,6 +171,14 @@ export function createKubeClient(config: PooledKubeConfig, options: KubeClientOp
     },
     async delete(of, name) {
       await call(HttpMethod.DELETE, objectPath(of, name));
+    },
+    async evict({ namespace, name }, uid) {
+      await call(HttpMethod.POST, objectPath(resources.pods, { namespace, name }, 'eviction'), {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: { namespace, name },
+        deleteOptions: { preconditions: { uid } },
+      });
     },
     async *watch<Item extends KubeObject>(of: Resource, query: WatchQuery) {
       const { signal, namespace, ...words } = query;
