@@ -2,6 +2,7 @@
 // wishes are kept as two staircases, since a window only ever asks for its highest and its lowest wish: constant demand
 // takes one entry, not one a second.
 import { elapsed, type Instant, instant, type Milliseconds } from '@kubeai/units';
+import type { WorkLevels } from './arriving-work.ts';
 import type { LearnedStartup } from './ledger.ts';
 import { limits } from './limits.ts';
 import type { CurvePoint } from './load-curve.ts';
@@ -69,6 +70,8 @@ export interface History {
   /** By metric name. */
   readonly loads: Readonly<Record<string, LearnedLoad>>;
   readonly work?: WorkModel;
+  /** What a request costs, and how much work has come of late. */
+  readonly levels?: WorkLevels;
   /** Replicas that served at the last look, and since when so many. */
   readonly serving?: { readonly count: number; readonly since: Instant };
   /** Since when requests have waited at every pod. */
@@ -138,6 +141,13 @@ export function restoreHistory(data: unknown): History | undefined {
     return undefined;
   if (!Array.isArray(candidate.startup?.samples) || !candidate.startup.samples.every(Number.isFinite)) return undefined;
   if (typeof candidate.loads !== 'object' || candidate.loads === null) return undefined;
+  const { levels } = candidate;
+  const isWhole =
+    levels === undefined ||
+    ([levels?.each, levels?.since, levels?.seconds, levels?.mean].every(Number.isFinite) &&
+      Array.isArray(levels?.minutes) &&
+      levels.minutes.every(Number.isFinite));
+  if (!isWhole) return undefined;
   return {
     ...(candidate as History),
     wentToZero: candidate.wentToZero === true,

@@ -3,6 +3,7 @@
 // by the length of an answer, and a curve learned while both move would blame the wrong load.
 import type { Policy } from '@kubeai/policy';
 import { elapsed, type Instant, type Milliseconds, milliseconds } from '@kubeai/units';
+import { learnLevels } from './arriving-work.ts';
 import { type History, type LearnedLoad, withEvent, within } from './history.ts';
 import { limits } from './limits.ts';
 import { learnCurve } from './load-curve.ts';
@@ -93,6 +94,7 @@ function learnLoad(draft: HistoryDraft, { traffic, signals, ledger, replicas }: 
     if (learned !== undefined && learned !== before) draft.loads = { ...draft.loads, [signal.name]: learned };
   }
   learnCapacity(draft, traffic, now);
+  learnLevels(draft, traffic, now);
   if (!quiet) return;
   learnService(draft, traffic);
   learnTokens(draft, traffic, load);
@@ -177,9 +179,11 @@ function learnCapacity(draft: HistoryDraft, traffic: Traffic, now: Instant): voi
   const full = now - Math.max(draft.saturatedSince, draft.serving?.since ?? now);
   const { generatedTokensPerRequest: tokens, meanLatencyMs = 0 } = traffic;
   if (tokens === undefined || full < limits.saturatedFor + Math.min(meanLatencyMs, limits.drainAtMost)) return;
-  // What the slope said until now is a better start than the chance of one moment.
-  const bySlope = draft.work?.decodeMs === undefined ? undefined : 1_000 / draft.work.decodeMs;
-  draft.tokenCapacity = towardsMost(draft.tokenCapacity ?? bySlope, each * tokens);
+  // The slope says what one more token costs a batch with room; a full one costs several times that. So the first word of
+  // a full replica counts as it is, whatever the slope said.
+  const told = each * tokens;
+  const { tokenCapacity: before } = draft;
+  draft.tokenCapacity = significant(before === undefined ? told : before + (told - before) / limits.capacityMean);
 }
 
 /** A replica cannot give more than it can, so a high number is believed sooner than a low one. */

@@ -67,6 +67,14 @@ export const limits = {
   /** Where the promise cannot be kept, the next best: this multiple of what an idle replica takes. */
   infeasibleSlowdown: 1.5,
 
+  /** Bursts are remembered as the work of each of so many minutes; the busiest one is taken for chance. */
+  levelMinute: minutes(1) as Milliseconds,
+  levelMinutes: 45,
+  /** Looks over which the cost of a request is averaged. */
+  costMean: 60,
+  /** Looks at full replicas over which their output is averaged. */
+  capacityMean: 15,
+
   /** Distinct recommendations kept a direction; more are folded together, against change. */
   recommendations: 20,
   /** Size changes kept; older ones of the same period are added up. */

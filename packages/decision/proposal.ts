@@ -2,6 +2,7 @@
 // signal would not have the target shrink. They differ wherever something is unknown, and unknown counts as idle in the
 // one and as busy in the other. Fractions of replicas are kept; rounding is for whoever decides.
 import type { MetricName } from '@kubeai/policy';
+import { usualPeak } from './arriving-work.ts';
 import type { Proposal } from './decision.ts';
 import { proposeLatency } from './latency-proposal.ts';
 import { isSound } from './learn.ts';
@@ -89,17 +90,15 @@ function proposeValue(signal: Signal, { snapshot }: Scene): Proposal {
 function proposeWork(signal: Signal, scene: Scene): Proposal {
   const { snapshot, history, demand } = scene;
   const { traffic } = snapshot;
-  // What a saturated replica delivers tells the cost best; until one was seen, the slope of token times over load does.
-  const decode = history.tokenCapacity === undefined ? history.work?.decodeMs : 1_000 / history.tokenCapacity;
-  if (decode === undefined || traffic.generatedTokensPerRequest === undefined) {
+  const { levels } = history;
+  if (levels === undefined || traffic.generatedTokensPerRequest === undefined) {
     return { name: 'work', needs: 0, keeps: carriedKeeps(signal, scene, true), because: 'LearningWork' };
   }
-  const prefill = (traffic.promptTokensPerRequest ?? 0) * (history.work?.prefillMs ?? 0);
   // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.
-  const secondsPerRequest = (traffic.generatedTokensPerRequest * decode + prefill) / 1_000;
-  const arriving = traffic.arrivalsPerSecond * secondsPerRequest;
-  const waiting = demand.backlog ? 0 : (traffic.queue * secondsPerRequest * 1_000) / limits.drainAtMost;
-  const needs = (arriving + waiting) / (signal.target / 100);
+  const arriving = traffic.arrivalsPerSecond * levels.each;
+  const promised = snapshot.signals.some(({ shape }) => shape === 'latency');
+  const waiting = demand.backlog ? 0 : (traffic.queue * levels.each * 1_000) / limits.drainAtMost;
+  const needs = Math.max(arriving + waiting, promised ? usualPeak(levels) : 0) / (signal.target / 100);
   const share = traffic.measured === 0 ? 1 : (traffic.measured + traffic.silent) / traffic.measured;
   return { name: 'work', needs, keeps: (needs * share) / limits.survivorHeadroom };
 }
