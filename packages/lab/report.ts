@@ -103,12 +103,15 @@ export function textOf({ trace, requests, hours, startUpSeconds, contenders }: L
   ].join('\n');
 }
 
-/** Against a rival with its whole curve before it: what it misses at our cost, what it costs at our misses. */
+/**
+ * Against a rival with its whole curve before it: our misses over what it misses at our cost, our cost over what it costs
+ * at our misses. Nought: it has no value so cheap, or none that misses so few. Less than half a miss counts as half one.
+ */
 export function against(ours: Score, scores: readonly Score[]): { readonly misses: number; readonly hours: number } {
   const front = frontOf(scores);
-  const theirs = missesAt(front, ours.gpuHours);
+  const some = (misses: number) => Math.max(0.5, misses);
   return {
-    misses: ours.misses === 0 ? 0 : ours.misses / theirs,
+    misses: some(ours.misses) / some(missesAt(front, ours.gpuHours)),
     hours: ours.gpuHours / hoursFor(front, ours.misses),
   };
 }

@@ -43,6 +43,8 @@ function passOf(
   metric: HpaMetric,
 ): Answer {
   const { now, replicas, pods } = view;
+  // A size that HPA finds counts as its first wish, so that nothing shrinks before the window.
+  if (memory.wishes.length === 0) memory.wishes.push({ at: now, replicas });
   memory.wishes = memory.wishes.filter(({ at }) => now - at < 600_000);
   memory.changes = memory.changes.filter(({ at }) => now - at < 600_000);
   const changes = (sign: number) =>

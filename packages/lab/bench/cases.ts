@@ -1,0 +1,60 @@
+// What the default policy is judged on. Nothing was chosen with the validation cases in sight: other days, other seeds.
+export type Traffic = 'diurnal' | 'bursty' | 'smooth' | 'shape';
+
+export interface BenchCase {
+  readonly name: string;
+  readonly kind: Traffic;
+  readonly split: 'train' | 'validation';
+  /** A shape, or a file of the directory of traces. */
+  readonly trace: string;
+  readonly thin: number;
+  readonly copies: number;
+  readonly startUpSeconds: number;
+  readonly fromSecond: number;
+  readonly seed: number;
+}
+
+const day = 86_400;
+const servegen = 'servegen_m-large_rates.csv.gz';
+const plain = { thin: 1, copies: 1, fromSecond: 0, startUpSeconds: 60 } as const;
+
+const serveGenDay = (number: number, startUpSeconds: number, split: BenchCase['split']): BenchCase => ({
+  name: `ServeGen day ${number}, start ${startUpSeconds} s`,
+  kind: 'diurnal',
+  split,
+  trace: servegen,
+  thin: 0.1,
+  copies: 1,
+  startUpSeconds,
+  fromSecond: number * day,
+  seed: 1,
+});
+
+const shape = (name: string): BenchCase => ({ ...plain, name, kind: 'shape', split: 'train', trace: name, seed: 1 });
+
+export const cases: readonly BenchCase[] = [
+  {
+    ...plain,
+    name: 'Azure chat × 8, start 60 s',
+    kind: 'smooth',
+    split: 'train',
+    trace: 'azure_2023_conv.csv.gz',
+    copies: 8,
+    seed: 1,
+  },
+  { ...plain, name: 'bursty, start 60 s', kind: 'bursty', split: 'train', trace: 'bursty', seed: 1 },
+  { ...plain, name: 'bursty, other seed', kind: 'bursty', split: 'validation', trace: 'bursty', seed: 22 },
+  { ...plain, name: 'spikes, start 60 s', kind: 'bursty', split: 'train', trace: 'spikes', seed: 1 },
+  { ...plain, name: 'diurnal shape', kind: 'diurnal', split: 'train', trace: 'diurnal', seed: 1 },
+  serveGenDay(1, 60, 'train'),
+  serveGenDay(1, 180, 'train'),
+  serveGenDay(9, 60, 'validation'),
+  serveGenDay(9, 180, 'validation'),
+  shape('step'),
+  shape('ramp'),
+  shape('long-output-shift'),
+  shape('trickle-to-zero'),
+  shape('metric-outage'),
+  shape('no-free-gpus'),
+  shape('rollout'),
+];

@@ -1,0 +1,136 @@
+// The default policy against tuned rivals, case by case; prints the tables and writes them down.
+//
+// npm run bench:lab -- [--traces DIRECTORY] [--only WORDS] [--json FILE] [--results FILE]
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createClock, exitWith, readCommandLine } from '@kubeai/daemon';
+import { serviceTimes } from '@kubeai/model-server';
+import { z } from 'zod';
+import { defaultPolicy } from '../ours.ts';
+import { readWorkload } from '../read-workload.ts';
+import { type LabReport, reportOf, textOf } from '../report.ts';
+import { isShape } from '../shapes.ts';
+import { study } from '../study.ts';
+import { type BenchCase, cases } from './cases.ts';
+import { type Verdict, verdictsOf } from './verdict.ts';
+
+const line = {
+  name: 'bench:lab',
+  summary: 'Judges preset interactive against tuned rivals on recorded and synthetic traffic.',
+  options: {
+    traces: {
+      value: 'DIRECTORY',
+      describe: 'where the recorded traces lie; without it only shapes are played',
+      schema: z.string().optional(),
+    },
+    only: { value: 'WORDS', describe: 'cases whose name has these words', schema: z.string().default('') },
+    json: { value: 'FILE', describe: 'writes every figure', schema: z.string().optional() },
+    results: {
+      value: 'FILE',
+      describe: 'writes the tables as Markdown, such as docs/results.md',
+      schema: z.string().optional(),
+    },
+  },
+};
+
+interface Played {
+  readonly bench: BenchCase;
+  readonly report: LabReport;
+  readonly verdicts: readonly Verdict[];
+}
+
+const options = readCommandLine(line, process);
+const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
+const played: Played[] = [];
+for (const bench of cases.filter(({ name }) => name.includes(options.only))) {
+  const path = isShape(bench.trace) ? bench.trace : join(options.traces ?? '', bench.trace);
+  if (!isShape(bench.trace) && (options.traces === undefined || !existsSync(path))) {
+    process.stderr.write(`bench:lab: ${bench.name} is left out: --traces has no ${bench.trace}\n`);
+    continue;
+  }
+  const read = await readWorkload(path, { ...bench, speed: 1 });
+  if (!read.ok) exitWith(process, line.name, read.problems);
+  const result = study({
+    ...read.value,
+    hardware,
+    times: serviceTimes(hardware)!,
+    maxBatch: 32,
+    startUpMs: bench.startUpSeconds * 1_000,
+    maxReplicas: 100,
+    balancer: 'leastRequests',
+    patienceMs: 60_000,
+    seed: bench.seed,
+    promise: { firstTokenMs: 2_000, perTokenMs: 200 },
+    policies: [{ name: 'interactive', policy: defaultPolicy() }],
+    rivals: bench.trace.startsWith('servegen')
+      ? ['hpa-queue', 'hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant']
+      : [
+          'hpa-queue',
+          'hpa-concurrency',
+          'hpa-gpu',
+          'hpa-cpu',
+          'keda',
+          'kpa',
+          'apa',
+          'max-ratio',
+          'static',
+          'clairvoyant',
+        ],
+    curves: false,
+  });
+  const one = { bench, report: reportOf(result, bench.seed), verdicts: verdictsOf(bench.kind, result) };
+  played.push(one);
+  process.stdout.write(`${sectionOf(one)}\n`);
+}
+if (options.json !== undefined) {
+  const figures = played.map(({ bench, report, verdicts }) => ({
+    bench,
+    verdicts,
+    contenders: report.contenders.map(({ name, chosen, scores, costOfClairvoyant }) => ({
+      name,
+      chosen,
+      costOfClairvoyant,
+      scores,
+    })),
+  }));
+  await writeFile(options.json, `${JSON.stringify(figures)}\n`);
+}
+if (options.results !== undefined) await writeFile(options.results, markdown());
+
+function sectionOf({ bench, report, verdicts }: Played): string {
+  const rows = verdicts.map(
+    ({ what, value, must, excellent, word }) => `| ${what} | ${value.toFixed(2)} | ${must} | ${excellent} | ${word} |`,
+  );
+  const table =
+    rows.length === 0 ? [] : ['', '| asked | got | must | excellent | |', '|---|---:|---:|---:|---|', ...rows];
+  return [`### ${bench.name} (${bench.kind}, ${bench.split})`, '', '```', textOf(report), '```', ...table, ''].join(
+    '\n',
+  );
+}
+
+function markdown(): string {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const date = new Date(createClock().now()).toISOString().slice(0, 10);
+  const all = played.flatMap(({ bench, verdicts }) => verdicts.map((verdict) => ({ bench, verdict })));
+  const summary = all.map(
+    ({ bench, verdict }) =>
+      `| ${bench.name} | ${bench.split} | ${verdict.what} | ${verdict.value.toFixed(2)} | ${verdict.must} | ${verdict.excellent} | ${verdict.word} |`,
+  );
+  return `# Results of the lab
+
+Measured ${date} at commit ${commit} by \`npm run bench:lab -- --traces DIRECTORY --results FILE\`. \`preset: interactive\`, told neither
+token lengths nor start-up times, against rivals of which each was tuned on the very traffic (whole grid of its main knob; the table
+says which value it got). Promise: first token within 2 s, 0.2 s a token. llama2-70b on 8 × H100 a replica, batch 32, a
+client leaves after 60 s without a token. ServeGen is thinned to a tenth, per client, so that its bursts stay. A ratio of 0.00 against a rival means that no value of its knob is
+as cheap, or misses as little. "Validation" cases were not looked at while anything was tuned.
+
+| traffic | split | asked | got | must | excellent | |
+|---|---|---|---:|---:|---:|---|
+${summary.join('\n')}
+
+## Every case
+
+${played.map(sectionOf).join('\n')}`;
+}

@@ -1,0 +1,80 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { afterAll, expect, test } from '@jest/globals';
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const directory = mkdtempSync(join(tmpdir(), 'lab-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function lab(...words: readonly string[]) {
+  const loader = join(repository, 'scripts/typescript.mjs');
+  const args = ['--no-warnings', '--import', loader, join(repository, 'packages/lab/main.ts'), ...words];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
+  return { status, stdout, stderr };
+}
+
+function file(name: string, content: string | Buffer): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const rates = 'client,t_s,rate_rps,iat_cv,dist,p1,p2\n';
+const cut = gzipSync(Buffer.from('TIMESTAMP,ContextTokens,GeneratedTokens\n0,10,10\n'.repeat(50))).subarray(0, 40);
+
+test.each<[string, string, string | Buffer, RegExp]>([
+  ['unknown columns', 'a.csv', 'TIMESTAMP,ContextTokens,Words\n0,1,1\n', /line 1.*"Words" is unknown/],
+  ['unsorted times', 'b.csv', 'TIMESTAMP,ContextTokens,GeneratedTokens\n5,1,1\n4,1,1\n', /line 3: TIMESTAMP .*sorted/],
+  ['negative tokens', 'c.csv', 'TIMESTAMP,ContextTokens,GeneratedTokens\n5,-1,1\n', /line 2: ContextTokens/],
+  ['an empty file', 'd.csv', '', /is empty/],
+  ['a gzip that is cut off', 'e.csv.gz', cut, /cut off|damaged/],
+  ['rates below nought', 'f_rates.csv', `${rates}0,0,-1,1,Gamma,1,1\n`, /line 2: rate_rps must be a number/],
+  [
+    'a distribution nobody fitted',
+    'g_rates.csv',
+    `${rates}0,0,1,1,Pareto,1,1\n`,
+    /line 2: dist must be Gamma or Weibull/,
+  ],
+  ['rates without token lengths', 'h_rates.csv', `${rates}0,0,1,1,Gamma,1,1\n`, /--tokens/],
+  ['counts out of order', 'i.csv', 't_s,requests\n60,5\n0,5\n', /line 3: t_s .*sorted/],
+])('refuses %s in one line', (_, name, content, message) => {
+  const { status, stderr } = lab('--trace', file(name, content));
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+  expect(stderr).toMatch(message);
+  expect(status).toBe(2);
+});
+
+test.each([
+  [['--trace', 'stp'], /stp is neither a file nor a shape/],
+  [['--trace', 'step', '--rivals', 'hpb'], /--rivals knows no "hpb"/],
+  [['--trace', 'step', '--gpu', 'tpu'], /--gpu tpu was not measured/],
+  [['--trace', 'step', '--policy', '/nowhere.yaml'], /\/nowhere.yaml cannot be read/],
+])('refuses %j', (words, message) => {
+  const { status, stderr } = lab(...words);
+  expect(stderr).toMatch(message);
+  expect(status).toBe(2);
+});
+
+test('the same input and seed give the same bytes; another seed gives others', () => {
+  const counts = file('counts.csv', 't_s,requests\n0,60\n60,400\n120,60\n180,60\n');
+  const run = (name: string, seed: string) => {
+    const [json, html] = [join(directory, `${name}.json`), join(directory, `${name}.html`)];
+    const words = ['--trace', counts, '--rivals', 'kpa,clairvoyant', '--start-up', '20', '--seed', seed];
+    const { status, stderr } = lab(...words, '--json', json, '--html', html);
+    expect({ status, isQuiet: !/Error/.test(stderr) }).toEqual({ status: 0, isQuiet: true });
+    return { json: readFileSync(json, 'utf8'), html: readFileSync(html, 'utf8') };
+  };
+  const first = run('first', '3');
+  expect(run('second', '3')).toEqual(first);
+  expect(run('third', '4').json).not.toBe(first.json);
+  expect(first.html).not.toMatch(/(?:src|href)="https?:/);
+  expect(JSON.parse(first.json).contenders.map(({ name }: { name: string }) => name)).toEqual([
+    'interactive',
+    'kpa',
+    'clairvoyant',
+  ]);
+});
