@@ -14,6 +14,7 @@ import { type LabReport, reportOf, textOf } from '../report.ts';
 import { isShape } from '../shapes.ts';
 import { study } from '../study.ts';
 import { type BenchCase, cases } from './cases.ts';
+import { forecastSection } from './forecast-section.ts';
 import { type Verdict, verdictsOf } from './verdict.ts';
 
 const line = {
@@ -130,6 +131,7 @@ as cheap, or misses as little. "Validation" cases were not looked at while anyth
 |---|---|---|---:|---:|---:|---|
 ${summary.join('\n')}
 
+${forecastSection(hardware, serviceTimes(hardware)!)}
 ## Every case
 
 ${played.map(sectionOf).join('\n')}`;
