@@ -30,7 +30,7 @@ const minutes = report.contenders[0].asked.map((_, index) => (index + 1) * 60);
 const series = (of) => [minutes, ...report.contenders.map(of)];
 const draw = (title, of, at) => new uPlot({
   title, width, height: 280, scales: { x: { time: false } },
-  axes: [{ values: (_, ticks) => ticks.map((second) => (second / 3600).toFixed(1) + ' h') }, {}],
+  axes: [{ values: (_, ticks) => ticks.map((second) => (second / 3600).toFixed(2) + ' h') }, {}],
   series: [{ label: 'time', value: (_, second) => second === null ? '' : (second / 3600).toFixed(2) + ' h' },
     ...report.contenders.map(({ name }, index) => ({ label: name, stroke: colourOf(index), width: index === 0 ? 2 : 1, show: index < 4 }))],
 }, series(of), document.getElementById(at));
@@ -40,7 +40,7 @@ const hours = [...new Set(report.contenders.flatMap((each) => each.pareto.map((s
 new uPlot({
   title: 'Share within the promise by GPU-hours, over the knob of each', width, height: 320,
   scales: { x: { time: false }, y: { range: [Math.max(0.8, Math.min(...report.contenders.map((each) => each.chosen.attainment)) - 0.02), 1.002] } },
-  axes: [{ label: 'GPU-hours' }, { values: (_, ticks) => ticks.map((share) => (100 * share).toFixed(1) + ' %') }],
+  axes: [{ label: 'GPU-hours' }, { size: 70, values: (_, ticks) => ticks.map((share) => (100 * share).toFixed(1) + ' %') }],
   series: [{ label: 'GPU-hours' }, ...report.contenders.map(({ name }, index) => ({ label: name, stroke: colourOf(index), spanGaps: true, points: { show: true, size: 6 } }))],
 }, [hours, ...report.contenders.map((each) => hours.map((hour) => each.pareto.find((score) => score.gpuHours === hour)?.attainment ?? null))], document.getElementById('pareto'));
 const choice = document.getElementById('who');
