@@ -188,7 +188,7 @@ whenAtHand(
     expect(`\n${table.join('\n')}\n`).toBe(`
 dcgm-exporter-daemonset.yaml | DaemonSet dcgm-exporter | NoServingPort | -
 llm-d-qwen3-8b-pd-routing-sidecar.yaml | Deployment pd-disaggregation-nvidia-gpu-vllm-prefill | port | 8000
-llm-d-qwen3-8b-pd-routing-sidecar.yaml | Deployment pd-disaggregation-nvidia-gpu-vllm-decode | port | 8200
+llm-d-qwen3-8b-pd-routing-sidecar.yaml | Deployment pd-disaggregation-nvidia-gpu-vllm-decode | none | 8200
 nim-gke-gemma3-27b.yaml | Deployment nim-gemma-3-27b-deployment | none | 8000
 semantic-router-aibrix-tcp-probe.yaml | Deployment semantic-router | port | 8080
 sglang-aibrix-llama-8b.yaml | Deployment deepseek-r1-distill-llama-8b | none | 8000

@@ -88,6 +88,49 @@ test.each<[string, object, InjectionConfig, NamespaceView, string]>([
     labelled,
     'port',
   ],
+  [
+    'a model behind a proxy of its pod',
+    modelPod({
+      spec: {
+        initContainers: [
+          {
+            name: 'routing',
+            restartPolicy: 'Always',
+            args: ['--port=8080', '--vllm-port=8000'],
+            ports: [{ containerPort: 8080, name: 'sidecar' }],
+          },
+        ],
+      },
+    }),
+    redirecting,
+    labelled,
+    'none',
+  ],
+  [
+    'a model beside one that reads its metrics',
+    modelPod({
+      spec: {
+        initContainers: [
+          {
+            name: 'reader',
+            restartPolicy: 'Always',
+            args: ['--from=http://localhost:8000/metrics'],
+            ports: [{ containerPort: 9090, name: 'metrics' }],
+          },
+        ],
+      },
+    }),
+    config,
+    labelled,
+    'port',
+  ],
+  [
+    "a model behind Knative's proxy",
+    modelPod({ spec: { initContainers: [{ name: 'queue-proxy', restartPolicy: 'Always' }] } }),
+    config,
+    labelled,
+    'none',
+  ],
 ])('the reach of %s', (_wish, pod, settings, namespace, reach) => {
   expect(admit(pod, settings, namespace).outcome).toEqual({ kind: 'injected', reach });
 });

@@ -111,6 +111,16 @@ test.each<[string, string, string]>([
     'kind: Pod\nmetadata: {name: x, namespace: kube-system}\nspec: {containers: [{name: a, image: vllm}]}\n',
     'Pod kube-system/x: no agent, SystemNamespace',
   ],
+  [
+    'an Argo Rollout',
+    'apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: x}\nspec: {template: {spec: {containers: [{name: a, image: vllm}]}}}\n',
+    'Rollout x: agent injected, reach none',
+  ],
+  [
+    'a LeaderWorkerSet without a template for leaders',
+    'apiVersion: leaderworkerset.x-k8s.io/v1\nkind: LeaderWorkerSet\nmetadata: {name: x}\nspec: {leaderWorkerTemplate: {workerTemplate: {spec: {containers: [{name: a, image: vllm}]}}}}\n',
+    'LeaderWorkerSet x: agent injected, reach none',
+  ],
 ])('%s is understood', (_name, text, expected) => {
   const { said, text: after } = inject(text);
   expect(said).toContainEqual(expect.stringContaining(expected));
@@ -171,4 +181,43 @@ const manifests = join(import.meta.dirname, '../../shared/fixtures/manifests');
 
 test('the version that is written into pods is that of the package', () => {
   expect(JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8'))).toMatchObject({ version });
+});
+
+test('of a LeaderWorkerSet the leader gets an agent', () => {
+  const spec = '{spec: {containers: [{name: a, image: vllm}]}}';
+  const head = 'apiVersion: leaderworkerset.x-k8s.io/v1\nkind: LeaderWorkerSet\nmetadata: {name: x}\n';
+  const { text } = inject(`${head}spec: {leaderWorkerTemplate: {workerTemplate: ${spec}, leaderTemplate: ${spec}}}\n`);
+  const { leaderTemplate, workerTemplate } = parse(text).spec.leaderWorkerTemplate;
+  expect(podProblems(leaderTemplate)).toEqual([]);
+  expect([leaderTemplate, workerTemplate].map(({ spec: { initContainers } }) => initContainers?.length ?? 0)).toEqual([
+    1, 0,
+  ]);
+});
+
+test.each<[string, string, string]>([
+  ['a Knative Service', 'serving.knative.dev/v1', 'Service'],
+  ['an InferenceService', 'serving.kserve.io/v1beta1', 'InferenceService'],
+  ['a RayService', 'ray.io/v1', 'RayService'],
+  ["a Job of Volcano's", 'batch.volcano.sh/v1alpha1', 'Job'],
+])('%s is left to its operator and the webhook', (_name, apiVersion, kind) => {
+  const text = `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: x}\nspec: {template: {spec: {containers: [{name: a, image: vllm}]}}}\n`;
+  const expected = `${kind} x: left alone: an operator makes its pods, which get their agents from the webhook`;
+  expect(inject(text)).toEqual({ text, said: [expected] });
+});
+
+test.each<[string, string, string]>([
+  ['a value', 'kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n', 'line 3'],
+  ['a block', 'kind: Pod\n---\n# text\n{{- if .Values.on }}\nkind: Pod\n{{- end }}\n', 'line 4'],
+  ['a fragment', 'kind: Pod\nspec:\n  containers:\n    {{- toYaml .Values.all | nindent 4 }}\n', 'line 4'],
+])('a template with %s in the place of YAML is named as such', (_name, text, line) => {
+  const refused = injectManifest(text, config, ownNamespace);
+  expect(refused.ok ? [] : refused.problems).toEqual([
+    { field: line, message: 'is a template, not YAML; render it first, such as with: helm template' },
+  ]);
+});
+
+test('a chat template in a text is no template of Helm', () => {
+  const text =
+    'kind: ConfigMap\nmetadata: {name: x}\ndata:\n  chat.jinja: |\n    {{ bos_token }}{% for m in messages %}\n  one: "{{ x }}"\n';
+  expect(inject(text).text).toBe(text);
 });

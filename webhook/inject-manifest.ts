@@ -22,17 +22,26 @@ export interface InjectedManifest {
   readonly explanations: readonly Explanation[];
 }
 
-/** Where a kind keeps the pods that it makes. */
-const templates: Readonly<Record<string, readonly string[]>> = {
-  Pod: [],
-  Deployment: ['spec', 'template'],
-  StatefulSet: ['spec', 'template'],
-  DaemonSet: ['spec', 'template'],
-  ReplicaSet: ['spec', 'template'],
-  ReplicationController: ['spec', 'template'],
-  Job: ['spec', 'template'],
-  CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
+const inTemplate = [['spec', 'template']];
+/** Where a kind keeps the pods that it makes: the first of these places that is there. */
+const podPlaces: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  Pod: [[]],
+  Deployment: inTemplate,
+  StatefulSet: inTemplate,
+  DaemonSet: inTemplate,
+  ReplicaSet: inTemplate,
+  ReplicationController: inTemplate,
+  Job: inTemplate,
+  CronJob: [['spec', 'jobTemplate', 'spec', 'template']],
+  /** Argo's. */
+  Rollout: inTemplate,
+  // The leader takes the requests of its group.
+  LeaderWorkerSet: ['leaderTemplate', 'workerTemplate'].map((template) => ['spec', 'leaderWorkerTemplate', template]),
 };
+
+/** Groups whose operators write the pods themselves: what stands in the file is no pod yet, or not all of it. */
+const operatorGroups =
+  /^(serving\.kserve\.io|serving\.knative\.dev|ray\.io|(apps\.)?nvidia\.com|batch\.volcano\.sh|orchestration\.aibrix\.ai|model\.aibrix\.ai|production-stack\.vllm\.ai|jobset\.x-k8s\.io|kubeflow\.org|trainer\.kubeflow\.org)$/;
 
 // What kubectl reads: YAML 1.1 (0700 is octal), where the last of two equal keys counts.
 const dialect = { version: '1.1', uniqueKeys: false } as const;
@@ -46,7 +55,7 @@ export function injectManifest(
   const { parts, problems } = partsOf(text);
   if (problems.length > 0) return { ok: false, problems };
   const objects = parts.flatMap(({ value }) => objectsOf(value).map(({ object }) => object));
-  const services = objects.filter(({ kind }) => kind === 'Service').map(serviceView);
+  const services = objects.filter((object) => object.kind === 'Service' && !isOperated(object)).map(serviceView);
   const explanations: Explanation[] = [];
   const texts = parts.map((part) => injectPart(part, { config, ownNamespace, services }, explanations));
   return { ok: true, value: { text: texts.join(''), explanations } };
@@ -73,19 +82,42 @@ function partsOf(text: string): { readonly parts: readonly Part[]; readonly prob
   const parts = text.split(/^(?=---(?:\s|$))/m).map((source) => {
     const lines = new LineCounter();
     const document = parseDocument(source, { ...dialect, lineCounter: lines });
+    const lineAt = (offset: number) => `line ${line + lines.linePos(offset).line - 1}`;
+    const action = templateAction(source, document);
+    if (action !== undefined) problems.push({ field: lineAt(action), message: renderFirst });
     // One mistake makes many messages; the first one names it.
-    for (const { message, pos } of document.errors.slice(0, 1)) {
-      problems.push({
-        field: `line ${line + lines.linePos(pos[0]).line - 1}`,
-        message: message.split('\n')[0]!.replace(/ at line \d+.*$/, ''),
-      });
+    else if (document.errors[0] !== undefined) {
+      const { message, pos } = document.errors[0];
+      problems.push({ field: lineAt(pos[0]), message: message.split('\n')[0]!.replace(/ at line \d+.*$/, '') });
     }
     line += source.split('\n').length - 1;
     // A copy without sharing: what stands behind an anchor is one object in several places.
-    const value: unknown = document.errors.length > 0 ? null : JSON.parse(JSON.stringify(document.toJS() ?? null));
+    const value: unknown = problems.length > 0 ? null : JSON.parse(JSON.stringify(document.toJS() ?? null));
     return { source, document, value };
   });
   return { parts, problems };
+}
+
+const renderFirst = 'is a template, not YAML; render it first, such as with: helm template';
+
+/**
+ * Where a template's `{{ … }}` stands in the place of YAML, as an offset. YAML often reads it as a mapping whose key is a
+ * mapping, which no Kubernetes object has; in quotes and in blocks of text (chat templates) it is text like any other.
+ */
+function templateAction(source: string, document: Document.Parsed): number | undefined {
+  if (document.errors.length > 0) {
+    const found = /^[^#'"\n]*?\{\{[-\s]*[\w.$"(/]/m.exec(source);
+    return found === null ? undefined : source.indexOf('{{', found.index);
+  }
+  let offset: number | undefined;
+  visit(document, {
+    Pair(_key, { key }) {
+      if (!isCollection(key)) return undefined;
+      offset = key.range?.[0];
+      return visit.BREAK;
+    },
+  });
+  return offset;
 }
 
 function injectPart(
@@ -122,6 +154,7 @@ function hasAliases(document: Document): boolean {
 }
 
 interface KubeLike {
+  readonly apiVersion?: unknown;
   readonly kind?: unknown;
   readonly metadata?: { readonly name?: unknown; readonly namespace?: unknown; readonly generateName?: unknown } | null;
   readonly items?: unknown;
@@ -146,18 +179,12 @@ function injectObject(
   const kind = typeof object.kind === 'string' ? object.kind : 'an object without kind';
   const { name, namespace, generateName } = object.metadata ?? {};
   const named = `${kind} ${namespace === undefined ? '' : `${String(namespace)}/`}${String(name ?? generateName ?? '(no name)')}`;
-  const template = Object.hasOwn(templates, kind) ? templates[kind]! : undefined;
-  if (template === undefined)
-    return {
-      explanation: { object: named, sentence: 'left alone: it makes no pods that we know of', warnings: [] },
-      patch: [],
-      template: [],
-    };
+  const places = Object.hasOwn(podPlaces, kind) && !isOperated(object) ? podPlaces[kind] : undefined;
+  if (places === undefined)
+    return { explanation: { object: named, sentence: whyAlone(object), warnings: [] }, patch: [], template: [] };
 
-  const pod = template.reduce<unknown>(
-    (value, step) => (value as Record<string, unknown> | null | undefined)?.[step],
-    object,
-  );
+  const template = places.find((place) => at(object, place) !== undefined) ?? places[0]!;
+  const pod = at(object, template);
   // The namespace's labels are not in the file; whoever injects by hand has decided.
   const inside = typeof namespace === 'string' ? namespace : 'default';
   const view = {
@@ -179,6 +206,20 @@ function injectObject(
     patch: skipped ? [] : jsonPatch.compare(pod as object, after as object),
     template,
   };
+}
+
+const at = (object: unknown, place: readonly string[]): unknown =>
+  place.reduce<unknown>((value, step) => (value as Record<string, unknown> | null | undefined)?.[step], object);
+
+/** Kinds of operators may be called as Kubernetes' own are: Knative's Service, Volcano's Job. */
+const isOperated = ({ apiVersion }: KubeLike): boolean =>
+  typeof apiVersion === 'string' && operatorGroups.test(apiVersion.split('/')[0]!);
+
+function whyAlone(object: KubeLike): string {
+  if (typeof object.kind !== 'string') return 'left alone: without a kind it is no Kubernetes object';
+  return isOperated(object)
+    ? 'left alone: an operator makes its pods, which get their agents from the webhook'
+    : 'left alone: it makes no pods that we know of';
 }
 
 const stepsOf = (pointer: string): (string | number)[] =>

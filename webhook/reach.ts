@@ -3,9 +3,10 @@
 // works for everybody but needs NET_ADMIN once. `none`: nothing passes the agent; it reads the engine and the GPU only.
 import { type Eligible, isMeshed, type NamespaceView } from './eligibility.ts';
 import { names } from './names.ts';
-import type { Pod } from './pod.ts';
+import { type Container, isNativeSidecar, isTcp, type Pod } from './pod.ts';
 import type { Reach } from './pod-settings.ts';
 import { serviceByNumber } from './service-view.ts';
+import { isSideDoor } from './serving-port.ts';
 
 export type EffectiveReach = Exclude<Reach, 'auto'>;
 
@@ -25,6 +26,11 @@ export function reachOf(
 ): ReachChoice {
   const hindrance = redirectHindrance(pod, namespace, redirectAvailable);
   if (wish === 'none') return { reach: 'none' };
+  const proxy = proxyInFront(serving, pod);
+  if (proxy !== undefined && wish === 'auto') {
+    const warning = `container ${proxy.name} passes requests on to port ${serving.port} inside the pod, past the agent; requests are not observed`;
+    return { reach: 'none', warning };
+  }
   if (wish !== 'port' && hindrance === undefined) return { reach: 'redirect' };
 
   const named = hasOwnName(serving, pod);
@@ -56,6 +62,20 @@ function hasOwnName({ declared }: Eligible['serving'], { spec }: Pod): boolean {
   if (typeof name !== 'string' || name === '' || name === names.adminPort) return false;
   const ports = [...spec.containers, ...(spec.initContainers ?? [])].flatMap((container) => container.ports ?? []);
   return ports.every((port) => port === declared || port.name !== name);
+}
+
+/**
+ * A container that takes the requests and passes them on to the serving port by localhost, where neither a port's name
+ * nor a rule for inbound traffic leads to the agent: it listens itself, and its command line holds the number.
+ */
+function proxyInFront({ container, port }: Eligible['serving'], { spec }: Pod): Container | undefined {
+  const sidecars = (spec.initContainers ?? []).filter(isNativeSidecar);
+  const others = [...spec.containers.filter((_, index) => index !== container), ...sidecars];
+  return others.find(({ name, command, args, ports }) => {
+    if (name === 'queue-proxy') return true; // Knative's
+    if (!(ports ?? []).some((own) => isTcp(own) && own.containerPort !== port && !isSideDoor(own.name))) return false;
+    return [...(command ?? []), ...(args ?? [])].some((text) => new RegExp(`(^|[=:\\s])${port}(\\D|$)`).test(text));
+  });
 }
 
 function redirectHindrance(pod: Pod, namespace: NamespaceView, available: boolean): string | undefined {

@@ -68,6 +68,9 @@ function asWished(pod: Pod, wish: string): ServingPort | undefined {
   return { container: mainContainerOf(pod), port: number };
 }
 
+/** Whether a port of this name serves something else than requests: metrics, health, peers. */
+export const isSideDoor = (name: string | null | undefined): boolean => otherName.test(name ?? '');
+
 /** Whether the annotation's text names a port of this pod. */
 export const namesPort = (pod: Pod, wish: string): boolean => asWished(pod, wish) !== undefined;
 
@@ -104,7 +107,7 @@ function portOf(container: Container): Omit<ServingPort, 'container'> | NoPort {
   const tcp = all.filter((port) => isTcp(port) && isPort(port.containerPort));
   const told = toldPort(container);
   const known = knownPort(container);
-  const candidates = tcp.filter(({ name }) => !otherName.test(name ?? ''));
+  const candidates = tcp.filter(({ name }) => !isSideDoor(name));
   const declared =
     candidates.find(({ name }) => servingName.test(name ?? '')) ??
     candidates.find(({ containerPort }) => containerPort === told) ??
