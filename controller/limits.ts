@@ -62,6 +62,10 @@ export const limits = {
   repairTrial: minutes(1),
   /** … up to this. */
   longestRepairTrial: minutes(10),
+  /** A pod that came of a restart and was missed again is left alone so long, twice as long after each restart more … */
+  repairRest: minutes(10),
+  /** … up to this: what the webhook does not mark even when it is there must not be restarted for ever. */
+  longestRepairRest: minutes(24 * 60),
   /** A pod whose eviction was refused (a PodDisruptionBudget) is left alone so long. */
   repairRefused: minutes(1),
 

@@ -7,10 +7,12 @@ import {
   coverageOf,
   isWhole,
   mayRestart,
+  mustRest,
   noRepairs,
   type RepairPod,
   reasonOf,
   restarted,
+  withoutRepaired,
 } from './repair-plan.ts';
 
 const metadata = { namespace: 'models', name: 'chat-1', uid: 'u' };
@@ -35,6 +37,11 @@ test.each<[string, Partial<InjectedPod>, string]>([
       },
     },
     'missed',
+  ],
+  [
+    'of the autoscaler',
+    { metadata: { ...metadata, labels: { 'app.kubernetes.io/part-of': 'kubeai-autoscaler' } } },
+    'exempt',
   ],
   ['on the network of its node', { spec: { containers: [main], hostNetwork: true } }, 'exempt'],
   ['for Windows', { spec: { containers: [main], os: { name: 'windows' } } }, 'exempt'],
@@ -132,7 +139,7 @@ test('restarts follow each other while the webhook answers, and ever more slowly
   const wait = (answers: boolean): number => {
     const began = now;
     while (!mayRestart(history, answers, now)) now = instant(now + seconds(1));
-    history = restarted(history, answers, now);
+    history = restarted(history, { ...of(), webhookAnswers: answers }, pod(), now);
     return now - began;
   };
   expect(wait(false)).toBe(0); // the first is tried at once
@@ -151,4 +158,23 @@ test.each<[string, RepairPod[], boolean, boolean, number, string]>([
   ['under way', [pod()], true, true, 2, 'Repairing'],
 ])('why pods lack an agent: %s', (_name, missed, webhookAnswers, consents, replicas, reason) => {
   expect(reasonOf(missed, { ...of(...missed), webhookAnswers }, consents, replicas)).toBe(reason);
+});
+
+test('a pod that came of a restart and was missed again rests ever longer, until its workload has its agents', () => {
+  const [old, other] = [pod(), pod()];
+  let history = restarted(noRepairs, of(old, other), old, instant(0));
+  let now = instant(0);
+  expect(mustRest(history, other, now)).toBe(false);
+  const rests: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    const next = pod();
+    const began = now;
+    while (mustRest(history, next, now)) now = instant(now + limits.repairRest);
+    rests.push((now - began) / limits.repairRest);
+    history = restarted(history, of(next, other), next, now);
+  }
+  expect(rests).toEqual([1, 2, 4, 8]);
+  expect(withoutRepaired(history, of(other)).tried.size).toBe(1);
+  const repaired = withoutRepaired(history, of(seen));
+  expect(mustRest(repaired, pod(), now)).toBe(false);
 });

@@ -42,9 +42,19 @@ export interface RepairHistory {
   readonly restartedAt: Instant | undefined;
   /** Restarts in a row that were tried while nobody could tell whether the webhook is back. */
   readonly trials: number;
+  /** Workloads that still lack agents, by key. */
+  readonly tried: ReadonlyMap<string, Tried>;
 }
 
-export const noRepairs: RepairHistory = { restartedAt: undefined, trials: 0 };
+interface Tried {
+  readonly at: Instant;
+  /** Pods from before the first restart. A missed pod that is not among them came of a restart that was in vain. */
+  readonly before: ReadonlySet<string>;
+  /** Restarts of pods that were not among them. */
+  readonly vain: number;
+}
+
+export const noRepairs: RepairHistory = { restartedAt: undefined, trials: 0, tried: new Map() };
 
 const workloadKey = ({ namespace, workload }: RepairPod): string =>
   workload === undefined ? '' : `${namespace}/${workload.kind}/${workload.name}`;
@@ -70,11 +80,31 @@ export function coverageOf(pods: Iterable<RepairPod>, labelled: Iterable<string>
   return { missed, byWorkload, webhookAnswers: newest?.injection !== 'missed' };
 }
 
-/** The history after a restart. */
-export const restarted = ({ trials }: RepairHistory, webhookAnswers: boolean, now: Instant): RepairHistory => ({
-  restartedAt: now,
-  trials: webhookAnswers ? 0 : trials + 1,
-});
+/** The history after the restart of this pod. */
+export function restarted(history: RepairHistory, coverage: Coverage, pod: RepairPod, now: Instant): RepairHistory {
+  const key = workloadKey(pod);
+  const last = history.tried.get(key);
+  const before = last?.before ?? new Set((coverage.byWorkload.get(key) ?? []).map(({ uid }) => uid));
+  const vain = (last?.vain ?? 0) + (before.has(pod.uid) ? 0 : 1);
+  return {
+    restartedAt: now,
+    trials: coverage.webhookAnswers ? 0 : history.trials + 1,
+    tried: new Map(history.tried).set(key, { at: now, before, vain }),
+  };
+}
+
+/** The history without the workloads that lack no agent any more. */
+export function withoutRepaired(history: RepairHistory, { byWorkload }: Coverage): RepairHistory {
+  const lacks = (key: string) => byWorkload.get(key)?.some(({ injection }) => injection === 'missed') ?? false;
+  return { ...history, tried: new Map([...history.tried].filter(([key]) => lacks(key))) };
+}
+
+/** Whether this pod came of a restart that was in vain. The webhook may look at it and still not mark it. */
+export function mustRest({ tried }: RepairHistory, pod: RepairPod, now: Instant): boolean {
+  const last = tried.get(workloadKey(pod));
+  if (last === undefined || last.before.has(pod.uid)) return false;
+  return elapsed(last.at, now) < Math.min(limits.longestRepairRest, limits.repairRest * 2 ** last.vain);
+}
 
 /**
  * Whether the budget of the whole cluster allows a restart now. While the webhook answers, one after the other; while the newest pod was missed

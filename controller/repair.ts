@@ -20,10 +20,12 @@ import {
   coverageOf,
   isWhole,
   mayRestart,
+  mustRest,
   noRepairs,
   type RepairPod,
   reasonOf,
   restarted,
+  withoutRepaired,
 } from './repair-plan.ts';
 import type { Targets } from './targets.ts';
 
@@ -46,6 +48,8 @@ export interface Repair {
 }
 
 const consent = 'kubeai.io/repair';
+/** The webhook leaves their pods as they are, label or not. */
+const systemNamespaces: readonly string[] = ['kube-system', 'kube-public', 'kube-node-lease'];
 
 export function createRepair(options: {
   readonly client: KubeClient;
@@ -91,8 +95,9 @@ export function createRepair(options: {
       if (!uids.has(uid) || elapsed(at, clock.now()) >= limits.repairRefused) refusedAt.delete(uid);
     coverage = coverageOf(
       present.map((pod) => repairPodOf(pod, evicted.has(pod.facts.uid))),
-      [...namespaces.items()].map(({ metadata }) => metadata.name),
+      [...namespaces.items()].map(({ metadata }) => metadata.name).filter((name) => !systemNamespaces.includes(name)),
     );
+    history = withoutRepaired(history, coverage);
     const missed = [...coverage.missed.values()].reduce((sum, { length }) => sum + length, 0);
     if (missed !== told)
       log[missed > told ? 'warn' : 'info']('Pods without an agent', {
@@ -106,7 +111,7 @@ export function createRepair(options: {
   async function choose(): Promise<RepairPod | undefined> {
     if (!mayRestart(history, coverage.webhookAnswers, clock.now())) return undefined;
     for (const pod of candidates(coverage, consents)) {
-      if (refusedAt.has(pod.uid)) continue;
+      if (refusedAt.has(pod.uid) || mustRest(history, pod, clock.now())) continue;
       const found = await targets.read({ ...pod.workload!, namespace: pod.namespace });
       if (found.kind === 'found' && isWhole(coverage, pod, found.scale.replicas)) return pod;
     }
@@ -126,7 +131,7 @@ export function createRepair(options: {
     }
     evicted.add(uid);
     restarts += 1;
-    history = restarted(history, coverage.webhookAnswers, clock.now());
+    history = restarted(history, coverage, pod, clock.now());
     log.info('Restarted a pod that had no agent', { namespace, name, trials: history.trials });
     const message = `Restarted pod ${name}, which had no agent`;
     events.record({ ...pod.workload!, namespace }, 'Normal', 'RestartedForAgent', message);
