@@ -371,6 +371,9 @@ test('of two policies on one target the older scales; the younger says so and ta
   expect(conflict.message).toBe('the older policy a-first scales the same target: delete one of the two');
   expect(await settled('b-second', 'Ready', 'False')).toMatchObject({ reason: 'Conflict' });
   expect(await replicas()).toBe(1);
+  await applyPolicy('c-tried', { minReplicas: 3, mode: 'Recommend' });
+  await settled('c-tried', 'Conflict', 'False');
+  await settled('c-tried', 'Ready', 'True');
 
   await client.delete(resources.policies, { namespace, name: 'a-first' });
   await until(async () => (await replicas()) === 5);

@@ -106,14 +106,15 @@ export function createPolicyBook(
     claimants: (target) => [...(claims.get(target) ?? [])],
     conflictOf(entry) {
       const target = targetOf(entry);
-      if (target === undefined) return undefined;
+      // Whoever only watches or recommends is in nobody's way: so a policy is tried beside what scales today.
+      if (target === undefined || entry.policy?.mode !== 'Active') return undefined;
       const [rival] = rivals.get(target) ?? [];
       // An HPA does not know of us and would scale against whatever we do, so age does not matter here.
       if (rival !== undefined)
         return `the HorizontalPodAutoscaler ${rival} scales the same target: delete one of the two`;
       for (const key of claims.get(target) ?? []) {
         const other = entries.get(key);
-        if (other !== undefined && key !== entry.key && isOlder(other, entry)) {
+        if (other?.policy?.mode === 'Active' && key !== entry.key && isOlder(other, entry)) {
           return `the older policy ${nameOf(key).name} scales the same target: delete one of the two`;
         }
       }

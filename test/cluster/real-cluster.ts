@@ -88,7 +88,16 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
     const first = await firstProcess(child);
     return {
       kubeconfig: await readFile(paths.adminKubeconfig, 'utf8'),
-      inside: (command) => [programs.nsenter, `--target=${first}`, '--mount', '--pid', '--net', '--', ...command],
+      inside: (command) => [
+        programs.nsenter,
+        `--target=${first}`,
+        '--mount',
+        '--pid',
+        '--net',
+        `--wdns=${repository}`,
+        '--',
+        ...command,
+      ],
       async importImage(archive) {
         const address = ['--address', paths.containerdSocket, '--namespace', 'k8s.io'];
         await runCommand(programs.ctr, [...address, 'image', 'import', '--no-unpack', archive]);
