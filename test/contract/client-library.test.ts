@@ -152,7 +152,7 @@ test(
     };
     await apps.createNamespacedDeployment({ namespace, body });
     const scale = await apps.readNamespacedDeploymentScale({ name: 'scaled', namespace });
-    expect([scale.spec?.replicas, scale.status?.selector]).toEqual([0, 'app=scaled']);
+    expect([scale.spec?.replicas, scale.status?.selector]).toEqual([undefined, 'app=scaled']);
     const patch = { name: 'scaled', namespace, fieldManager: 'autoscaler' };
     await apps.patchNamespacedDeploymentScale(
       { ...patch, body: { spec: { replicas: 0 } } },

@@ -9,6 +9,7 @@ export const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' } 
 /** The Scale of an object. */
 export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = Number(valueAt(object, ...paths.specReplicas) ?? 0);
   const selector = paths.selector === undefined ? '' : selectorText(valueAt(object, ...paths.selector));
   return {
     kind: 'Scale',
@@ -20,7 +21,8 @@ export function scaleOf(object: KubeObject, paths: ScalePaths): KubeObject {
       ...(resourceVersion && { resourceVersion }),
       ...(creationTimestamp && { creationTimestamp }),
     },
-    spec: { replicas: Number(valueAt(object, ...paths.specReplicas) ?? 0) },
+    // A real server leaves out the zero that is asked for, but not the zero that there is.
+    spec: replicas === 0 ? {} : { replicas },
     status: { replicas: Number(valueAt(object, ...paths.statusReplicas) ?? 0), ...(selector !== '' && { selector }) },
   };
 }

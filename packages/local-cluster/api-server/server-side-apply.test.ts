@@ -74,7 +74,7 @@ test('fields that others own in an item survive it', () => {
 
 test('another value for an owned field is a conflict that names the manager and the field', () => {
   expect(() => history(['a', deployment({ replicas: 2 })], ['b', deployment({ replicas: 3 })])).toThrow(
-    'Apply failed with 1 conflict: conflict with "a" using apps/v1: .spec.replicas',
+    'Apply failed with 1 conflict: conflict with "a": .spec.replicas',
   );
 });
 
@@ -85,7 +85,7 @@ test('several conflicts are listed', () => {
       ['b', deployment({ replicas: 3, ...withContainers({ name: 'x', image: '2' }) })],
     ),
   ).toThrow(
-    'Apply failed with 2 conflicts: conflicts with "a" using apps/v1:\n- .spec.replicas\n- .spec.template.spec.containers[name="x"].image',
+    'Apply failed with 2 conflicts: conflicts with "a":\n- .spec.replicas\n- .spec.template.spec.containers[name="x"].image',
   );
 });
 

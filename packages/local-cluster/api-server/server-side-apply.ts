@@ -53,7 +53,7 @@ export function applied(
 function conflictOf(disputes: readonly { entry: ManagedFieldsEntry; fields: FieldSet }[], subject: Subject): ApiError {
   const all = disputes.flatMap(({ entry, fields }) => pathsOf(fields).map((field) => ({ entry, field })));
   const who = ({ manager, operation, subresource, apiVersion, time }: ManagedFieldsEntry) =>
-    `${JSON.stringify(manager)}${subresource ? ` with subresource ${JSON.stringify(subresource)}` : ''} using ${apiVersion}${operation === 'Update' && time ? ` at ${time}` : ''}`;
+    `${JSON.stringify(manager)}${subresource ? ` with subresource ${JSON.stringify(subresource)}` : ''}${operation === 'Update' ? ` using ${apiVersion}${time ? ` at ${time}` : ''}` : ''}`;
   const groups = new Map<string, string[]>();
   for (const { entry, field } of all) groups.set(who(entry), [...(groups.get(who(entry)) ?? []), field]);
   const text = [...groups]
