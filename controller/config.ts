@@ -4,6 +4,27 @@ import { z } from 'zod';
 
 const text = (fallback: string) => z.string().min(1).default(fallback);
 
+/** `default=16,research=8` */
+const gpuBudgets = z
+  .string()
+  .default('')
+  .transform((list, context): ReadonlyMap<string, number> => {
+    const entries = list.split(',').filter((entry) => entry.trim() !== '');
+    const budgets = new Map<string, number>();
+    for (const entry of entries) {
+      const [, name, gpus] = /^\s*([^=\s]+)=(\d+(?:\.\d+)?)\s*$/.exec(entry) ?? [];
+      if (name === undefined || budgets.has(name)) {
+        context.addIssue({
+          code: 'custom',
+          message: `must be a list such as default=16,research=8, each name once, not "${list}"`,
+        });
+        return z.NEVER;
+      }
+      budgets.set(name, Number(gpus));
+    }
+    return budgets;
+  });
+
 const options = {
   host: {
     describe: 'Address to listen on',
@@ -70,6 +91,12 @@ const options = {
     value: 'URL',
     environment: 'KUBEAI_PROMETHEUS_URL',
     schema: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+  },
+  gpuBudgets: {
+    describe: 'GPUs that policies share, by the name that gpu.budget gives: NAME=GPUS,NAME=GPUS',
+    value: 'LIST',
+    environment: 'KUBEAI_GPU_BUDGETS',
+    schema: gpuBudgets,
   },
   pluginDirectory: {
     describe: 'Where the modules of algorithm plugins lie; without it policies can only name endpoints',

@@ -27,7 +27,7 @@ import { chromium } from 'playwright-core';
 import { parse } from 'yaml';
 import { type ApiServer, startApiServer } from '../packages/local-cluster/api-server/api-server.ts';
 import { createAuthorityPublisher } from './authority-publisher.ts';
-import { type Controller, createController } from './controller.ts';
+import { type Controller, type ControllerOptions, createController } from './controller.ts';
 import { createPages } from './http-pages.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { audience } from './token-reviews.ts';
@@ -92,7 +92,7 @@ afterEach(async () => {
 });
 
 /** Starts what main.ts starts: the controller and its HTTPS listener with a certificate of our own. */
-async function start(journal?: string, server?: string) {
+async function start(journal?: string, server?: string, more: Partial<ControllerOptions> = {}) {
   const metrics = createMetrics();
   const own = new PooledKubeConfig();
   const kubeconfig = api.kubeconfig('system:serviceaccount:kubeai-system:kubeai-controller');
@@ -105,6 +105,7 @@ async function start(journal?: string, server?: string) {
     metrics,
     tick: milliseconds(100),
     journal,
+    ...more,
   });
   const store = createSecretStore(calls, { namespace: 'kube-system', name: 'kubeai-ca' });
   const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
@@ -378,6 +379,48 @@ test('of two policies on one target the older scales; the younger says so and ta
   await client.delete(resources.policies, { namespace, name: 'a-first' });
   await until(async () => (await replicas()) === 5);
   await settled('b-second', 'Conflict', 'False');
+});
+
+test('a GPU budget stops growth with its reason', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat', { gpu: { budget: 'shared', perReplica: 2 } });
+  const started = await start(undefined, undefined, { gpuBudgets: new Map([['shared', 5]]) });
+  await startAgent(started, pod, () => 30);
+  const last = () => started.controller.memories().get(`${namespace}/chat`)?.last?.decision;
+  await until(() => last()?.current === 2 && last()?.reason === 'GpuBudget');
+  expect(await replicas()).toBe(2);
+});
+
+test('no line of the log holds a token, whatever becomes of it', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  const bearer = 'prometheus-bearer-token';
+  await client.create(resources.secrets, {
+    metadata: { namespace, name: 'access' },
+    data: { token: Buffer.from(bearer).toString('base64') },
+  } as KubeObject);
+  const prometheus = { url: 'http://127.0.0.1:9', bearerToken: { name: 'access', key: 'token' } };
+  await applyPolicy('chat', { metrics: { concurrency: { targetPerReplica: 4, prometheusQuery: 'up' } }, prometheus });
+  let lines = '';
+  const write = (line: string) => {
+    lines += line;
+  };
+  const told = createLog({ level: 'trace', name: 'tested', destination: { write } });
+  const { listener, bundle } = await start(undefined, undefined, { log: told });
+  const tokens = [
+    await tokenFor(pod),
+    await tokenFor(pod, ['somebody-else']),
+    'eyJub3QiOiJhIn0.b3VyLXRva2Vu.c2lnbmF0dXJl',
+  ];
+  for (const token of tokens) {
+    const { request: sending, answer } = await open(listener, bundle, token);
+    sending.write('{"version":1,"sequence":0}\n');
+    await until(() => answer.code > 200 || answer.text !== '');
+    sending.destroy();
+  }
+  await until(() => lines.includes('Query of a metric failed') && lines.includes('Refused a report'));
+  expect([bearer, ...tokens].filter((token) => lines.includes(token))).toEqual([]);
 });
 
 test('a HorizontalPodAutoscaler on the same target keeps us from scaling until it is deleted', async () => {

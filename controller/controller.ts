@@ -35,6 +35,8 @@ export interface ControllerOptions {
   readonly journal?: string | undefined;
   /** For policies that name none. */
   readonly prometheusUrl?: string | undefined;
+  /** GPUs by the name of a budget. */
+  readonly gpuBudgets?: ReadonlyMap<string, number> | undefined;
   /** Where modules of algorithms may lie; without it none is run. */
   readonly pluginDirectory?: string | undefined;
 }
@@ -109,6 +111,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     journal,
     metrics,
     prometheusUrl: options.prometheusUrl,
+    gpuBudgets: options.gpuBudgets ?? new Map(),
     pluginDirectory: options.pluginDirectory,
     reported(key, step) {
       const now = clock.monotonic();

@@ -37,7 +37,7 @@ async function run(words: string[], environment: Record<string, string> = {}) {
 
 test('every wrong flag is a line, and so is a kubeconfig that cannot be read', async () => {
   const [flags, config] = await Promise.all([
-    run(['--http-prt', '1', '--tick-seconds', 'soon'], { KUBEAI_INGEST_PORT: 'many' }),
+    run(['--http-prt', '1', '--tick-seconds', 'soon', '--gpu-budgets', 'a=1,a=2'], { KUBEAI_INGEST_PORT: 'many' }),
     run([], { KUBECONFIG: join(folder, 'nowhere') }),
   ]);
   expect(flags).toEqual({
@@ -46,6 +46,7 @@ test('every wrong flag is a line, and so is a kubeconfig that cannot be read', a
       'kubeai-controller: --http-prt is unknown; did you mean --http-port?',
       'kubeai-controller: KUBEAI_INGEST_PORT must be a port between 0 and 65535, not "many"',
       'kubeai-controller: --tick-seconds must be a number of seconds, not "soon"',
+      'kubeai-controller: --gpu-budgets must be a list such as default=16,research=8, each name once, not "a=1,a=2"',
     ],
   });
   expect(config.code).toBe(2);

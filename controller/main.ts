@@ -43,6 +43,7 @@ try {
     tick: options.tickSeconds,
     journal: options.journal,
     prometheusUrl: options.prometheusUrl,
+    gpuBudgets: options.gpuBudgets,
     pluginDirectory: options.pluginDirectory,
   });
   let leading = !options.leaderElect;

@@ -30,6 +30,8 @@ export interface PolicyBook {
   conflictOf(entry: PolicyEntry): string | undefined;
   /** The policies that name a target. */
   claimants(target: string): readonly string[];
+  /** The policies that count their GPUs in a budget. */
+  inBudget(budget: string): Iterable<PolicyEntry>;
 }
 
 /** @param changed told about each policy whose spec, conflicts or existence changed */
@@ -40,12 +42,24 @@ export function createPolicyBook(
 ): PolicyBook {
   const entries = new Map<string, PolicyEntry>();
   const claims = new Map<string, Set<string>>();
+  const budgets = new Map<string, Map<string, PolicyEntry>>();
   const rivals = new Map<string, Set<string>>();
 
   const targetOf = ({ policy }: PolicyEntry): string | undefined =>
     policy === undefined ? undefined : targetKey({ ...policy.target, namespace: policy.namespace });
 
+  const enterBudget = (entry: PolicyEntry) => {
+    const budget = entry.policy?.gpu.budget;
+    if (budget === undefined) return;
+    const members = budgets.get(budget) ?? new Map();
+    budgets.set(budget, members.set(entry.key, entry));
+  };
+
   const withdraw = (entry: PolicyEntry) => {
+    const budget = entry.policy?.gpu.budget;
+    if (budget !== undefined && budgets.get(budget)?.delete(entry.key) && budgets.get(budget)?.size === 0) {
+      budgets.delete(budget);
+    }
     const target = targetOf(entry);
     if (target === undefined) return;
     const others = claims.get(target);
@@ -68,6 +82,7 @@ export function createPolicyBook(
       if (known !== undefined) withdraw(known);
       const entry = entryOf(key, object);
       entries.set(key, entry);
+      enterBudget(entry);
       const target = targetOf(entry);
       if (target !== undefined) claims.set(target, (claims.get(target) ?? new Set()).add(key));
       for (const other of target === undefined ? [] : (claims.get(target) ?? [])) changed(other);
@@ -104,6 +119,7 @@ export function createPolicyBook(
     read: (key) => entries.get(key),
     keys: () => entries.keys(),
     claimants: (target) => [...(claims.get(target) ?? [])],
+    inBudget: (budget) => budgets.get(budget)?.values() ?? [],
     conflictOf(entry) {
       const target = targetOf(entry);
       // Whoever only watches or recommends is in nobody's way: so a policy is tried beside what scales today.

@@ -18,6 +18,7 @@ import { elapsed, type Instant } from '@kubeai/units';
 import { createAlgorithmPlugins } from './algorithm-plugin.ts';
 import { announceConditions, announceScaling } from './announcements.ts';
 import { type Blocked, conditionsOf, conditionsWhenBlocked, injectedCondition } from './conditions.ts';
+import { createGpuBudgets } from './gpu-budgets.ts';
 import type { Journal } from './journal.ts';
 import { limits } from './limits.ts';
 import { createMemory, type Memory } from './memory.ts';
@@ -85,6 +86,8 @@ export interface WorldOptions {
   readonly metrics: Metrics;
   /** Where Prometheus is, for policies that name none. */
   readonly prometheusUrl: string | undefined;
+  /** GPUs by the name of a budget. */
+  readonly gpuBudgets: ReadonlyMap<string, number>;
   /** Where modules of algorithms may lie. */
   readonly pluginDirectory: string | undefined;
   /** Something new is known of a policy; `step` when its load has clearly risen. */
@@ -94,6 +97,7 @@ export interface WorldOptions {
 export function createWorld(options: WorldOptions): World {
   const { client, clock, events, journal, log, metrics, pods, policies, repair, targets } = options;
   const memories = new Map<string, Memory>();
+  const budgets = createGpuBudgets(options.gpuBudgets, policies);
   const plugins = createAlgorithmPlugins(clock, options.pluginDirectory);
   const prometheus = createPrometheusSource({
     client,
@@ -190,6 +194,7 @@ export function createWorld(options: WorldOptions): World {
     const now = clock.now();
     const generation = entry.object.metadata.generation ?? 0;
     const memory = memoryOf(entry);
+    if (blocked.obstacle !== 'ScaleFailed') budgets.noteNothing(entry.key);
     memory.last = undefined;
     memory.load.decided();
     const conditions = conditionsWhenBlocked(blocked, generation);
@@ -226,12 +231,27 @@ export function createWorld(options: WorldOptions): World {
       const { signals, traffic } = fold.fold(facts, now);
       const snapshot = { replicas, ledger, signals, traffic };
       const plugin = await plugins.ask(policy, snapshot);
-      return { found, history, snapshot: { ...snapshot, ...(plugin === undefined ? {} : { plugin }) } };
+      const gpuReplicas = budgets.mostReplicas(key, policy, replicas);
+      return {
+        found,
+        history,
+        snapshot: {
+          ...snapshot,
+          ...(gpuReplicas === undefined ? {} : { gpuReplicas }),
+          ...(plugin === undefined ? {} : { plugin }),
+        },
+      };
     },
 
     async apply(subject, observed, outcome) {
       const { key, entry, policy, memory } = subject;
       const { decision, history, now } = outcome;
+      const allowed = budgets.mostReplicas(key, policy, decision.current) ?? Number.POSITIVE_INFINITY;
+      if (decision.replicas > Math.max(allowed, decision.current)) {
+        log.info('Another policy took the GPUs at the same moment', { policy: nameOf(key) });
+        return;
+      }
+      budgets.note(key, decision);
       if (decision.replicas !== decision.current && !(await scale(subject, observed, outcome))) {
         log.info('Somebody else changed the size at the same moment', { policy: nameOf(key) });
         return;
@@ -256,6 +276,7 @@ export function createWorld(options: WorldOptions): World {
 
     forget(key) {
       memories.delete(key);
+      budgets.forget(key);
       pods.unfollow(key);
       prometheus.unfollow(key);
     },

@@ -3,6 +3,7 @@
 export { type Decided, decide } from './decide.ts';
 export type { AlgorithmUsed, Decision, Proposal, Stage, Step } from './decision.ts';
 export { stages } from './decision.ts';
+export { type GpuClaim, replicasWithin } from './gpu-budget.ts';
 export {
   continueHistory,
   emptyHistory,

@@ -112,7 +112,8 @@ export const reasons = {
   },
   GpuBudget: {
     sentence: 'the GPU budget allows no more replicas',
-    action: 'Raise the budget, or the priority of this policy (gpu.priority).',
+    action:
+      'Raise the budget (--gpu-budgets of the controller; one that is not listed has nothing), or the priority of this policy (gpu.priority).',
   },
   Paused: {
     sentence: 'the policy is paused',

@@ -350,14 +350,18 @@ export const specSchema = z
       .describe('How replicas leave.'),
     gpu: z
       .object({
-        perReplica: z.number().gt(0).max(1_024).optional().describe('GPUs that one replica takes.'),
+        perReplica: z.number().gt(0).max(1_024).optional().describe('GPUs that one replica takes. Default 1.'),
         priority: z
           .int()
           .min(-1_000_000)
           .max(1_000_000)
           .default(0)
-          .describe('Who goes first when a budget is short: the higher number.'),
-        budget: name.optional().describe('Name of the budget that these GPUs are counted in.'),
+          .describe('Who grows first when a budget is short: the higher number. Nothing that runs is taken away.'),
+        budget: name
+          .optional()
+          .describe(
+            'Name of the budget that these GPUs are counted in, of those that the controller is started with (--gpu-budgets).',
+          ),
       })
       .optional()
       .describe('GPUs, where they are short.'),
