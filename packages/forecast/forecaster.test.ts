@@ -1,18 +1,19 @@
 import { expect, test } from '@jest/globals';
 import { instant, type Milliseconds, minutes } from '@kubeai/units';
-import { createForecaster, type Prediction } from './forecaster.ts';
+import { createForecaster, type Prediction, restoreSeason } from './forecaster.ts';
+import type { Season } from './model.ts';
 
 const start = Date.UTC(2024, 0, 1);
 
 /** Feeds a demand by minute and collects what is forecast for `horizon` minutes ahead. */
-function follow(minutesLong: number, demand: (minute: number) => number, horizon = 2) {
-  const forecaster = createForecaster();
+function follow(minutesLong: number, demand: (minute: number) => number, horizon = 2, begin = 0, learned?: Season) {
+  const forecaster = createForecaster(learned);
   const said: (Prediction | undefined)[] = [];
-  for (let second = 0; second < minutesLong * 60; second += 10) {
+  for (let second = begin * 60; second < (begin + minutesLong) * 60; second += 10) {
     forecaster.record(instant(start + second * 1_000), demand(second / 60));
     if (second % 60 === 0) said.push(forecaster.forecast(minutes(horizon) as Milliseconds));
   }
-  return said;
+  return Object.assign(said, { season: forecaster.season() });
 }
 
 const day = (minute: number): number => 10 + 6 * Math.sin((2 * Math.PI * minute) / 1_440);
@@ -28,6 +29,27 @@ test('on a day like the days before, the season knows the morning', () => {
   const at = 2 * 1_440 + 100;
   expect(said[at]!.score).toBeLessThan(0.5);
   expect(Math.abs(said[at]!.replicas - day(at + 10))).toBeLessThan(0.3);
+});
+
+test('a season outlives a restart, as JSON of less than a kilobyte, and speaks after minutes', () => {
+  // Down for a while in the middle of a place, which must not make the place look half empty.
+  const before = follow(2 * 1_440 + 305, day, 10);
+  const json = JSON.stringify(before.season);
+  expect(json.length).toBeLessThan(1_024);
+  const begin = 2 * 1_440 + 308;
+  const said = follow(40, day, 10, begin, restoreSeason(JSON.parse(json))).at(-1)!;
+  expect(said).toMatchObject({ model: 'holtWinters' });
+  expect(Math.abs(said.replicas - day(begin + 39 + 10))).toBeLessThan(0.3);
+});
+
+test.each([
+  ['nothing', undefined],
+  ['text', 'x'],
+  ['too few places', { since: 1, shape: [1] }],
+  ['strange places', { since: 1, shape: Array.from({ length: 144 }, () => -1) }],
+  ['no beginning', { shape: Array.from({ length: 144 }, () => 1) }],
+])('%s is no season', (_what, data) => {
+  expect(restoreSeason(data)).toBeUndefined();
 });
 
 test('a random walk turns the forecast off within 30 minutes, and it stays off nine tenths of the time', () => {

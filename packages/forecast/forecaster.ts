@@ -3,7 +3,7 @@
 // score says so, and whoever decides leaves the forecast alone: a forecast that is wrong must cost nothing.
 import type { Instant, Milliseconds } from '@kubeai/units';
 import { limits } from './limits.ts';
-import { autoregression, holt, holtWinters, type Model, persistence } from './model.ts';
+import { autoregression, holt, holtWinters, type Model, persistence, type Season } from './model.ts';
 
 export interface Prediction {
   /** Replicas that the load at the horizon will need, in fractions. */
@@ -18,6 +18,20 @@ export interface Forecaster {
   record(now: Instant, replicas: number): void;
   /** The highest need until the horizon; undefined until enough predictions have come due. */
   forecast(horizon: Milliseconds): Prediction | undefined;
+  /** What is worth keeping over a restart; undefined while there is nothing. */
+  season(): Season | undefined;
+}
+
+const bucketsADay = limits.season / limits.bucket;
+const bucketsAPlace = limits.seasonPlace / limits.bucket;
+const places = bucketsADay / bucketsAPlace;
+
+/** Reads a season back from plain data; undefined when it is none. */
+export function restoreSeason(data: unknown): Season | undefined {
+  const { since, shape } = (data ?? {}) as Partial<Season>;
+  if (!Number.isInteger(since) || !Array.isArray(shape) || shape.length !== places) return undefined;
+  if (!shape.every((value) => value === null || (Number.isFinite(value) && value >= 0))) return undefined;
+  return { since: since!, shape };
 }
 
 interface Judged {
@@ -27,9 +41,9 @@ interface Judged {
   error: number;
 }
 
-export function createForecaster(): Forecaster {
-  const bucketsADay = limits.season / limits.bucket;
-  const bucketsAPlace = limits.seasonPlace / limits.bucket;
+/** @param learned a season from before a restart */
+export function createForecaster(learned?: Season): Forecaster {
+  const seasonal = holtWinters(places, bucketsAPlace, learned);
   let bucket: number | undefined;
   let sum = 0;
   let count = 0;
@@ -39,12 +53,7 @@ export function createForecaster(): Forecaster {
   let judged: Judged[] = models(ahead);
 
   function models(horizon: number): Judged[] {
-    const all = [
-      persistence(),
-      holt(),
-      holtWinters(bucketsADay / bucketsAPlace, bucketsAPlace),
-      autoregression(bucketsADay, horizon),
-    ];
+    const all = [persistence(), holt(), seasonal, autoregression(bucketsADay, horizon)];
     return all.map((model) => ({ model, pending: [], error: 0 }));
   }
 
@@ -86,11 +95,10 @@ export function createForecaster(): Forecaster {
     forecast(horizon) {
       const wanted = Math.max(1, Math.min(limits.horizonBuckets, Math.ceil(horizon / limits.bucket)));
       if (Math.abs(wanted - ahead) > 0.3 * ahead) {
-        // Another horizon is another question: what was learned for the old one says little.
-        const season = judged.find(({ model }) => model.name === 'holtWinters')!.model;
+        // Another horizon is another question: what was learned for the old one says little, but of the season.
         ahead = wanted;
         judgments = 0;
-        judged = models(ahead).map((each) => (each.model.name === season.name ? { ...each, model: season } : each));
+        judged = models(ahead);
       }
       if (judgments < limits.judgedAtLeast) return undefined;
       const now = judged[0]!;
@@ -99,5 +107,6 @@ export function createForecaster(): Forecaster {
       const peak = Math.max(best.model.predict(ahead) ?? last, best.model.predict(Math.ceil(ahead / 2)) ?? last);
       return { replicas: Math.max(0, Math.min(peak, limits.growthAtMost * last)), score, model: best.model.name };
     },
+    season: seasonal.season,
   };
 }

@@ -42,15 +42,27 @@ export function holt(levelWeight = 0.4, trendWeight = 0.1, damping = 0.95): Mode
   };
 }
 
+/** The shape of a day as it was learned, which takes a day to learn again; everything else comes back within minutes. */
+export interface Season {
+  /** The first bucket that was seen. */
+  readonly since: number;
+  /** Demand by place of the day; null where nothing was seen. */
+  readonly shape: readonly (number | null)[];
+}
+
+export interface SeasonalModel extends Model {
+  /** Undefined while not a single place is known. */
+  season(): Season | undefined;
+}
+
 /** Holt-Winters with a multiplicative season: the shape of a day, at the level of now. */
-export function holtWinters(places: number, bucketsAPlace: number): Model {
-  const shape = new Float64Array(places).fill(Number.NaN);
-  const sums = new Float64Array(places);
+export function holtWinters(places: number, bucketsAPlace: number, learned?: Season): SeasonalModel {
+  const shape = Float64Array.from({ length: places }, (_, place) => learned?.shape[place] ?? Number.NaN);
+  let first = learned?.since;
   let level: number | undefined;
-  let mean = 0;
-  let seen = 0;
   let at = 0;
-  let first = 0;
+  /** The place that is being filled; its buckets need not be complete. */
+  let open = { place: -1, sum: 0, count: 0 };
   const placeOf = (bucket: number): number => Math.floor(bucket / bucketsAPlace) % places;
   /** Between places, or each border would be a step. */
   const shapeAt = (bucket: number): number => {
@@ -59,29 +71,38 @@ export function holtWinters(places: number, bucketsAPlace: number): Model {
     const share = position - low;
     return shape[((low % places) + places) % places]! * (1 - share) + shape[(low + 1 + places) % places]! * share;
   };
+  const settle = ({ place, sum, count }: typeof open) => {
+    if (count === 0) return;
+    const old = shape[place]!;
+    shape[place] = Number.isNaN(old) ? sum / count : old + 0.3 * (sum / count - old);
+  };
   return {
     name: 'holtWinters',
     observe(value, bucket) {
-      if (seen === 0) first = bucket;
-      seen += 1;
+      first ??= bucket;
       at = bucket;
-      mean += (value - mean) / Math.min(seen, places * bucketsAPlace);
       const place = placeOf(bucket);
-      const inPlace = bucket % bucketsAPlace;
-      sums[place] = inPlace === 0 ? value : sums[place]! + value;
-      if (inPlace === bucketsAPlace - 1) {
-        const now = sums[place]! / bucketsAPlace;
-        const old = shape[place]!;
-        shape[place] = Number.isNaN(old) ? now : old + 0.3 * (now - old);
+      if (place !== open.place) {
+        settle(open);
+        open = { place, sum: 0, count: 0 };
       }
+      open.sum += value;
+      open.count += 1;
       const usual = shapeAt(bucket);
       const ratio = usual > 0 ? value / usual : 1;
       level = level === undefined || Number.isNaN(level) ? ratio : level + 0.2 * (ratio - level);
     },
     predict(ahead) {
-      if (at - first < places * bucketsAPlace || level === undefined) return undefined;
+      if (first === undefined || at - first < places * bucketsAPlace || level === undefined) return undefined;
       const value = level * shapeAt(at + ahead);
       return Number.isNaN(value) ? undefined : value;
+    },
+    season() {
+      if (first === undefined || shape.every(Number.isNaN)) return undefined;
+      return {
+        since: first,
+        shape: Array.from(shape, (value) => (Number.isNaN(value) ? null : Number(value.toPrecision(3)))),
+      };
     },
   };
 }
