@@ -50,6 +50,7 @@ test('Ctrl-C stops the replay, reports what there is and exits 130', async () =>
     response.writeHead(200).write('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n');
     request.resume();
     interrupt();
+    interrupt = () => undefined; // a second Ctrl-C would end it at once
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
