@@ -392,6 +392,34 @@ test('a GPU budget stops growth with its reason', async () => {
   expect(await replicas()).toBe(2);
 });
 
+test('a forecast is shown while it is observed, and is a floor once it is on', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat', { prediction: { mode: 'Observe' } });
+  const started = await start();
+  await startAgent(started, pod, () => 2);
+  const memory = () => started.controller.memories().get(`${namespace}/chat`);
+  await until(() => memory()?.foresight);
+  // Half an hour of a climb is more than a test should take.
+  const forecast = () => ({ replicas: 2.6, score: 0.5, model: 'holt' });
+  memory()!.foresight = { ...memory()!.foresight!, forecast };
+  await until(() => memory()?.last?.snapshot.forecast && memory()?.last?.decision.reason === 'WithinTarget');
+  expect(await replicas()).toBe(1);
+
+  await client.patch(
+    resources.policies,
+    { namespace, name: 'chat' },
+    { spec: { prediction: { mode: 'On' } } },
+    { kind: 'merge' },
+  );
+  await until(async () => (await replicas()) === 3);
+  expect((await until(async () => (await policy('chat')).status?.decisions))[0]).toMatchObject({
+    from: 1,
+    to: 3,
+    reason: 'PredictedLoad',
+  });
+});
+
 test('no line of the log holds a token, whatever becomes of it', async () => {
   await createDeployment(1);
   const pod = await createPod('chat-a');

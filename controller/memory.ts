@@ -1,9 +1,11 @@
 // What the controller remembers of one policy between two looks. All of it can be had again: the history from status,
 // the signals from the next seconds of reports.
 import type { Decision, History, SignalFold, Snapshot } from '@kubeai/decision';
+import type { Season } from '@kubeai/forecast';
 import type { Policy, PolicyStatus } from '@kubeai/policy';
 import type { Report } from '@kubeai/protocol';
 import { elapsed, type Instant, instant } from '@kubeai/units';
+import type { Foresight } from './foresight.ts';
 import { limits } from './limits.ts';
 import type { PolicyEntry } from './policy-book.ts';
 import { type DecisionSummary, readStatus } from './status.ts';
@@ -13,6 +15,9 @@ export interface Memory {
   readonly uid: string;
   /** Signals, folded for one version of the policy; undefined until it was valid for the first time. */
   folding: { readonly policy: Policy; readonly fold: SignalFold } | undefined;
+  /** Where the policy asks for a forecast; `season` is what was learned before a restart. */
+  foresight: Foresight | undefined;
+  readonly season: Season | undefined;
   /** Undefined until the target was seen for the first time. */
   history: History | undefined;
   /** The last decision with what it was made from. */
@@ -32,10 +37,12 @@ export interface Memory {
 }
 
 export function createMemory(entry: PolicyEntry, withTrail: boolean): Memory {
-  const { status, history } = readStatus(entry.object.status);
+  const { status, history, season } = readStatus(entry.object.status);
   return {
     uid: entry.object.metadata.uid ?? '',
     folding: undefined,
+    foresight: undefined,
+    season,
     history,
     last: undefined,
     status,

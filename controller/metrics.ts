@@ -247,6 +247,22 @@ function watchPolicies(registers: Registry[], { policies }: MetricsSources): voi
     gauge.labels(...labels).set(decision.replicas);
   });
   each(
+    'kubeai_forecast_replicas',
+    'Replicas that the load is foreseen to need, where prediction is on or observed',
+    [],
+    (gauge, labels, { snapshot }) => {
+      if (snapshot.forecast !== undefined) gauge.labels(...labels).set(snapshot.forecast.replicas);
+    },
+  );
+  each(
+    'kubeai_forecast_score',
+    'Score of the forecast against "as now"; it may be followed below 1',
+    [],
+    (gauge, labels, { snapshot }) => {
+      if (snapshot.forecast !== undefined) gauge.labels(...labels).set(snapshot.forecast.score);
+    },
+  );
+  each(
     'kubeai_signal',
     'A metric of the policy in its own unit (milliseconds, percent, a count or a rate)',
     ['metric'],

@@ -1,10 +1,10 @@
 // A policy as the API and the dashboard show it: the present, with every number explained. Plain JSON.
-import { reasons, replicaStates } from '@kubeai/decision';
+import { type Forecast, reasons, replicaStates } from '@kubeai/decision';
 import { nameOf } from '@kubeai/kube';
 import type { Memory } from './memory.ts';
 import type { PolicyEntry } from './policy-book.ts';
 import { signalText, stepText, unitOf } from './sentence.ts';
-import { ledgerText } from './status.ts';
+import { forecastText, ledgerText } from './status.ts';
 import type { TrailEvent, TrailPoint } from './trail.ts';
 
 export interface PolicyView {
@@ -38,6 +38,7 @@ export interface PolicyView {
     readonly silentPods: number;
     readonly meanLatencyMs?: number;
   };
+  readonly forecast?: Forecast;
   readonly decision?: {
     readonly at: string;
     readonly reason: string;
@@ -122,6 +123,7 @@ export function policyView(entry: PolicyEntry, memory: Memory | undefined): Poli
       silentPods: traffic.silent,
       ...(traffic.meanLatencyMs === undefined ? {} : { meanLatencyMs: traffic.meanLatencyMs }),
     },
+    ...(snapshot.forecast === undefined ? {} : { forecast: forecastText(snapshot.forecast) }),
     decision: {
       at: summary.at,
       reason: decision.reason,

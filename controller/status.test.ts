@@ -111,6 +111,23 @@ test.each<[string, Signal[], Decision, Record<string, string>]>([
   expect(conditionsIn(status({}, 0, signals, made))).toMatchObject(expected);
 });
 
+test('a forecast is shown, and what it learned of the days comes back after a restart', () => {
+  const season = { since: 1, shape: Array.from({ length: 144 }, (_, place) => (place < 3 ? null : place)) };
+  const forecast = { replicas: 3.2109, score: 0.70001, model: 'holt' };
+  const history = emptyHistory(2, start);
+  const traffic = {} as Snapshot['traffic'];
+  const seen: Snapshot = {
+    replicas: 2,
+    ledger: ledgerOf(2, [], history, start),
+    signals: [latency()],
+    traffic,
+    forecast,
+  };
+  const status = statusOf({}, { policy, snapshot: seen, decision: decision(), history, season, conditions: [] }, start);
+  expect(status.lastDecision).toMatchObject({ forecast: { replicas: 3.21, score: 0.7, model: 'holt' } });
+  expect(readStatus(JSON.parse(JSON.stringify(status))).season).toEqual(season);
+});
+
 test('a policy that is blocked keeps what was known and says why', () => {
   const before = status({}, 0, good);
   const conditions = conditionsWhenBlocked(

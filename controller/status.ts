@@ -1,7 +1,8 @@
 // The status of a policy: what was found, decided and must be remembered. Built whole each time; whether it is worth a
 // write is a question of its own, because a fleet under steady load must not keep the API server busy with it.
-import type { Decision, History, Ledger, Signal, Snapshot } from '@kubeai/decision';
+import type { Decision, Forecast, History, Ledger, Signal, Snapshot } from '@kubeai/decision';
 import { restoreHistory } from '@kubeai/decision';
+import { restoreSeason, type Season } from '@kubeai/forecast';
 import { type Condition, type NewCondition, timeOf, withConditions } from '@kubeai/kube';
 import { type Policy, type PolicyStatus, statusSchema } from '@kubeai/policy';
 import { elapsed, type Instant } from '@kubeai/units';
@@ -24,6 +25,8 @@ export interface Decided {
   readonly snapshot: Snapshot;
   readonly decision: Decision;
   readonly history: History;
+  /** What a forecast has learned of the days. */
+  readonly season?: Season | undefined;
   readonly conditions: readonly NewCondition[];
 }
 
@@ -61,12 +64,13 @@ export function statusOf(previous: PolicyStatus, decided: Decided, now: Instant)
       words: decision.steps.map(stepText),
       bounds: decision.bounds,
       ledger: ledgerText(snapshot.ledger),
+      ...(snapshot.forecast === undefined ? {} : { forecast: forecastText(snapshot.forecast) }),
     },
     decisions: scaled
       ? [{ ...summary }, ...(previous.decisions ?? [])].slice(0, keptDecisions)
       : (previous.decisions ?? []),
     conditions: conditionsAfter(previous, decided.conditions, now),
-    history: { state: history },
+    history: { state: history, ...(decided.season === undefined ? {} : { season: decided.season }) },
   };
 }
 
@@ -81,11 +85,15 @@ export function statusWhenBlocked(
 }
 
 /** Reads a status back; what cannot be read is as if it had never been written. */
-export function readStatus(object: unknown): { readonly status: PolicyStatus; readonly history: History | undefined } {
+export function readStatus(object: unknown): {
+  readonly status: PolicyStatus;
+  readonly history: History | undefined;
+  readonly season: Season | undefined;
+} {
   const parsed = statusSchema.safeParse(object ?? {});
-  if (!parsed.success) return { status: {}, history: undefined };
-  const state = (parsed.data.history as { state?: unknown } | undefined)?.state;
-  return { status: parsed.data, history: restoreHistory(state) };
+  if (!parsed.success) return { status: {}, history: undefined, season: undefined };
+  const { state, season } = (parsed.data.history ?? {}) as { state?: unknown; season?: unknown };
+  return { status: parsed.data, history: restoreHistory(state), season: restoreSeason(season) };
 }
 
 /**
@@ -185,6 +193,13 @@ const signalStatusOf = ({ name, state, value, target, ageMs, source, cause }: Si
   ...(value === undefined ? {} : { value }),
   ...(ageMs === undefined ? {} : { ageMs }),
   ...(cause === undefined ? {} : { cause }),
+});
+
+/** A forecast as it is shown: `{ replicas: 4.2, score: 0.7, model: 'holt' }`. */
+export const forecastText = ({ replicas, score, model }: Forecast): Forecast => ({
+  replicas: Number(replicas.toPrecision(3)),
+  score: Number(score.toPrecision(3)),
+  ...(model === undefined ? {} : { model }),
 });
 
 /** The states that have replicas, such as `{ serving: 2, loading: 1 }`. */

@@ -3,12 +3,14 @@
 import { type Decision, type ReplicaState, replicaStates, type Snapshot } from '@kubeai/decision';
 import type { Instant } from '@kubeai/units';
 import { limits } from './limits.ts';
-import { isMeasured } from './status.ts';
+import { forecastText, isMeasured } from './status.ts';
 
 export interface TrailPoint {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly desired: number;
+  /** Absent without one. */
+  readonly forecast?: number;
   /** Replicas by state, in the order of `replicaStates`. */
   readonly replicas: readonly number[];
   /** By metric name; null while it is not known. */
@@ -44,6 +46,7 @@ export function createTrail(): Trail {
       points.push({
         at: now,
         desired: decision.replicas,
+        ...(snapshot.forecast === undefined ? {} : { forecast: forecastText(snapshot.forecast).replicas }),
         replicas: replicaStates.map((state: ReplicaState) => snapshot.ledger.counts[state]),
         signals: Object.fromEntries(
           snapshot.signals.map((signal) => [signal.name, isMeasured(signal) ? signal.value! : null]),

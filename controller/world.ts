@@ -14,10 +14,11 @@ import {
 import { type EventRecorder, isKubeError, type KubeClient, nameOf, resources } from '@kubeai/kube';
 import type { Policy, PolicyStatus } from '@kubeai/policy';
 import type { Report } from '@kubeai/protocol';
-import { elapsed, type Instant } from '@kubeai/units';
+import { elapsed, type Instant, milliseconds } from '@kubeai/units';
 import { createAlgorithmPlugins } from './algorithm-plugin.ts';
 import { announceConditions, announceScaling } from './announcements.ts';
 import { type Blocked, conditionsOf, conditionsWhenBlocked, injectedCondition } from './conditions.ts';
+import { createForesight, type Foresight } from './foresight.ts';
 import { createGpuBudgets } from './gpu-budgets.ts';
 import type { Journal } from './journal.ts';
 import { limits } from './limits.ts';
@@ -120,6 +121,12 @@ export function createWorld(options: WorldOptions): World {
   function foldOf(memory: Memory, policy: Policy): SignalFold {
     if (memory.folding?.policy !== policy) memory.folding = { policy, fold: createSignalFold(policy) };
     return memory.folding.fold;
+  }
+
+  function foresightOf(memory: Memory, policy: Policy): Foresight | undefined {
+    if (policy.prediction.mode === 'Off') memory.foresight = undefined;
+    else memory.foresight ??= createForesight(memory.season);
+    return memory.foresight;
   }
 
   /** Sets the size, or says in the status why not. False when somebody else has set another one meanwhile. */
@@ -229,7 +236,9 @@ export function createWorld(options: WorldOptions): World {
       const history = memory.history ?? emptyHistory(replicas, now);
       const ledger = ledgerOf(replicas, facts, history, now);
       const { signals, traffic } = fold.fold(facts, now);
-      const snapshot = { replicas, ledger, signals, traffic };
+      const horizon = policy.prediction.horizon ?? milliseconds(ledger.startupP90Ms);
+      const forecast = foresightOf(memory, policy)?.forecast(horizon, now);
+      const snapshot = { replicas, ledger, signals, traffic, ...(forecast === undefined ? {} : { forecast }) };
       const plugin = await plugins.ask(policy, snapshot);
       const gpuReplicas = budgets.mostReplicas(key, policy, replicas);
       return {
@@ -258,6 +267,7 @@ export function createWorld(options: WorldOptions): World {
       }
       // Only now: a decision that could not be put in force is made again from the same history.
       memory.history = history;
+      memory.foresight?.record(decision, now);
       memory.load.decided();
       const { snapshot } = observed;
       keepRecord(subject, observed, outcome);
@@ -268,7 +278,8 @@ export function createWorld(options: WorldOptions): World {
         ...conditionsOf({ policy, decision, signals: snapshot.signals }),
         injectedCondition(coverage.reason, coverage.missed, policy.generation),
       ];
-      const status = statusOf(memory.status, { policy, snapshot, decision, history, conditions }, now);
+      const season = memory.foresight?.season();
+      const status = statusOf(memory.status, { policy, snapshot, decision, history, season, conditions }, now);
       await publish(entry, memory, status, now);
     },
 

@@ -13,6 +13,8 @@ export interface Forecast {
   readonly replicas: number;
   /** Error relative to "as now"; below 1 the forecast is worth following. */
   readonly score: number;
+  /** What foresaw it. */
+  readonly model?: string;
 }
 
 export interface Snapshot {

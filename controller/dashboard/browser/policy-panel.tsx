@@ -65,6 +65,13 @@ export function PolicyPanel({ policy, points, states }: PanelProps) {
               the metrics ask for {shown(decision.proposal, '')} ({decision.algorithm}
               {decision.winner !== undefined && `, ${decision.winner} decides`})
             </li>
+            {policy.forecast && (
+              <li>
+                {shown(policy.forecast.replicas, '')} foreseen by {policy.forecast.model} (score{' '}
+                {shown(policy.forecast.score, '')}
+                {policy.forecast.score >= 1 && ': no better than "as now"'})
+              </li>
+            )}
             {decision.steps.map(({ text }) => (
               <li>{text}</li>
             ))}
@@ -90,6 +97,16 @@ export function PolicyPanel({ policy, points, states }: PanelProps) {
                   }),
                 ),
               { label: 'asked for', color: '--ink', style: 'step', values: points.map(({ desired }) => desired) },
+              ...(points.some(({ forecast }) => forecast !== undefined)
+                ? [
+                    {
+                      label: 'foreseen',
+                      color: '--orange',
+                      style: 'target',
+                      values: points.map(({ forecast }) => forecast ?? null),
+                    } satisfies Series,
+                  ]
+                : []),
             ]}
           />
           <div class="grid">

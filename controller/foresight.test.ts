@@ -1,0 +1,49 @@
+import { expect, test } from '@jest/globals';
+import type { Decision, Proposal } from '@kubeai/decision';
+import { instant, minutes, seconds } from '@kubeai/units';
+import { createForesight, needOf } from './foresight.ts';
+
+test.each<[string, Proposal[], number | undefined]>([
+  [
+    'by work, where there is such a thing',
+    [
+      { name: 'work', needs: 2 },
+      { name: 'concurrency', needs: 9 },
+    ],
+    2,
+  ],
+  [
+    'not at all while work is being learned',
+    [
+      { name: 'work', needs: 0, because: 'LearningWork' },
+      { name: 'concurrency', needs: 9 },
+    ],
+    undefined,
+  ],
+  ['nought when idle', [{ name: 'work', needs: 0, keeps: 0 }], 0],
+  [
+    'by the metric that asks for most, without work',
+    [{ name: 'latencyP95' }, { name: 'concurrency', needs: 3.5 }, { name: 'gpuUtilization', needs: 2 }],
+    3.5,
+  ],
+  ['not at all when nothing is known', [{ name: 'latencyP95' }], undefined],
+])('need is told %s', (_how, proposals, need) => {
+  expect(needOf({ proposals })).toBe(need);
+});
+
+test('a ramp is foreseen, and nothing once the ramp is no longer measured', () => {
+  const foresight = createForesight(undefined);
+  const at = (second: number) => instant(1_700_000_000_000 + 1_000 * second);
+  const decided = (needs: number) => ({ proposals: [{ name: 'concurrency', needs }] }) as unknown as Decision;
+  let second = 0;
+  for (; second < 1_800; second += 5) {
+    foresight.record(decided(2 + second / 300), at(second));
+    foresight.forecast(minutes(5), at(second));
+  }
+  const now = 2 + second / 300;
+  const { replicas, score } = foresight.forecast(minutes(5), at(second))!;
+  expect(score).toBeLessThan(1);
+  expect(replicas).toBeGreaterThan(now + 0.2);
+  foresight.record({ proposals: [{ name: 'concurrency' }] } as unknown as Decision, at(second + 100));
+  expect(foresight.forecast(seconds(300), at(second + 100))).toBeUndefined();
+});
