@@ -69,7 +69,7 @@ function policyFor(metrics: object, prometheus: object = {}): Policy {
   // The schema's least interval is for production; what is asked does not depend on it.
   return {
     ...parsed.value,
-    prometheus: { ...parsed.value.prometheus, interval: milliseconds(200), timeout: milliseconds(150) },
+    prometheus: { ...parsed.value.prometheus, interval: milliseconds(200), timeout: milliseconds(1_000) },
   };
 }
 
