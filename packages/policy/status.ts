@@ -7,7 +7,7 @@ import { limits } from './limits.ts';
 const moment = z.iso.datetime({ offset: true });
 const size = z.int().min(0);
 const measured = z.number().optional();
-const reason = z.string().max(63).describe('One word of a closed list; the policy reference explains each.');
+const reason = z.string().max(63);
 const message = z.string().max(limits.messageLength);
 const open = { 'x-kubernetes-preserve-unknown-fields': true };
 
@@ -16,7 +16,7 @@ const decision = z
     at: moment.optional().describe('When it was made.'),
     from: size.optional().describe('Replicas before.'),
     to: size.optional().describe('Replicas wanted.'),
-    reason: reason.optional(),
+    reason: reason.optional().describe('One word of a closed list; the policy reference explains each.'),
     message: message.optional().describe('The same in a sentence.'),
   })
   .meta(open);
@@ -35,34 +35,34 @@ export const statusSchema = z
       .describe('The algorithm that made the last decision, after any fall-back.'),
     currentMetrics: z
       .object({
-        latencyP99Ms: measured,
-        latencyP95Ms: measured,
-        timeToFirstTokenP99Ms: measured,
-        timeToFirstTokenP95Ms: measured,
-        interTokenLatencyP99Ms: measured,
-        interTokenLatencyP95Ms: measured,
-        gpuUtilizationPercent: measured,
-        requestQueueDepth: measured,
-        concurrency: measured,
-        tokensPerSecond: measured,
-        workPercent: measured,
-        kvCacheUtilizationPercent: measured,
-        gpuMemoryPercent: measured,
-        cpuUtilizationPercent: measured,
-        memoryUtilizationPercent: measured,
+        latencyP99Ms: measured.describe('p99 of whole answers, in milliseconds.'),
+        latencyP95Ms: measured.describe('p95 of whole answers, in milliseconds.'),
+        timeToFirstTokenP99Ms: measured.describe('p99 of the wait for the first token, in milliseconds.'),
+        timeToFirstTokenP95Ms: measured.describe('p95 of the wait for the first token, in milliseconds.'),
+        interTokenLatencyP99Ms: measured.describe('p99 of the gap between tokens, in milliseconds.'),
+        interTokenLatencyP95Ms: measured.describe('p95 of the gap between tokens, in milliseconds.'),
+        gpuUtilizationPercent: measured.describe('Mean GPU utilisation.'),
+        requestQueueDepth: measured.describe('Requests that wait, over all replicas.'),
+        concurrency: measured.describe('Requests in flight, over all replicas.'),
+        tokensPerSecond: measured.describe('Tokens a second, over all replicas.'),
+        workPercent: measured.describe('Work that arrives, in percent of what the replicas can do.'),
+        kvCacheUtilizationPercent: measured.describe('KV cache in use.'),
+        gpuMemoryPercent: measured.describe('GPU memory in use.'),
+        cpuUtilizationPercent: measured.describe('CPU of the container in use.'),
+        memoryUtilizationPercent: measured.describe('Memory of the container in use.'),
       })
       .optional()
       .describe('What was measured last. A metric that is absent was not measured; absent is not zero.'),
     signals: z
       .array(
         z.object({
-          name: z.string().max(80),
-          state: z.enum(['value', 'idle', 'stale', 'missing']),
-          value: measured,
-          target: measured,
-          ageMs: measured,
-          source: z.string().max(63).optional(),
-          cause: z.string().max(limits.messageLength).optional(),
+          name: z.string().max(80).describe('The metric.'),
+          state: z.enum(['value', 'idle', 'stale', 'missing']).describe('Only a value and idle are fresh.'),
+          value: measured.describe('In the unit of the target.'),
+          target: measured.describe('What the policy asks for.'),
+          ageMs: measured.describe('How old the value is.'),
+          source: z.string().max(63).optional().describe('Where the value comes from.'),
+          cause: z.string().max(limits.messageLength).optional().describe('Why there is no fresh value.'),
         }),
       )
       .max(limits.signals)
@@ -81,12 +81,12 @@ export const statusSchema = z
     conditions: z
       .array(
         z.object({
-          type: z.string().max(316),
-          status: z.enum(['True', 'False', 'Unknown']),
-          observedGeneration: z.int().optional(),
-          lastTransitionTime: moment,
-          reason: z.string().min(1).max(1_024),
-          message: z.string().max(32_768),
+          type: z.string().max(316).describe('What it is about.'),
+          status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
+          observedGeneration: z.int().optional().describe('The generation of the policy that was looked at.'),
+          lastTransitionTime: moment.describe('When the status last changed.'),
+          reason: z.string().min(1).max(1_024).describe('Why, in one word.'),
+          message: z.string().max(32_768).describe('Why, in a sentence.'),
         }),
       )
       .max(limits.conditions)
@@ -99,17 +99,27 @@ export const statusSchema = z
     history: z
       .looseObject({
         recommendations: z
-          .array(z.object({ at: moment, replicas: size }))
+          .array(z.object({ at: moment.describe('When.'), replicas: size.describe('Replicas recommended.') }))
           .max(limits.recommendations)
           .optional()
           .describe('Unconstrained recommendations inside the stabilisation windows.'),
         scaleEvents: z
-          .array(z.object({ at: moment, from: size, to: size }))
+          .array(
+            z.object({
+              at: moment.describe('When.'),
+              from: size.describe('Replicas before.'),
+              to: size.describe('Replicas after.'),
+            }),
+          )
           .max(limits.scaleEvents)
           .optional()
           .describe('Changes of size inside the longest policy period and the cooldown.'),
         learnedStartup: z
-          .object({ p50Ms: z.number(), p90Ms: z.number(), samples: z.int() })
+          .object({
+            p50Ms: z.number().describe('Median, in milliseconds.'),
+            p90Ms: z.number().describe('90th percentile, in milliseconds.'),
+            samples: z.int().describe('Starts that were seen.'),
+          })
           .optional()
           .describe('How long replicas took from requested to serving.'),
       })

@@ -58,10 +58,7 @@ const cases: Readonly<Record<string, { readonly good: readonly object[]; readonl
   },
   'must have targetPerReplica, or be disabled with `enabled: false`': {
     good: ['concurrency', 'tokensPerSecond'].map((name) => ({ metrics: { [name]: { targetPerReplica: 4 } } })),
-    bad: [
-      ...['concurrency', 'tokensPerSecond'].map((name) => ({ ...preset, metrics: { [name]: {} } })),
-      { ...preset, metrics: { requestQueueDepth: { enabled: true } } },
-    ],
+    bad: [...['concurrency', 'tokensPerSecond'].map((name) => ({ ...preset, metrics: { [name]: {} } }))],
   },
   'must have targetPercentage, or be disabled with `enabled: false`': {
     good: ['gpuMemory', 'kvCacheUtilization', 'cpuUtilization', 'memoryUtilization'].map((name) => ({

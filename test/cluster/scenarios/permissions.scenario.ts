@@ -5,7 +5,9 @@ import { kubectl, tryKubectl } from './scene.ts';
 
 const may = async (account: string, question: string): Promise<string> => {
   const as = `--as=system:serviceaccount:kubeai-system:kubeai-${account}`;
-  return (await tryKubectl(['auth', 'can-i', ...question.split(' '), as])).stdout.trim();
+  // kubectl reads TYPE/NAME where RBAC writes RESOURCE/SUBRESOURCE.
+  const words = question.replace(/\/(scale|status|eviction|exec)\b/, ' --subresource=$1').split(' ');
+  return (await tryKubectl(['auth', 'can-i', ...words, as])).stdout.trim();
 };
 
 const table = `
