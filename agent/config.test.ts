@@ -24,6 +24,7 @@ test('what is needed is enough, the rest has defaults', () => {
       gpuSource: 'auto',
       dcgmUrl: undefined,
       smiCommand: 'nvidia-smi',
+      dcgmiCommand: 'dcgmi',
       concurrencyLimit: 0,
       logLevel: 'info',
       drain: 30_000,

@@ -7,7 +7,7 @@ import { type FieldProblem, type Milliseconds, type Result, seconds } from '@kub
 
 export const reaches = ['redirect', 'port', 'none', 'auto'] as const;
 export type Reach = (typeof reaches)[number];
-export const gpuChoices = ['auto', 'dcgm', 'nvidia-smi', 'none'] as const;
+export const gpuChoices = ['auto', 'dcgm', 'dcgmi', 'nvidia-smi', 'none'] as const;
 export type GpuChoice = (typeof gpuChoices)[number];
 
 export interface Config {
@@ -27,6 +27,7 @@ export interface Config {
   readonly gpuSource: GpuChoice;
   readonly dcgmUrl: URL | undefined;
   readonly smiCommand: string;
+  readonly dcgmiCommand: string;
   /** 0: no limit. */
   readonly concurrencyLimit: number;
   readonly logLevel: LogLevel;
@@ -98,6 +99,7 @@ export function parseConfig(environment: Environment): Result<Config, FieldProbl
     gpuSource: oneOf('KUBEAI_GPU_SOURCE', gpuChoices, 'auto'),
     dcgmUrl: url('KUBEAI_DCGM_URL', ['http:']),
     smiCommand: given('KUBEAI_NVIDIA_SMI') ?? 'nvidia-smi',
+    dcgmiCommand: given('KUBEAI_DCGMI') ?? 'dcgmi',
     concurrencyLimit: whole('KUBEAI_CONCURRENCY_LIMIT', 0, 0, 1_000_000),
     logLevel: oneOf('KUBEAI_LOG_LEVEL', logLevels, 'info'),
     drain: seconds(whole('KUBEAI_DRAIN_SECONDS', 30, 0, 86_400)),

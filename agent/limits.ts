@@ -65,7 +65,7 @@ export const maxScrapeBytes = 4 * 1024 * 1024;
 /** How often a server without metrics is asked again: SGLang's page is empty until its first request. */
 export const unsupportedScrapeInterval = seconds(15);
 
-/** nvidia-smi answers each second; silent for this long it hangs (a GPU fell off the bus) and is ended. */
+/** nvidia-smi and dcgmi answer each second; silent for this long one hangs (a GPU fell off the bus) and is ended. */
 export const smiSilence = seconds(15);
 export const firstSmiRestart = seconds(1);
 export const longestSmiRestart = seconds(60);

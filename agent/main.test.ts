@@ -206,6 +206,46 @@ test('a full disk costs log lines, not requests', async () => {
   expect(child.exitCode).toBe(null);
 });
 
+test('a clock that is set an hour on and two hours back changes no number and no order', async () => {
+  const identity = await createIdentity();
+  const controller: Controller = await startController(identity);
+  closing.push(() => controller.close());
+  const files = await writeCredentials(directory, 'a-token', identity.cert);
+  const { port } = await modelServer();
+  // The time of day as a process sees it, set by signals; what spans are measured with goes on as it does on a real machine.
+  const preload = `const now = Date.now; let set = 0; Date.now = () => now() + set;
+process.on('SIGUSR2', () => { set = set > 0 ? -3600000 : 3600000; console.error('set by ' + set); });`;
+  const agent = await run({
+    ...identityOf(port),
+    KUBEAI_CONTROLLER_URL: controller.url.href,
+    KUBEAI_CONTROLLER_SERVER_NAME: serverName,
+    KUBEAI_TOKEN_FILE: files.tokenFile,
+    KUBEAI_CA_FILE: files.caFile,
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}`,
+  });
+  const reports = () => controller.received.map(({ report }) => report);
+  const oneMore = async (): Promise<void> => {
+    const before = reports().length;
+    await page(`${agent.listen}/v1/completions`);
+    await eventually(() => reports().length > before + 1, 'two reports more');
+  };
+  await oneMore();
+  for (const milliseconds of [3_600_000, -3_600_000]) {
+    agent.process.kill('SIGUSR2');
+    await eventually(() => agent.log().includes(`set by ${milliseconds}`), 'the clock');
+    await oneMore();
+  }
+  expect(controller.connections()).toBe(1);
+  expect(reports().map(({ sequence }) => sequence)).toEqual(reports().map((_, at) => at));
+  for (const { windowMs, ageMs, traffic } of reports()) {
+    expect(windowMs).toBeLessThan(60_000);
+    expect(ageMs).toBeLessThan(60_000);
+    expect(traffic.latencyMs.sum).toBeLessThan(60_000);
+    expect(traffic.concurrency).toBeLessThanOrEqual(1);
+  }
+  expect(reports().reduce((sum, { traffic }) => sum + (traffic.finished['2xx'] ?? 0), 0)).toBe(3);
+}, 30_000);
+
 test('what is shipped carries no client of Kubernetes, no framework and no second HTTP client', async () => {
   const { metafile, outputFiles } = await build({
     entryPoints: [join(repository, 'agent/main.ts')],

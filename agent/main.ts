@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { createClock, createHealth, createLog, onShutdown, serveHttp } from '@kubeai/daemon';
 import { seconds } from '@kubeai/units';
 import { adminPages } from './admin.ts';
-import { parseConfig } from './config.ts';
+import { type GpuChoice, parseConfig } from './config.ts';
 import { createDrain } from './drain.ts';
 import { createGate } from './gate.ts';
 import { maxQueued, queueDeadline, reportInterval } from './limits.ts';
@@ -13,6 +13,7 @@ import { startPush } from './push.ts';
 import { createReportWriter } from './report-writer.ts';
 import { startContainerSource } from './sample-container.ts';
 import { startDcgmSource } from './sample-dcgm.ts';
+import { startDcgmiSource } from './sample-dcgmi.ts';
 import { startEngineSource } from './sample-engine.ts';
 import { startHostSource } from './sample-host.ts';
 import { firstSource, startSmiSource } from './sample-smi.ts';
@@ -60,11 +61,12 @@ const splice =
         }),
       );
 
+const takesGpu = (choice: GpuChoice): boolean => config.gpuSource === 'auto' || config.gpuSource === choice;
 const gpuSources = () => [
-  ...(config.dcgmUrl !== undefined && config.gpuSource !== 'nvidia-smi'
-    ? [startDcgmSource(config.dcgmUrl, config.pod, clock)]
-    : []),
-  ...(config.gpuSource !== 'dcgm' ? [startSmiSource(config.smiCommand, clock, log)] : []),
+  ...(config.dcgmUrl !== undefined && takesGpu('dcgm') ? [startDcgmSource(config.dcgmUrl, config.pod, clock)] : []),
+  ...(takesGpu('nvidia-smi') ? [startSmiSource(config.smiCommand, clock, log)] : []),
+  // Only where it is asked for: dcgmi without a host engine ends and would be started again and again.
+  ...(config.gpuSource === 'dcgmi' ? [startDcgmiSource(config.dcgmiCommand, clock, log)] : []),
 ];
 const sources = {
   engine: config.engine === 'none' ? absentSource('NotAsked') : startEngineSource({ ...server, clock, log }),
