@@ -186,8 +186,6 @@ function controllerManagerWords(): string[] {
     `--service-account-private-key-file=${pki('sa.key')}`,
     `--root-ca-file=${pki('ca.crt')}`,
     '--use-service-account-credentials=true',
-    // A node that is gone is noticed within tests' patience.
-    '--node-monitor-grace-period=20s',
   ];
 }
 
