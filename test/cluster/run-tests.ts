@@ -70,16 +70,20 @@ try {
   say(`${since()}: ended with ${code}`);
   process.exitCode = stop.signal.aborted ? 130 : code;
 } catch (cause) {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const text = code === 'EADDRINUSE' ? '127.0.0.1:6443 is in use; is another cluster running?' : message;
-  process.stderr.write(`${name}: ${text}\n`);
-  process.exitCode = 1;
+  if (!stop.signal.aborted) complain(cause as NodeJS.ErrnoException);
+  process.exitCode = stop.signal.aborted ? 130 : 1;
 } finally {
   await cluster?.stop();
 }
 process.exit();
 
+function complain({ code, message }: NodeJS.ErrnoException): void {
+  const text = code === 'EADDRINUSE' ? '127.0.0.1:6443 is in use; is another cluster running?' : message;
+  process.stderr.write(`${name}: ${text}\n`);
+}
+
 function run([program, ...line]: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  stop.signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = spawn(program ?? '', line, { cwd: repository, env, stdio: 'inherit' });
     stop.signal.addEventListener('abort', () => child.kill('SIGTERM'));

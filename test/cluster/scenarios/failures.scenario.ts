@@ -1,7 +1,7 @@
 // Things break, one after the other, under one workload that must go on serving and must not shrink unsafely.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { layout } from '../layout.ts';
 import {
   apply,
@@ -15,7 +15,7 @@ import {
   namespaceOf,
   podsOf,
   policyOf,
-  serviceUrl,
+  reachable,
   startTraffic,
   type Traffic,
   tryKubectl,
@@ -41,21 +41,10 @@ beforeAll(async () => {
     }),
   );
   await available(namespace, 'chat');
-  url = await serviceUrl(namespace, 'chat');
+  url = await reachable(namespace, 'chat');
   await kubectl(['wait', '--for=condition=Ready', '--timeout=60s', '-n', namespace, 'aiap/chat']);
 }, patience);
 afterAll(() => kubectl(['delete', 'namespace', namespace, '--wait=false']));
-
-beforeEach(() => {
-  traffic = startTraffic(url);
-});
-afterEach(async () => {
-  const { served, failures } = await traffic.stop();
-  expect(failures).toEqual([]);
-  expect(served).toBeGreaterThan(10);
-  const { spec } = await get<{ spec: { replicas: number } }>('deployment', '-n', namespace, 'chat');
-  expect(spec.replicas).toBeGreaterThanOrEqual(2);
-}, patience);
 
 const leader = async (): Promise<string | undefined> => {
   const { spec } = await get<{ spec: { holderIdentity?: string } }>('lease', '-n', system, 'kubeai-controller');
@@ -69,126 +58,137 @@ const decidedAfter = (moment: number) =>
     return status === 'True' && Date.parse(spec.renewTime ?? '') > moment;
   });
 
-test(
-  'the controller is killed',
-  async () => {
-    const before = await leader();
-    await kubectl([
-      'delete',
-      'pod',
-      '-n',
-      system,
-      '-l',
-      'app.kubernetes.io/name=kubeai-controller',
-      '--grace-period=0',
-      '--force',
-    ]);
-    await eventually('another one leads', 120, async () => {
-      const now = await leader();
-      return now !== undefined && now !== before;
-    });
-    await available(system, 'kubeai-controller');
-    await decidedAfter(Date.now());
-  },
-  patience,
-);
-
-test(
-  'of two controllers one leads, and the other takes over',
-  async () => {
-    await kubectl(['scale', '-n', system, 'deployment/kubeai-controller', '--replicas=2']);
-    const selector = 'app.kubernetes.io/name=kubeai-controller';
-    const both = await eventually('two run, one of them ready', 60, async () => {
-      const pods = await podsOf(system, selector);
-      const running = pods.filter(({ status }) => status.containerStatuses?.every(({ state }) => state?.running));
-      return running.length === 2 && running.filter(isReady).length === 1 && running;
-    });
-    const first = both.find(isReady)!;
-    await kubectl(['delete', 'pod', '-n', system, first.metadata.name, '--wait=false']);
-    await eventually('the other one is ready', 60, async () => {
-      const ready = (await podsOf(system, selector)).filter(isReady);
-      return ready.length === 1 && ready[0]!.metadata.name !== first.metadata.name;
-    });
-    await decidedAfter(Date.now());
-    await kubectl(['scale', '-n', system, 'deployment/kubeai-controller', '--replicas=1']);
-    await eventually('one is left, and leads', 90, async () => {
-      const pods = await podsOf(system, selector);
-      return pods.length === 1 && isReady(pods[0]!);
-    });
-  },
-  patience,
-);
-
-test(
-  'the webhook is away: pods start without an agent, and nothing waits for it',
-  async () => {
-    await kubectl(['scale', '-n', system, 'deployment/kubeai-webhook', '--replicas=0']);
-    await eventually(
-      'the webhook is gone',
-      60,
-      async () => (await podsOf(system, 'app.kubernetes.io/name=kubeai-webhook')).length === 0,
-    );
-    await apply(...workload({ namespace, name: 'late' }));
-    await available(namespace, 'late');
-    const [pod] = await podsOf(namespace, 'app=late');
-    expect(hasAgent(pod!)).toBe(false);
-    await kubectl(['scale', '-n', system, 'deployment/kubeai-webhook', '--replicas=2']);
-    await available(system, 'kubeai-webhook');
-    await kubectl(['rollout', 'restart', '-n', namespace, 'deployment/late']);
-    await available(namespace, 'late');
-    await eventually('its next pod has an agent', 60, async () => {
-      const pods = await podsOf(namespace, 'app=late');
-      return pods.length === 1 && hasAgent(pods[0]!);
-    });
-  },
-  patience,
-);
-
-const ours = clusterDirectory === undefined ? test.skip : test;
-/** A process of the cluster, by the number it has in its own namespace, which is where we run. */
-const signal = async (name: string, what: NodeJS.Signals) =>
-  process.kill(Number(await readFile(join(layout(clusterDirectory ?? '').pids, name), 'utf8')), what);
-
-ours(
-  'the API server is killed, and comes back',
-  async () => {
-    await signal('kube-apiserver', 'SIGKILL');
-    await eventually(
-      'the API server is gone',
-      20,
-      async () => (await tryKubectl(['get', '--raw', '/readyz'])).code !== 0,
-    );
-    await eventually(
-      'the API server answers',
-      90,
-      async () => (await tryKubectl(['get', '--raw', '/readyz'])).code === 0,
-    );
-    await decidedAfter(Date.now());
-  },
-  patience,
-);
-
-ours(
-  'etcd stands still for half a minute',
-  async () => {
-    await signal('etcd', 'SIGSTOP');
-    const { spec } = await new Promise<{ spec: { replicas?: number } }>((resolve, reject) => {
-      // The time is the scenario: nothing else could be waited for.
-      setTimeout(() => {
-        signal('etcd', 'SIGCONT')
-          .then(() =>
-            eventually('the API server reads again', 60, () =>
-              get<{ spec: object }>('deployment', '-n', namespace, 'chat'),
-            ),
-          )
-          .then(resolve, reject);
-      }, 30_000);
-    });
+describe('the workload goes on serving, and does not shrink, while', () => {
+  beforeEach(() => {
+    traffic = startTraffic(url);
+  });
+  afterEach(async () => {
+    const { served, failures } = await traffic.stop();
+    expect(failures).toEqual([]);
+    expect(served).toBeGreaterThan(10);
+    const { spec } = await get<{ spec: { replicas: number } }>('deployment', '-n', namespace, 'chat');
     expect(spec.replicas).toBeGreaterThanOrEqual(2);
-    await decidedAfter(Date.now());
-  },
-  patience,
-);
+  }, patience);
+
+  test(
+    'the controller is killed',
+    async () => {
+      const before = await leader();
+      await kubectl([
+        'delete',
+        'pod',
+        '-n',
+        system,
+        '-l',
+        'app.kubernetes.io/name=kubeai-controller',
+        '--grace-period=0',
+        '--force',
+      ]);
+      await eventually('another one leads', 120, async () => {
+        const now = await leader();
+        return now !== undefined && now !== before;
+      });
+      await available(system, 'kubeai-controller');
+      await decidedAfter(Date.now());
+    },
+    patience,
+  );
+
+  test(
+    'of two controllers one leads, and the other takes over',
+    async () => {
+      await kubectl(['scale', '-n', system, 'deployment/kubeai-controller', '--replicas=2']);
+      const selector = 'app.kubernetes.io/name=kubeai-controller';
+      const both = await eventually('two run, one of them ready', 60, async () => {
+        const pods = await podsOf(system, selector);
+        const running = pods.filter(({ status }) => status.containerStatuses?.every(({ state }) => state?.running));
+        return running.length === 2 && running.filter(isReady).length === 1 && running;
+      });
+      const first = both.find(isReady)!;
+      await kubectl(['delete', 'pod', '-n', system, first.metadata.name, '--wait=false']);
+      await eventually('the other one is ready', 60, async () => {
+        const ready = (await podsOf(system, selector)).filter(isReady);
+        return ready.length === 1 && ready[0]!.metadata.name !== first.metadata.name;
+      });
+      await decidedAfter(Date.now());
+      await kubectl(['scale', '-n', system, 'deployment/kubeai-controller', '--replicas=1']);
+      await eventually('one is left, and leads', 90, async () => {
+        const pods = await podsOf(system, selector);
+        return pods.length === 1 && isReady(pods[0]!);
+      });
+    },
+    patience,
+  );
+
+  test(
+    'the webhook is away: pods start without an agent, and nothing waits for it',
+    async () => {
+      await kubectl(['scale', '-n', system, 'deployment/kubeai-webhook', '--replicas=0']);
+      // Those that are leaving still answer until they are gone.
+      const selector = 'app.kubernetes.io/name=kubeai-webhook';
+      await kubectl(['wait', '--for=delete', '--timeout=60s', '-n', system, 'pod', '-l', selector]);
+      await apply(...workload({ namespace, name: 'late' }));
+      await available(namespace, 'late');
+      const [pod] = await podsOf(namespace, 'app=late');
+      expect(hasAgent(pod!)).toBe(false);
+      await kubectl(['scale', '-n', system, 'deployment/kubeai-webhook', '--replicas=2']);
+      await available(system, 'kubeai-webhook');
+      await kubectl(['rollout', 'restart', '-n', namespace, 'deployment/late']);
+      await available(namespace, 'late');
+      await eventually('its next pod has an agent', 60, async () => {
+        const pods = await podsOf(namespace, 'app=late');
+        return pods.length === 1 && hasAgent(pods[0]!);
+      });
+    },
+    patience,
+  );
+
+  const ours = clusterDirectory === undefined ? test.skip : test;
+  /** A process of the cluster, by the number it has in its own namespace, which is where we run. */
+  const signal = async (name: string, what: NodeJS.Signals) =>
+    process.kill(Number(await readFile(join(layout(clusterDirectory ?? '').pids, name), 'utf8')), what);
+
+  ours(
+    'the API server is killed, and comes back',
+    async () => {
+      await signal('kube-apiserver', 'SIGKILL');
+      await eventually(
+        'the API server is gone',
+        20,
+        async () => (await tryKubectl(['get', '--raw', '/readyz'])).code !== 0,
+      );
+      await eventually(
+        'the API server answers',
+        90,
+        async () => (await tryKubectl(['get', '--raw', '/readyz'])).code === 0,
+      );
+      await decidedAfter(Date.now());
+    },
+    patience,
+  );
+
+  ours(
+    'etcd stands still for half a minute',
+    async () => {
+      await signal('etcd', 'SIGSTOP');
+      const { spec } = await new Promise<{ spec: { replicas?: number } }>((resolve, reject) => {
+        // The time is the scenario: nothing else could be waited for.
+        setTimeout(() => {
+          signal('etcd', 'SIGCONT')
+            .then(() =>
+              eventually('the API server reads again', 60, () =>
+                get<{ spec: object }>('deployment', '-n', namespace, 'chat'),
+              ),
+            )
+            .then(resolve, reject);
+        }, 30_000);
+      });
+      expect(spec.replicas).toBeGreaterThanOrEqual(2);
+      await decidedAfter(Date.now());
+    },
+    patience,
+  );
+});
 
 test('nobody has been refused anything by RBAC through all of this', async () => {
   for (const component of ['controller', 'webhook']) {

@@ -12,7 +12,7 @@ import {
   namespaceOf,
   type Pod,
   podsOf,
-  serviceUrl,
+  reachable,
   workload,
 } from './scene.ts';
 
@@ -61,7 +61,7 @@ describe('reach', () => {
       expect(agent?.restartPolicy).toBe('Always');
       expect(started(pod, 'kubeai-agent')).toBeLessThanOrEqual(started(pod, 'model'));
       const before = await agentCounter(pod, 'kubeai_requests_total');
-      expect((await complete(await serviceUrl(restricted, 'chat'), 4)).status).toBe(200);
+      expect((await complete(await reachable(restricted, 'chat'), 4)).status).toBe(200);
       await eventually(
         'the agent has seen the request',
         10,
@@ -81,7 +81,7 @@ describe('reach', () => {
       const said = await kubectl(['logs', '-n', privileged, pod.metadata.name, '-c', 'kubeai-redirect']);
       expect(said).toBe('port 8000 is redirected to 15001');
       const before = await agentCounter(pod, 'kubeai_requests_total');
-      expect((await complete(await serviceUrl(privileged, 'chat'), 4)).status).toBe(200);
+      expect((await complete(await reachable(privileged, 'chat'), 4)).status).toBe(200);
       // Past the Service, by the address of the pod, as a gateway would.
       expect((await complete(`http://${pod.status.podIP}:8000`, 4)).status).toBe(200);
       await eventually(
@@ -121,7 +121,7 @@ test.each([
     const pod = await onlyPod(namespace, 'stream');
     let chunks = 0;
     let deletion: Promise<string> | undefined;
-    const answer = await complete(await serviceUrl(namespace, 'stream'), 300, true, () => {
+    const answer = await complete(await reachable(namespace, 'stream'), 300, true, () => {
       chunks += 1;
       // Some tokens have been read; nine seconds of them are still to come.
       if (chunks === 5) deletion = kubectl(['delete', 'pod', '-n', namespace, pod.metadata.name, '--wait=false']);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { readTrace, replay } from '@kubeai/load';
-import { apply, eventually, follow, get, instructions, kubectl, repository, serviceUrl } from './scene.ts';
+import { apply, eventually, follow, get, instructions, kubectl, reachable, repository } from './scene.ts';
 
 const namespace = 'quickstart';
 afterAll(() => kubectl(['delete', 'namespace', namespace, '--wait=false']));
@@ -24,7 +24,7 @@ test('the quickstart grows with its traffic and comes back, and kubectl shows it
   try {
     const trace = await readTrace(join(repository, 'examples/traces/sample-chat.csv'));
     if (!trace.ok) throw new Error(trace.problems.map(({ message }) => message).join('; '));
-    const report = await replay(trace.value, { url: await serviceUrl(namespace, 'chat') });
+    const report = await replay(trace.value, { url: await reachable(namespace, 'chat') });
     const failed = report.records.filter(({ outcome }) => outcome !== 'ok').map(({ outcome }) => outcome);
     expect(report.records.length).toBeGreaterThan(500);
     expect(failed).toEqual([]);

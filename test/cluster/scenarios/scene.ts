@@ -232,6 +232,13 @@ export function complete(
   });
 }
 
+/** The URL of a Service, once it answers: the node learns of new endpoints a moment after they are ready. */
+export async function reachable(namespace: string, name: string): Promise<string> {
+  const url = await serviceUrl(namespace, name);
+  await eventually(`${url} answers`, 30, async () => (await fetch(`${url}/v1/models`)).ok);
+  return url;
+}
+
 export interface Traffic {
   /** Ends it; every request that was not answered 200 is told. */
   stop(): Promise<{ readonly served: number; readonly failures: readonly string[] }>;

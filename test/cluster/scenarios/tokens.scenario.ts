@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { request } from 'node:https';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { encodeReport, protocolVersion } from '@kubeai/protocol';
+import { createSketch } from '@kubeai/sketch';
 import { apply, available, eventually, get, kubectl, namespaceOf, type Pod, podsOf, workload } from './scene.ts';
 
 const namespace = 'tokens';
@@ -38,6 +39,7 @@ const tokenFor = (pod: Pod | undefined, audience?: string): Promise<string> =>
         ]),
   ]);
 
+const nothing = createSketch().encode();
 const reportOf = ({ metadata }: Pod): string =>
   encodeReport({
     version: protocolVersion,
@@ -54,11 +56,17 @@ const reportOf = ({ metadata }: Pod): string =>
       finished: {},
       failed: 0,
       aborted: 0,
+      rejected: 0,
+      generatedTokens: 0,
+      latencyMs: nothing,
+      timeToFirstByteMs: nothing,
+      timeToFirstTokenMs: nothing,
+      interTokenMs: nothing,
       unobservedConnections: 0,
     },
     queue: { length: 0, source: 'firstByte' },
     absent: {},
-  } as unknown as Parameters<typeof encodeReport>[0]);
+  });
 
 /** Sends one report; the status and the controller's lines. */
 function send(token: string, line: string): Promise<{ status: number; text: string }> {

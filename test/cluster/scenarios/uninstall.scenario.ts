@@ -12,7 +12,7 @@ import {
   namespaceOf,
   podsOf,
   policyOf,
-  serviceUrl,
+  reachable,
   startTraffic,
   tryKubectl,
   workload,
@@ -28,7 +28,7 @@ test('uninstalling leaves workloads serving, lets new pods start, and keeps CRD 
   );
   await available(namespace, 'chat');
   expect((await podsOf(namespace, 'app=chat')).map(hasAgent)).toEqual([true, true]);
-  const traffic = startTraffic(await serviceUrl(namespace, 'chat'));
+  const traffic = startTraffic(await reachable(namespace, 'chat'));
   for (const block of await instructions('Uninstall')) await follow(block);
   await kubectl(['rollout', 'restart', '-n', namespace, 'deployment/chat']);
   await available(namespace, 'chat');
