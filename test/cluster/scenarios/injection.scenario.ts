@@ -60,8 +60,9 @@ describe('reach', () => {
       const agent = pod.spec.initContainers?.find(({ name }) => name === 'kubeai-agent');
       expect(agent?.restartPolicy).toBe('Always');
       expect(started(pod, 'kubeai-agent')).toBeLessThanOrEqual(started(pod, 'model'));
+      const url = await reachable(restricted, 'chat');
       const before = await agentCounter(pod, 'kubeai_requests_total');
-      expect((await complete(await reachable(restricted, 'chat'), 4)).status).toBe(200);
+      expect((await complete(url, 4)).status).toBe(200);
       await eventually(
         'the agent has seen the request',
         10,
@@ -80,8 +81,9 @@ describe('reach', () => {
       expect(statusOf(pod)).toMatchObject({ status: 'injected', reach: 'redirect' });
       const said = await kubectl(['logs', '-n', privileged, pod.metadata.name, '-c', 'kubeai-redirect']);
       expect(said).toBe('port 8000 is redirected to 15001');
+      const url = await reachable(privileged, 'chat');
       const before = await agentCounter(pod, 'kubeai_requests_total');
-      expect((await complete(await reachable(privileged, 'chat'), 4)).status).toBe(200);
+      expect((await complete(url, 4)).status).toBe(200);
       // Past the Service, by the address of the pod, as a gateway would.
       expect((await complete(`http://${pod.status.podIP}:8000`, 4)).status).toBe(200);
       await eventually(

@@ -240,6 +240,8 @@ export async function reachable(namespace: string, name: string): Promise<string
 }
 
 export interface Traffic {
+  /** Requests answered 200 so far. */
+  served(): number;
   /** Ends it; every request that was not answered 200 is told. */
   stop(): Promise<{ readonly served: number; readonly failures: readonly string[] }>;
 }
@@ -262,6 +264,7 @@ export function startTraffic(url: string): Traffic {
     void one.finally(() => open.delete(one));
   }, 250);
   return {
+    served: () => served,
     async stop() {
       clearInterval(timer);
       await Promise.all(open);
