@@ -99,7 +99,11 @@ async function findListener(proc: string, host: string, port: number): Promise<s
     }
   }
   if (inodes.size === 0) return undefined;
-  const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name)).slice(0, maxProcesses);
+  // The newest first: the server is started after its agent.
+  const pids = (await readdir(proc))
+    .filter((name) => /^\d+$/.test(name))
+    .sort((left, right) => Number(right) - Number(left))
+    .slice(0, maxProcesses);
   for (const pid of pids) {
     const descriptors = await readdir(`${proc}/${pid}/fd`).catch((): string[] => []);
     for (const descriptor of descriptors) {

@@ -2,17 +2,29 @@
 // pinned to one core with clients and server on the other. Machines have slow and fast states, so what counts are the
 // ratios of neighbours in a round, and of those the median.
 //
-// node --import ./scripts/typescript.mjs test/bench/agent.ts [--rounds N] [--seconds S] [--only WORDS] [--json FILE]
-import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+// node --import ./scripts/typescript.mjs test/bench/agent.ts [--rounds N] [--seconds S] [--only WORDS] [--soak S] [--json FILE]
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { bundleProcess } from '../../docker/bundle.ts';
-import type { Outcome, Work } from './agent/load.ts';
+import { type Endurance, endure } from './agent/endurance.ts';
+import { loadOn, type Outcome, type Work } from './agent/load-process.ts';
+import {
+  children,
+  cpuOf,
+  endAll,
+  family,
+  installed,
+  listening,
+  otherCore,
+  pin,
+  proxyCore,
+  residentOf,
+  start,
+} from './agent/processes.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../..');
@@ -22,6 +34,8 @@ interface Options {
   readonly seconds: number;
   /** Part of a scenario's name. */
   readonly only: string;
+  /** How long the agent is watched for growth; what is asked of it is asked over 600. */
+  readonly soak: number;
   readonly json: string | undefined;
 }
 
@@ -40,6 +54,7 @@ function optionsOf(words: readonly string[]): Options {
     rounds: number('--rounds', 5),
     seconds: number('--seconds', 3),
     only: after('--only') ?? '',
+    soak: number('--soak', 60),
     json: after('--json'),
   };
 }
@@ -68,74 +83,15 @@ const scenarios: readonly Scenario[] = [
 ];
 
 const upstreamPort = 18_000;
-const children: ChildProcess[] = [];
-const proxyCore = '0';
-const otherCore = '1';
-
-function start(
-  command: string,
-  args: readonly string[],
-  core: string,
-  environment: Record<string, string> = {},
-): ChildProcess {
-  const child = spawn('taskset', ['-c', core, command, ...args], {
-    stdio: 'ignore',
-    env: { ...process.env, ...environment },
-  });
-  children.push(child);
-  return child;
-}
-
-const installed = (command: string): string | undefined =>
-  ['/usr/sbin', '/usr/bin', '/usr/local/bin', '/usr/local/go/bin']
-    .map((directory) => join(directory, command))
-    .find(existsSync);
-
-async function listening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.on('error', () => resolve(false));
-    });
-    if (open) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`nothing listens on port ${port}`);
-}
-
-/** The process and its children: nginx works in them. */
-function family(pid: number): number[] {
-  const pids = [pid];
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === pid) pids.push(Number(name));
-    } catch {
-      // It ended while we looked: then it is nobody's child.
-    }
-  }
-  return pids;
-}
-
-/** CPU time of processes in nanoseconds, all threads; finer than the ticks of /proc/PID/stat. */
-function cpuOf(pids: readonly number[]): number {
-  let sum = 0;
-  for (const pid of pids)
-    for (const thread of readdirSync(`/proc/${pid}/task`))
-      sum += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
-  return sum;
-}
-
-const residentOf = (pids: readonly number[]): number =>
-  pids.reduce(
-    (sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0),
-    0,
-  ) / 1_024;
-
+const startPort = 18_030;
+const agentEnvironment = {
+  KUBEAI_POD_NAME: 'bench',
+  KUBEAI_POD_NAMESPACE: 'bench',
+  KUBEAI_POD_UID: 'bench',
+  KUBEAI_POD_IP: '127.0.0.1',
+  KUBEAI_UPSTREAM_PORT: String(upstreamPort),
+  KUBEAI_LOG_LEVEL: 'error',
+};
 async function bundleHelper(name: string, directory: string): Promise<string> {
   const outfile = join(directory, `${name}.mjs`);
   const banner = "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);";
@@ -151,7 +107,7 @@ async function bundleHelper(name: string, directory: string): Promise<string> {
   return outfile;
 }
 
-async function startProxies(directory: string): Promise<Proxy[]> {
+async function startProxies(directory: string, agent: string): Promise<Proxy[]> {
   const proxies: Proxy[] = [{ name: 'direct', port: upstreamPort, pids: () => [] }];
   const add = async (name: string, port: number, child: ChildProcess) => {
     await listening(port);
@@ -226,18 +182,15 @@ backend model
     start(process.execPath, [nodeProxies, 'splice', '18008', String(upstreamPort)], proxyCore),
   );
 
-  const agent = await bundleProcess(repository, 'agent', directory);
-  const environment = {
-    KUBEAI_POD_NAME: 'bench',
-    KUBEAI_POD_NAMESPACE: 'bench',
-    KUBEAI_POD_UID: 'bench',
-    KUBEAI_POD_IP: '127.0.0.1',
-    KUBEAI_UPSTREAM_PORT: String(upstreamPort),
-    KUBEAI_LISTEN_PORT: '18006',
-    KUBEAI_ADMIN_PORT: '18007',
-    KUBEAI_LOG_LEVEL: 'error',
-  };
-  await add('agent', 18_006, start(process.execPath, [agent], proxyCore, environment));
+  await add(
+    'agent',
+    18_006,
+    start(process.execPath, [agent], proxyCore, {
+      ...agentEnvironment,
+      KUBEAI_LISTEN_PORT: '18006',
+      KUBEAI_ADMIN_PORT: '18007',
+    }),
+  );
   return proxies;
 }
 
@@ -261,11 +214,6 @@ interface Measured extends Outcome {
 }
 type Round = ReadonlyMap<string, Measured>;
 
-/** Moves every thread of processes to a core. */
-function pin(pids: readonly number[], core: string): void {
-  for (const pid of pids) execFileSync('taskset', ['-acp', core, String(pid)], { stdio: 'ignore' });
-}
-
 async function measure(
   scenario: Scenario,
   proxies: readonly Proxy[],
@@ -275,13 +223,7 @@ async function measure(
   upstream: ChildProcess,
 ): Promise<Round[]> {
   pin([load.pid!, upstream.pid!], scenario.oneCore ? proxyCore : otherCore);
-  const run = (work: Work): Promise<Outcome> =>
-    new Promise((resolve, reject) => {
-      load.once('message', (answer: { outcome?: Outcome; problem?: string }) =>
-        answer.outcome === undefined ? reject(new Error(answer.problem)) : resolve(answer.outcome),
-      );
-      load.send(work);
-    });
+  const run = (work: Work): Promise<Outcome> => loadOn(load, work);
   for (const { port } of proxies) await run({ ...scenario.work, port, milliseconds: 500 });
   const all: Round[] = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -345,13 +287,44 @@ async function measureIdle(agent: Proxy): Promise<Idle> {
   return { residentToBareNode, cpuPercent };
 }
 
-function verdictsOf(results: ReadonlyMap<string, readonly Round[]>, idle: Idle): Verdict[] {
+/** Median time from the start of a process until its port is open. */
+async function startOf(words: readonly string[], port: number): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round < 7; round += 1) {
+    const begun = performance.now();
+    const child = start(process.execPath, words, proxyCore, {
+      ...agentEnvironment,
+      KUBEAI_LISTEN_PORT: String(startPort),
+      KUBEAI_ADMIN_PORT: String(startPort + 1),
+    });
+    await listening(port);
+    times.push(performance.now() - begun);
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+  }
+  return median(times);
+}
+
+interface Start {
+  readonly agentMs: number;
+  readonly bareMs: number;
+}
+
+function verdictsOf(
+  results: ReadonlyMap<string, readonly Round[]>,
+  idle: Idle,
+  endurance: Endurance,
+  starting: Start,
+): Verdict[] {
   const of = (name: string): readonly Round[] => results.get(name) ?? [];
   const many = of('32 connections');
   const loaded = median(many.map((round) => round.get('agent')?.residentMb ?? Number.NaN));
   return [
     { what: 'resident when idle, to bare Node', value: idle.residentToBareNode, must: 1.15, excellent: 1.09 },
     { what: 'CPU when idle, percent of a core', value: idle.cpuPercent, must: 0.5, excellent: 0.2 },
+    { what: 'longest block of the loop, ms', value: endurance.longestBlockMs, must: 10, excellent: 3 },
+    { what: `growth in ${endurance.soakSeconds} s, MB`, value: endurance.growthMb, must: 3, excellent: 1 },
+    { what: 'start, ms', value: starting.agentMs, must: 150, excellent: 150 },
     { what: 'resident at 32 connections, MB', value: loaded, must: 64, excellent: 56 },
     { what: 'CPU at 32 connections, to nginx', value: ratio(many, 'agent', 'nginx', cpu), must: 1.8, excellent: 1.45 },
     { what: 'CPU at 32 connections, to Go', value: ratio(many, 'agent', 'go', cpu), must: 0.55, excellent: 0.42 },
@@ -422,7 +395,7 @@ function print(results: ReadonlyMap<string, readonly Round[]>, verdicts: readonl
   }
 }
 
-async function main({ rounds, seconds, only, json }: Options): Promise<void> {
+async function main({ rounds, seconds, only, soak, json }: Options): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'kubeai-bench-'));
   await mkdir(join(directory, 'logs'), { recursive: true });
   try {
@@ -432,7 +405,12 @@ async function main({ rounds, seconds, only, json }: Options): Promise<void> {
       otherCore,
     );
     await listening(upstreamPort);
-    const proxies = await startProxies(directory);
+    const agent = await bundleProcess(repository, 'agent', directory);
+    const starting = {
+      bareMs: await startOf(['-e', `require('node:net').createServer().listen(${startPort}, '127.0.0.1')`], startPort),
+      agentMs: await startOf([agent], startPort + 1),
+    };
+    const proxies = await startProxies(directory, agent);
     const idle = await measureIdle(proxies.find(({ name }) => name === 'agent')!);
     const load = fork(await bundleHelper('load', directory), { execArgv: [] });
     children.push(load);
@@ -441,17 +419,24 @@ async function main({ rounds, seconds, only, json }: Options): Promise<void> {
       process.stderr.write(`${scenario.name} …\n`);
       results.set(scenario.name, await measure(scenario, proxies, rounds, seconds, load, upstream));
     }
-    const verdicts = verdictsOf(results, idle);
+    process.stderr.write(`soak of ${soak} s …\n`);
+    const endurance = await endure({ agent, environment: agentEnvironment, directory, seconds: soak, load });
+    const verdicts = verdictsOf(results, idle, endurance, starting);
     print(results, verdicts);
+    console.log(
+      `start: ${starting.agentMs.toFixed(0)} ms, bare Node ${starting.bareMs.toFixed(0)} ms; ` +
+        `${endurance.idleConnections} idle connections: ${endurance.idleConnectionKb.toFixed(1)} kB each, ` +
+        `others ${endurance.othersServed ? 'served' : 'NOT SERVED'}`,
+    );
     if (json !== undefined) {
       const plain = [...results].map(([scenario, each]) => ({
         scenario,
         rounds: each.map((round) => Object.fromEntries(round)),
       }));
-      await writeFile(json, `${JSON.stringify({ verdicts, results: plain }, null, 2)}\n`);
+      await writeFile(json, `${JSON.stringify({ verdicts, idle, endurance, starting, results: plain }, null, 2)}\n`);
     }
   } finally {
-    for (const child of children) child.kill('SIGTERM');
+    endAll();
     await rm(directory, { recursive: true, force: true });
   }
 }

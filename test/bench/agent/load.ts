@@ -7,7 +7,8 @@ export interface Work {
   readonly port: number;
   readonly connections: number;
   readonly milliseconds: number;
-  readonly kind: 'get' | 'sse' | 'upload';
+  /** `hold`: one request a connection, which then stays open until the time is over. */
+  readonly kind: 'get' | 'sse' | 'upload' | 'hold';
   /** Pause between an answer and the next request of a connection; 0 for none. */
   readonly pauseMs: number;
 }
@@ -23,6 +24,7 @@ const head = (line: string, more = '') =>
 const uploadBytes = 1024 * 1024;
 const requests: Record<Work['kind'], Buffer> = {
   get: Buffer.from(head('GET /v1/completions')),
+  hold: Buffer.from(head('GET /v1/completions')),
   sse: Buffer.from(head('GET /sse')),
   upload: Buffer.concat([
     Buffer.from(head('POST /v1/completions', `content-length: ${uploadBytes}\r\n`)),
@@ -60,6 +62,7 @@ async function run({ port, connections, milliseconds, kind, pauseMs }: Work): Pr
     const done = (): void => {
       latencies.record(process.hrtime.bigint() - begun);
       finished += 1;
+      if (kind === 'hold') return;
       if (pauseMs === 0) send();
       else setTimeout(send, pauseMs);
     };

@@ -1,0 +1,125 @@
+// What an agent of its own does over time: how long its loop is held up under load while it is scraped, whether it grows,
+// and what ten thousand connections cost on which nothing happens (or as many as may be opened).
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { loadOn } from './load-process.ts';
+import { family, listening, proxyCore, residentOf, start } from './processes.ts';
+
+export interface Endurance {
+  /** Resident MB at the end of the soak over those after its first fifth, each the median of a fifth. */
+  readonly growthMb: number;
+  readonly soakSeconds: number;
+  readonly longestBlockMs: number;
+  readonly idleConnections: number;
+  /** Resident memory of one connection that had an answer and waits, kB. */
+  readonly idleConnectionKb: number;
+  /** Whether another client was answered beside them. */
+  readonly othersServed: boolean;
+}
+
+export interface EnduranceOptions {
+  readonly agent: string;
+  readonly environment: Record<string, string>;
+  readonly directory: string;
+  readonly seconds: number;
+  readonly load: ChildProcess;
+}
+
+const port = 18_020;
+const adminPort = 18_021;
+/** The agent needs two files a connection, and a few of its own. */
+const openFiles = Number(/Max open files +\d+ +(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 1_024);
+const held = Math.min(10_000, Math.floor((openFiles - 200) / 2));
+const fifths = 5;
+
+const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+const windowMs = 250;
+
+/** Writes down, window by window, how long the loop was held up at most. The first seconds are the start. */
+const watchLoop = (file: string): readonly string[] => [
+  '--import',
+  `data:text/javascript,${encodeURIComponent(`
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { appendFileSync } from 'node:fs';
+const delay = monitorEventLoopDelay({ resolution: 1 });
+setTimeout(() => {
+  delay.enable();
+  setInterval(() => {
+    appendFileSync(${JSON.stringify(file)}, Date.now() + ' ' + delay.max / 1e6 + '\\n');
+    delay.reset();
+  }, ${windowMs}).unref();
+}, 2000).unref();`)}`,
+];
+
+/** The longest block that was the agent's own: a virtual machine that stood still held up the bare Node beside it, too. */
+function longestBlock(agentFile: string, bareFile: string): number {
+  const read = (file: string) =>
+    readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').map(Number) as [at: number, ms: number]);
+  const bare = read(bareFile);
+  const own = read(agentFile).filter(
+    ([at, ms]) => !bare.some(([beside, other]) => Math.abs(beside - at) < 2 * windowMs && other > ms / 2),
+  );
+  return Math.max(0, ...own.map(([, ms]) => ms));
+}
+
+const fetched = (address: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    get(address, { agent: false, timeout: 5_000 }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode ?? 0));
+    }).on('error', reject);
+  });
+
+/** Runs the soak, then holds the connections. */
+export async function endure({ agent, environment, directory, seconds, load }: EnduranceOptions): Promise<Endurance> {
+  const blocks = join(directory, 'blocks-agent');
+  const bareBlocks = join(directory, 'blocks-bare');
+  const child = start(process.execPath, [...watchLoop(blocks), agent], proxyCore, {
+    ...environment,
+    KUBEAI_LISTEN_PORT: String(port),
+    KUBEAI_ADMIN_PORT: String(adminPort),
+  });
+  const listen = "require('node:net').createServer().listen(0, '127.0.0.1')";
+  const bare = start(process.execPath, [...watchLoop(bareBlocks), '-e', listen], proxyCore);
+  await listening(port);
+  const resident = () => residentOf(family(child.pid!));
+
+  // Streams and short answers by turns, and a scrape every two seconds, as a Prometheus in a hurry would.
+  const samples: number[] = [];
+  const scraping = setInterval(() => {
+    samples.push(resident());
+    void fetched(`http://127.0.0.1:${adminPort}/metrics`);
+  }, 2_000);
+  const until = Date.now() + seconds * 1_000;
+  for (let turn = 0; Date.now() < until; turn += 1)
+    await loadOn(load, {
+      port,
+      connections: 32,
+      kind: turn % 2 === 0 ? 'sse' : 'get',
+      pauseMs: 1,
+      milliseconds: Math.min(5_000, Math.max(1, until - Date.now())),
+    });
+  clearInterval(scraping);
+  const longestBlockMs = longestBlock(blocks, bareBlocks);
+  const fifth = Math.floor(samples.length / fifths);
+  const growthMb = median(samples.slice(-fifth)) - median(samples.slice(fifth, 2 * fifth));
+
+  const before = resident();
+  const holding = loadOn(load, { port, connections: held, kind: 'hold', pauseMs: 0, milliseconds: 10_000 });
+  // It may fail while we wait for something else.
+  holding.catch(() => undefined);
+  await pause(12);
+  const idleConnectionKb = ((resident() - before) * 1_024) / held;
+  const othersServed = (await fetched(`http://127.0.0.1:${port}/v1/completions`)) === 200;
+  const { requests } = await holding;
+  child.kill('SIGKILL');
+  bare.kill('SIGKILL');
+  return { growthMb, soakSeconds: seconds, longestBlockMs, idleConnections: requests, idleConnectionKb, othersServed };
+}
