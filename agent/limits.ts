@@ -20,6 +20,8 @@ export const maxStreams = 1_024;
 /** What a server says before its client spoke: HTTP/2 settings are some 50 bytes. */
 export const maxEarlyAnswerBytes = 1_024;
 
+/** Token readers that wait for the next answer, of all connections together: some 4 kB each. */
+export const maxFreeReaders = 64;
 /** Reading a body for its `usage` costs some nanoseconds a byte: more of an unstreamed one (embeddings) is passed over. */
 export const maxReadBytes = 1024 * 1024;
 
@@ -78,6 +80,8 @@ export const containerInterval = seconds(5);
 export const hostInterval = seconds(15);
 /** Looking for the server's process walks /proc; it is done again only when the process is gone. */
 export const findServerInterval = seconds(10);
+/** In a pod that does not share its process namespace it is never found: the search grows rare. */
+export const longestFindServerInterval = seconds(300);
 export const maxProcesses = 5_000;
 
 /** Nothing in flight for this long is quiet: endpoints have moved by then. */

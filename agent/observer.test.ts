@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import type { TokenReader } from '@kubeai/engines';
 import fc from 'fast-check';
 import { maxGatheredBytes } from './limits.ts';
 import { createObserver } from './observer.ts';
@@ -23,6 +24,9 @@ const answersOf = (totals: Totals): Record<string, number> => {
   return answers;
 };
 
+/** One connection's readers are the next one's, as in the agent. */
+const readers: TokenReader[] = [];
+
 /** Feeds a conversation as TCP might deliver it: each side's bytes cut anywhere, requests before their answers. */
 function observe(
   chunks: readonly { readonly side: 'client' | 'server'; readonly bytes: Buffer }[],
@@ -34,6 +38,7 @@ function observe(
   const observer = createObserver({
     book,
     budget,
+    readers,
     stopAtHeads: false,
     ended: () => undefined,
     fault: (cause) => faults.push(cause),
@@ -96,6 +101,58 @@ test(`counts equal those of Node's own parser in ${conversations} random convers
       expect(verdict.requests).toBe(each.exchanges.length);
     }),
     { numRuns: conversations },
+  );
+});
+
+const bodies = [
+  [
+    'text/event-stream',
+    'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: {"usage":{"prompt_tokens":3}}\n\ndata: [DONE]\n\n',
+  ],
+  [
+    'text/event-stream',
+    'event: error\r\ndata: {"error":{"message":"out of memory"}}\r\n\r\ndata: {"choices":[{"text":"é',
+  ],
+  [
+    'application/x-ndjson',
+    '{"response":"a","done":false}\n{"response":"b"}\n{"done":true,"prompt_eval_count":5,"eval_count":9}\n',
+  ],
+  ['application/json', '{"choices":[{"message":{"content":"\\"}],"usage":{"completion_tokens":7}}'],
+  ['application/json', '[{"text":"a"},{"usage":{"prompt_tokens":4,"completion_tokens":6}},{"text"'],
+] as const;
+
+test('a reader that was left anywhere in one answer reads the next as a new one would', () => {
+  const request = Buffer.from('POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n');
+  const tokensOf = (shared: TokenReader[], [type, body]: (typeof bodies)[number], cutAt: number) => {
+    const book = createTrafficBook(0);
+    const observer = createObserver({
+      book,
+      budget: { free: maxGatheredBytes },
+      readers: shared,
+      stopAtHeads: false,
+      ended: () => undefined,
+      fault: (cause) => {
+        throw cause;
+      },
+    });
+    const length = Buffer.byteLength(body);
+    observer.request(request, 0, 1);
+    observer.response(Buffer.from(`HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\ncontent-length: ${length}\r\n\r\n`), 2);
+    observer.response(Buffer.from(body).subarray(0, cutAt % (length + 1)), 3);
+    observer.close('client', 4);
+    const { promptTokens, generatedTokens } = book.totals();
+    return { promptTokens, generatedTokens };
+  };
+  const answer = fc.tuple(fc.constantFrom(...bodies), fc.nat(200));
+  fc.assert(
+    fc.property(fc.array(answer, { minLength: 1, maxLength: 6 }), (answers) => {
+      const shared: TokenReader[] = [];
+      for (const [body, cutAt] of answers) {
+        expect(tokensOf(shared, body, cutAt)).toEqual(tokensOf([], body, cutAt));
+        expect(shared).toHaveLength(1);
+      }
+    }),
+    { numRuns: 300 },
   );
 });
 

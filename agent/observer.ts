@@ -6,7 +6,7 @@ import type { StatusClass } from '@kubeai/protocol';
 import { type Budget, createFraming, stopHere } from './http1-framing.ts';
 import { parseRequestHead, parseResponseHead, type ResponseHead } from './http1-head.ts';
 import { createFrameReader, statusOfHeaderBlock } from './http2-framing.ts';
-import { maxEarlyAnswerBytes, maxPipelined, maxReadBytes, maxStreams } from './limits.ts';
+import { maxEarlyAnswerBytes, maxFreeReaders, maxPipelined, maxReadBytes, maxStreams } from './limits.ts';
 import { routeOf } from './route.ts';
 import type { BlindReason, Exchange, TrafficBook } from './traffic.ts';
 
@@ -39,6 +39,8 @@ export interface Observer {
 export interface ObserverOptions {
   readonly book: TrafficBook;
   readonly budget: Budget;
+  /** Token readers that nobody uses now, shared by all connections. */
+  readonly readers: TokenReader[];
   /** Stop behind every request head, so that the caller can decide about it. */
   readonly stopAtHeads: boolean;
   /** A request has got its whole answer, or is no longer waited for. */
@@ -56,7 +58,7 @@ const prefaceHead = 'PRI * HTTP/2.0';
 const prefaceRest = 'SM\r\n\r\n';
 const statusClassOf = (status: number): StatusClass => `${Math.floor(status / 100)}xx` as StatusClass;
 
-export function createObserver({ book, budget, stopAtHeads, ended, fault }: ObserverOptions): Observer {
+export function createObserver({ book, budget, readers, stopAtHeads, ended, fault }: ObserverOptions): Observer {
   const pending: Pending[] = [];
   let blind: BlindReason | undefined;
   let mode: 'unknown' | 'http1' | 'http2' = 'unknown';
@@ -78,7 +80,7 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
     for (const { exchange } of pending) book.lose(exchange, now);
     pending.length = 0;
     answering = undefined;
-    reader = undefined;
+    closeReader();
     streams?.lose(now);
     requests.close();
     responses.close();
@@ -90,9 +92,15 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
     const kind = bodyKindOf(contentType);
     if (kind !== 'sse' && kind !== 'json') return;
     if (contentEncoding !== '' && contentEncoding !== 'identity') return;
-    reader = createTokenReader(contentType);
+    reader = readers.pop() ?? createTokenReader(undefined);
+    reader.reset(contentType);
     streamed = streamedType.test(contentType);
     readBytes = 0;
+  };
+
+  const closeReader = (): void => {
+    if (reader !== undefined && readers.length < maxFreeReaders) readers.push(reader);
+    reader = undefined;
   };
 
   const requests = createFraming(
@@ -147,10 +155,7 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
       body(chunk, start, end, now) {
         if (reader === undefined || answering === undefined) return;
         readBytes += end - start;
-        if (!streamed && readBytes > maxReadBytes) {
-          reader = undefined;
-          return;
-        }
+        if (!streamed && readBytes > maxReadBytes) return closeReader();
         const events = reader.feed(chunk, start, end);
         // Only a stream has a first token: the one event of a plain JSON answer is the answer.
         if (events > 0 && streamed) book.tokens(answering, events, now);
@@ -160,7 +165,7 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
         if (reader !== undefined) {
           const reading = reader.end();
           book.usage(answering, reading.promptTokens, reading.completionTokens);
-          reader = undefined;
+          closeReader();
         }
         book.finish(answering, statusClassOf(status), now);
         answering = undefined;
@@ -213,6 +218,8 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
 
   const failed = (cause: unknown, now: number): void => {
     fault(cause);
+    // Whatever it was, it is not handed on.
+    reader = undefined;
     goBlind('Fault', now);
   };
 
@@ -251,6 +258,7 @@ export function createObserver({ book, budget, stopAtHeads, ended, fault }: Obse
       for (const { exchange } of pending) leave(exchange, now);
       pending.length = 0;
       answering = undefined;
+      closeReader();
       streams?.close(by, now);
       ended();
     },

@@ -6,7 +6,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { Clock } from '@kubeai/daemon';
 import type { ContainerSample } from '@kubeai/protocol';
 import { type Milliseconds, milliseconds } from '@kubeai/units';
-import { containerInterval, findServerInterval, maxProcesses } from './limits.ts';
+import { containerInterval, findServerInterval, longestFindServerInterval, maxProcesses } from './limits.ts';
 import { createKept, type Source } from './source.ts';
 
 type Usage = {
@@ -35,14 +35,18 @@ export function startContainerSource(options: ContainerSourceOptions): Source<Om
   const kept = createKept<Omit<ContainerSample, 'ageMs'>>();
   const stopped = new AbortController();
   let pid: string | undefined;
+  let search: number = findServerInterval;
   let before: { readonly cpuSeconds: number; readonly at: number } | undefined;
 
   const round = async (): Promise<Milliseconds> => {
     pid ??= await findListener(proc, options.host, options.port);
     if (pid === undefined) {
       kept.miss('NotSupported');
-      return findServerInterval;
+      const wait = milliseconds(search);
+      search = Math.min(longestFindServerInterval, 2 * search);
+      return wait;
     }
+    search = findServerInterval;
     const usage = await readUsage(proc, cgroups, pid);
     if (usage === undefined) {
       pid = undefined;

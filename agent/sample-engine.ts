@@ -43,7 +43,7 @@ export function startEngineSource({
     if (page.kind === 'unreachable') return 'unreachable';
     // A server that is loading says 503 where its page will be.
     if (page.kind === 'status') return page.status >= 500 ? 'unreachable' : 'none';
-    const answer = readEngine(page.text);
+    const answer = readEngine(page.text, { brief: true });
     if (!answer.ok) return 'none';
     const now = clock.monotonic();
     kept.put(sampleOf(answer.value, before, now), now);

@@ -4,6 +4,7 @@
 // behave as if nobody stood between them.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Log } from '@kubeai/daemon';
+import type { TokenReader } from '@kubeai/engines';
 import type { Gate } from './gate.ts';
 import {
   connectTimeout,
@@ -52,6 +53,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
   const { book, clock, log, gate, upstream: target } = options;
   const connections = new Set<Connection>();
   const budget = { free: maxGatheredBytes };
+  const readers: TokenReader[] = [];
   let lastBlind = 0;
   let refused = 0;
 
@@ -89,6 +91,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
     const observer = createObserver({
       book,
       budget,
+      readers,
       stopAtHeads: gate !== undefined,
       ended: () => turnstile?.ended(),
       fault: (cause) => log.error('The observer failed; the connection passes on unobserved', { cause }),

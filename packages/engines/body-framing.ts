@@ -11,6 +11,8 @@ const errorWord = wordHash('error');
 export interface Framing {
   readonly feed: (bytes: Buffer, start: number, end: number) => void;
   readonly end: () => void;
+  /** Ready for another body. */
+  readonly reset: () => void;
 }
 
 /** JSON values one after another, with blanks, line ends or NULs between them or not; also the one value of a body. */
@@ -38,6 +40,9 @@ export function createJsonFraming(skim: Skim, finishEvent: (isDoneMarker: boolea
     },
     end() {
       if (begun) finishEvent(false);
+      begun = false;
+    },
+    reset() {
       begun = false;
     },
   };
@@ -131,6 +136,15 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
     end() {
       if (state !== inField || fieldLength > 0) lineEnds();
       dispatch();
+    },
+    reset() {
+      state = inField;
+      field = 0;
+      fieldLength = 0;
+      name = 0;
+      afterCarriageReturn = false;
+      hasData = false;
+      headLength = 0;
     },
   };
 }

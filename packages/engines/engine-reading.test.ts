@@ -147,6 +147,27 @@ test('swapped requests wait, too', () => {
   expect(queueLengthOf(reading('vllm:num_requests_running 2'))).toBeUndefined();
 });
 
+test('a brief reading has the same numbers, and histograms without buckets', () => {
+  const page = [
+    '# HELP vllm:num_requests_waiting _bucket{ in words',
+    '# TYPE vllm:num_requests_waiting gauge',
+    'vllm:num_requests_waiting{engine="0"} 2',
+    'vllm:e2e_request_latency_seconds_bucket{le="1"} 1',
+    'vllm:e2e_request_latency_seconds_bucket{le="+Inf"} 3',
+    'vllm:e2e_request_latency_seconds_sum 6',
+    'vllm:e2e_request_latency_seconds_count 3',
+    'vllm:bucket_like{path="/x_bucket{"} 1',
+    'no sample at all',
+  ].join('\n');
+  const brief = readEngine(page, { brief: true });
+  if (!brief.ok) throw new Error(brief.reason);
+  const whole = reading(page);
+  expect(brief.value.requestLatency).toEqual({ count: 3, sum: 6, buckets: [] });
+  expect(whole.requestLatency?.buckets).toEqual([{ atMost: 1, count: 1 }]);
+  expect(brief.value).toEqual({ ...whole, requestLatency: brief.value.requestLatency });
+  expect(brief.value.problems).toEqual([expect.stringContaining('line 9')]);
+});
+
 test.each([
   ['', 'NotMetrics'],
   ['<html>not found</html>', 'NotMetrics'],

@@ -6,7 +6,7 @@
 // only rank 0 counts. KV use is the highest of all series: the fullest engine is the one that starts to preempt.
 // Negative gauges and NaN mean "not known" and are left out; what no series knows is absent, never 0.
 import { type EngineEntry, type EngineName, type EngineRows, engineTable, type Row } from './engine-table.ts';
-import { type Exposition, parseExposition, type Sample } from './exposition.ts';
+import { type Exposition, type PageOptions, parseExposition, type Sample } from './exposition.ts';
 import { type Histogram, histogramOf } from './histogram.ts';
 
 export interface EngineReading {
@@ -50,9 +50,9 @@ export type EngineAnswer =
   | { readonly ok: true; readonly value: EngineReading }
   | { readonly ok: false; readonly reason: EngineMiss; readonly problems: readonly string[] };
 
-/** Reads a page, or one that was parsed already. Never throws. */
-export function readEngine(page: string | Exposition): EngineAnswer {
-  const { samples, families, problems } = typeof page === 'string' ? parseExposition(page) : page;
+/** Reads a page, or one that was parsed already. Never throws. A brief reading of a page has no buckets. */
+export function readEngine(page: string | Exposition, options: PageOptions = {}): EngineAnswer {
+  const { samples, families, problems } = typeof page === 'string' ? parseExposition(page, options) : page;
   const series = new Map<string, readonly Sample[]>();
   for (const [name, found] of samples) series.set(canonical(name), withoutRepeats(found));
   if (series.size === 0 && families.size === 0) return { ok: false, reason: 'NotMetrics', problems };

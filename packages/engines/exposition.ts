@@ -33,8 +33,16 @@ const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const escapes: Readonly<Record<string, string>> = { n: '\n', '"': '"', '\\': '\\' };
 
+export interface PageOptions {
+  /**
+   * Without buckets, which are most of a page, and HELP lines: what somebody who asks once a second for queue and tokens
+   * needs. The lines left out are not looked at, so nothing is said about mistakes in them.
+   */
+  readonly brief?: boolean;
+}
+
 /** Never throws; linear in the length of the text. */
-export function parseExposition(text: string): Exposition {
+export function parseExposition(text: string, { brief = false }: PageOptions = {}): Exposition {
   const families = new Map<string, { type?: string; help?: string; unit?: string }>();
   const samples = new Map<string, Sample[]>();
   const problems: string[] = [];
@@ -47,6 +55,11 @@ export function parseExposition(text: string): Exposition {
   for (let start = 0; start <= text.length; ) {
     const newline = text.indexOf('\n', start);
     const end = newline === -1 ? text.length : newline;
+    if (brief && (isBucket(text, start, end) || text.startsWith('# HELP', start))) {
+      start = end + 1;
+      lineNumber += 1;
+      continue;
+    }
     const line = text.slice(start, end).trim();
     start = end + 1;
     lineNumber += 1;
@@ -70,6 +83,11 @@ export function parseExposition(text: string): Exposition {
     else known.push(parsed.sample);
   }
   return { families, samples, problems };
+}
+
+function isBucket(text: string, start: number, end: number): boolean {
+  const brace = text.indexOf('{', start);
+  return brace !== -1 && brace < end && text.startsWith('_bucket', brace - 7);
 }
 
 function describe(line: string, families: Map<string, { type?: string; help?: string; unit?: string }>): void {

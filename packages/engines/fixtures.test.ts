@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { parseExposition } from './exposition.ts';
-import { readDcgm, readDcgmiDmon, readEngine, readPrometheusAnswer } from './index.ts';
+import { type EngineAnswer, readDcgm, readDcgmiDmon, readEngine, readPrometheusAnswer } from './index.ts';
 import { printedDcgm, printedDcgmi, printedEngine, printedTokens } from './printed-names.ts';
 import { createTokenReader } from './token-reader.ts';
 
@@ -39,6 +39,16 @@ if (folders.includes('engines')) {
       expect(printedEngine(pageOf(bytesOf('engines', file).toString()))).toMatchObject(close(expected ?? {}) as object);
     },
   );
+
+  test.each(fixturesOf('engines').map(({ file }) => file))('%s read in brief has the same numbers', (file) => {
+    const text = bytesOf('engines', file).toString();
+    if (text.startsWith('{')) return;
+    const numbers = (answer: EngineAnswer) =>
+      answer.ok
+        ? Object.entries(answer.value).filter(([, value]) => typeof value !== 'object')
+        : [['reason', answer.reason]];
+    expect(numbers(readEngine(text, { brief: true }))).toEqual(numbers(readEngine(text)));
+  });
 
   test('one queue on the page belongs to another model, and the reading adds both', () => {
     const answer = readEngine(bytesOf('engines', 'vllm-v0-llama31-8b-2024-08.prom').toString());

@@ -16,7 +16,14 @@ export {
   readEngine,
 } from './engine-reading.ts';
 export type { EngineName } from './engine-table.ts';
-export { type Exposition, type Family, type Labels, parseExposition, type Sample } from './exposition.ts';
+export {
+  type Exposition,
+  type Family,
+  type Labels,
+  type PageOptions,
+  parseExposition,
+  type Sample,
+} from './exposition.ts';
 export { type Histogram, histogramSince, type Quantile, quantileOf } from './histogram.ts';
 export { type PrometheusAnswer, readPrometheusAnswer } from './prometheus-answer.ts';
 export { type BodyKind, bodyKindOf, createTokenReader, type TokenReader, type TokenReading } from './token-reader.ts';

@@ -39,6 +39,8 @@ export interface Skim {
   readonly feed: (bytes: Buffer, start: number, end: number, byLine: boolean) => number;
   /** Ready for the next value. */
   readonly reset: () => void;
+  /** What follows is another body: nothing of the last one's beginnings is compared with it. */
+  readonly forget: () => void;
   /** The value has ended, or its end was reached without a break in its structure. */
   readonly isComplete: () => boolean;
   readonly isBroken: () => boolean;
@@ -137,6 +139,7 @@ interface Remembered {
   readonly bytes: Buffer;
   readonly nodes: Uint8Array;
   readonly isObject: Uint8Array;
+  /** 0 while nothing is remembered. */
   length: number;
   depth: number;
   node: number;
@@ -213,7 +216,7 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
       let began = -1;
       if (state === value && depth === 0 && misses < limits.rememberedMisses) {
         began = start;
-        if (remembered !== undefined)
+        if (remembered !== undefined && remembered.length > 0)
           if (beginsAsRemembered(bytes, start, end, remembered)) {
             misses = 0;
             began = -1;
@@ -392,6 +395,10 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
       escaped = false;
       textToCome = 0;
       meant = false;
+    },
+    forget() {
+      misses = 0;
+      if (remembered !== undefined) remembered.length = 0;
     },
     isComplete: () =>
       savedState === ended ||

@@ -6,7 +6,7 @@
 // user sees; the number of tokens is taken from `usage` wherever the server gives it.
 import type { Buffer } from 'node:buffer';
 import { createEventFraming, createJsonFraming } from './body-framing.ts';
-import { compilePaths, createSkim, type SkimSink, wordHash } from './json-skim.ts';
+import { type CompiledPaths, compilePaths, createSkim, type SkimSink, wordHash } from './json-skim.ts';
 
 export type BodyKind = 'sse' | 'json' | 'opaque';
 
@@ -43,6 +43,8 @@ export interface TokenReader {
   /** The body has ended, or broke off. A last event without its blank line counts. */
   readonly end: () => TokenReading;
   readonly reading: () => TokenReading;
+  /** Ready for another body, as a new reader would be: making one costs more than reading a short answer. */
+  readonly reset: (contentType: string | undefined) => void;
 }
 
 const text = 1;
@@ -67,7 +69,7 @@ const usage = (owner: string) => ({
   [`${owner}usage.output_tokens`]: completionTokens,
 });
 
-const paths = compilePaths({
+const pathsOfAnswers = {
   text: {
     ...choice('content', text),
     ...choice('content.text', text),
@@ -129,7 +131,11 @@ const paths = compilePaths({
   word: { type: typeName, object: objectName },
   yes: { done: 1, stop: 1 },
   open: { error: 1 },
-});
+};
+
+// Compiled for the first body: hashing every key at start would wake the optimising compiler, for 3 MB that an idle agent
+// does not need.
+let compiled: CompiledPaths | undefined;
 
 const ended = new Set(['message_stop', 'response.completed', 'response.incomplete', 'response.failed'].map(wordHash));
 const errorWord = wordHash('error');
@@ -138,6 +144,18 @@ const unnamedError = 'the server sent an error without a message';
 /** How a body is read, by its Content-Type. `undefined` is told by the first bytes. */
 export function bodyKindOf(contentType: string | undefined): BodyKind | undefined {
   if (contentType === undefined || contentType.trim() === '') return undefined;
+  // A server says the same few types again and again, and this is asked once an answer.
+  if (contentType !== lastType) {
+    lastKind = kindOfType(contentType);
+    lastType = contentType;
+  }
+  return lastKind;
+}
+
+let lastType = 'application/json';
+let lastKind: BodyKind = 'json';
+
+function kindOfType(contentType: string): BodyKind {
   const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
   if (type === 'text/event-stream') return 'sse';
   return /^application\/(?:[\w.-]+\+)?(?:json|ndjson|x-ndjson|jsonl|x-jsonlines|json-seq|stream\+json)$/.test(type)
@@ -209,7 +227,8 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       error ??= unnamedError;
     },
   };
-  const skim = createSkim(paths, sink);
+  compiled ??= compilePaths(pathsOfAnswers);
+  const skim = createSkim(compiled, sink);
 
   /** The event or JSON value has ended. */
   const finishEvent = (isDoneMarker: boolean) => {
@@ -278,6 +297,31 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       return reading();
     },
     reading,
+    reset(nextType) {
+      kind = bodyKindOf(nextType);
+      prompt = undefined;
+      completion = undefined;
+      finish = undefined;
+      error = undefined;
+      done = false;
+      doneMarker = false;
+      tokenEvents = 0;
+      eventsWithText = 0;
+      dataLines = 0;
+      events = 0;
+      jsonEvents = 0;
+      eventsNotJson = 0;
+      eventsWithUsage = 0;
+      hasText = false;
+      hasOutput = false;
+      hasUsage = false;
+      isErrorObject = false;
+      message = undefined;
+      skim.reset();
+      skim.forget();
+      json.reset();
+      sse.reset();
+    },
   };
 }
 
