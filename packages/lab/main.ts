@@ -60,7 +60,7 @@ const result = study(
 );
 if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
 const report = reportOf(result, options.seed);
-const table = textOf(report);
+const table = textOf(report, report.contenders);
 process.stdout.write(`${table}\n`);
 
 async function write(flag: string, path: string | undefined, text: () => string): Promise<void> {

@@ -2,18 +2,18 @@
 import { frontOf, hoursFor, missesAt } from './compare.ts';
 import type { Score } from './score.ts';
 import type { Moment } from './simulation.ts';
-import type { Result, Study } from './study.ts';
+import type { Result, Standing, Study } from './study.ts';
 
-export interface ContenderReport {
-  readonly name: string;
-  /** The value in force: what the policy says, or what tuning chose for a rival. */
-  readonly chosen: Score;
+/** A contender beside the others: `chosen` is what the policy says, or what tuning chose for a rival. */
+export interface Ranked extends Standing {
   /** GPU-hours over those of the clairvoyant at no more misses; absent where it did not play or has none. */
   readonly costOfClairvoyant?: number;
   /** Largest size over the clairvoyant's largest. */
   readonly overshoot?: number;
-  /** Every value that was tried, and those that no other beats in both misses and cost. */
-  readonly scores: readonly Score[];
+}
+
+export interface ContenderReport extends Ranked {
+  /** The values that no other beats in both misses and cost. */
   readonly pareto: readonly Score[];
   /** Each change of size, in milliseconds of simulated time, and why. */
   readonly moments: readonly Moment[];
@@ -23,38 +23,57 @@ export interface ContenderReport {
   readonly inFlight: readonly number[];
 }
 
-export interface LabReport {
+/** What was played. */
+export interface Played {
   readonly trace: string;
   readonly requests: number;
   readonly hours: number;
   readonly startUpSeconds: number;
+}
+
+export interface LabReport extends Played {
   readonly seed: number;
   readonly contenders: readonly ContenderReport[];
 }
 
+export const playedOf = ({ trace, requests, spanMs, startUpMs }: Study): Played => ({
+  trace,
+  requests,
+  hours: spanMs / 3_600_000,
+  startUpSeconds: startUpMs / 1_000,
+});
+
 export function reportOf(study: Study, seed: number): LabReport {
-  const bound = study.results.find(({ name }) => name === 'clairvoyant');
+  const { results } = study;
+  const ranked = ranking(results);
   return {
-    trace: study.trace,
-    requests: study.requests,
-    hours: study.spanMs / 3_600_000,
-    startUpSeconds: study.startUpMs / 1_000,
+    ...playedOf(study),
     seed,
-    contenders: study.results.map((result) => contenderReport(result, bound)),
+    contenders: results.map((result, index) => contenderReport(result, ranked[index]!)),
   };
 }
 
-function contenderReport({ name, scores, chosen, outcome }: Result, bound: Result | undefined): ContenderReport {
-  const cost = bound === undefined ? Number.NaN : chosen.gpuHours / hoursFor(frontOf(bound.scores), chosen.misses);
-  const { minutes } = outcome;
+/** Contenders beside the clairvoyant, where it is among them. */
+export function ranking(standings: readonly Standing[]): readonly Ranked[] {
+  const bound = standings.find(({ name }) => name === 'clairvoyant');
+  return standings.map(({ name, chosen, scores }) => {
+    const cost = bound === undefined ? Number.NaN : chosen.gpuHours / hoursFor(frontOf(bound.scores), chosen.misses);
+    return {
+      name,
+      chosen,
+      ...(cost > 0 ? { costOfClairvoyant: cost } : {}),
+      ...(bound === undefined ? {} : { overshoot: chosen.maxReplicas / Math.max(1, bound.chosen.maxReplicas) }),
+      scores,
+    };
+  });
+}
+
+function contenderReport({ course }: Result, ranked: Ranked): ContenderReport {
+  const { minutes, moments } = course;
   return {
-    name,
-    chosen,
-    ...(cost > 0 ? { costOfClairvoyant: cost } : {}),
-    ...(bound === undefined ? {} : { overshoot: chosen.maxReplicas / Math.max(1, bound.chosen.maxReplicas) }),
-    scores,
-    pareto: frontOf(scores),
-    moments: outcome.moments,
+    ...ranked,
+    pareto: frontOf(ranked.scores),
+    moments,
     asked: minutes.map(({ asked }) => asked),
     ready: minutes.map(({ ready }) => ready),
     inFlight: minutes.map(({ inFlight }) => inFlight),
@@ -76,8 +95,8 @@ const columns = [
 ];
 
 /** A table, one contender a line, without a newline at the end. */
-export function textOf({ trace, requests, hours, startUpSeconds, contenders }: LabReport): string {
-  const rows = contenders.map(({ name, chosen, costOfClairvoyant }) => [
+export function textOf({ trace, requests, hours, startUpSeconds }: Played, ranked: readonly Ranked[]): string {
+  const rows = ranked.map(({ name, chosen, costOfClairvoyant }) => [
     name,
     Number.isNaN(chosen.value) ? '-' : `${chosen.value} ${chosen.knob}`,
     `${(100 * chosen.attainment).toFixed(2)} %`,

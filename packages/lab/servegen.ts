@@ -3,7 +3,7 @@
 // burstiness is the client's own; so do we. Token lengths are drawn by their published quantiles.
 import type { FieldProblem, Result } from '@kubeai/units';
 import { createRandom, type Random } from './random.ts';
-import { type Workload, workloadOf } from './workload.ts';
+import { createDraft, type Workload } from './workload.ts';
 
 export const rateColumns = ['client', 't_s', 'rate_rps', 'iat_cv', 'dist', 'p1', 'p2'] as const;
 export const tokenColumns = [
@@ -140,7 +140,7 @@ export function generate(
   const random = createRandom(seed);
   const lengths = new Map(tokens.map((window) => [`${window.client}/${window.second}`, window]));
   const pooled = poolOf(tokens);
-  const rows: { at: number; promptTokens: number; outputTokens: number }[] = [];
+  const draft = createDraft();
   const first = Math.floor(fromSecond / windowSeconds) * windowSeconds;
   for (const window of rates) {
     if (window.second < first || window.second >= first + seconds) continue;
@@ -159,14 +159,10 @@ export function generate(
     for (const gap of gaps) {
       at += (gap * windowSeconds) / total;
       const inWindow = at >= windowSeconds ? at - windowSeconds : at;
-      rows.push({
-        at: ((window.second - first + inWindow) * 1_000) / speed,
-        promptTokens: draw(input, random),
-        outputTokens: draw(output, random),
-      });
+      draft.add(((window.second - first + inWindow) * 1_000) / speed, draw(input, random), draw(output, random));
     }
   }
-  return workloadOf(name, rows, (seconds * 1_000) / speed);
+  return draft.workload(name, (seconds * 1_000) / speed);
 }
 
 /** A length with about these quantiles: log-normal between the median and the 90th percentile, steeper beyond it. */

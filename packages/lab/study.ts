@@ -29,13 +29,19 @@ export interface StudyOptions {
   readonly curves: boolean;
 }
 
-/** A contender: every value that was tried, the chosen one, and how the day went with it. */
-export interface Result {
+/** A contender: every value that was tried, and the one in force. */
+export interface Standing {
   readonly name: string;
   readonly scores: readonly Score[];
   readonly chosen: Score;
-  readonly outcome: Outcome;
 }
+
+/** How the day went with the value in force; what single requests met is in the score alone. */
+export interface Result extends Standing {
+  readonly course: Course;
+}
+
+type Course = Pick<Outcome, 'moments' | 'minutes'>;
 
 export interface Study {
   readonly trace: string;
@@ -89,20 +95,24 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
   ];
   const total = groups.reduce((sum, { contenders }) => sum + contenders.length, 0);
   let done = 0;
-  const play = (contender: Contender): { readonly score: Score; readonly outcome: Outcome } => {
+  const play = (contender: Contender): { readonly score: Score; readonly course: Course } => {
     const outcome = simulate(workload, world, contender, (share) =>
       progress?.(nameOf(contender), (done + share) / total),
     );
     done += 1;
     progress?.(nameOf(contender), done / total);
-    return { outcome, score: scoreOf(workload, outcome, options.promise, hardware.tensorParallel) };
+    const { moments, minutes } = outcome;
+    return {
+      course: { moments, minutes },
+      score: scoreOf(workload, outcome, options.promise, hardware.tensorParallel),
+    };
   };
   const results = groups.map(({ name, isOurs, contenders }): Result => {
     const played = contenders.map(play);
     const scores = played.map(({ score }) => score);
     // Ours is what the user wrote, whatever would have been better; rivals are tuned.
     const chosen = isOurs ? scores[0]! : tuned(scores);
-    return { name, scores, chosen, outcome: played.find(({ score }) => score === chosen)!.outcome };
+    return { name, scores, chosen, course: played.find(({ score }) => score === chosen)!.course };
   });
   return {
     trace: workload.name,

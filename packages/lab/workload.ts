@@ -21,21 +21,56 @@ interface Row {
   readonly outputTokens: number;
 }
 
-/** Sorts and packs requests. A request reads and writes at least one token, as servers demand. */
-export function workloadOf(name: string, rows: readonly Row[], spanMs: number): Workload {
-  const sorted = rows.every((row, index) => index === 0 || row.at >= rows[index - 1]!.at)
-    ? rows
-    : [...rows].sort((left, right) => left.at - right.at);
-  const output = Int32Array.from(sorted, ({ outputTokens }) => Math.min(Math.max(1, outputTokens), longest / 2));
+/** Requests as they are drawn, in any order. */
+export interface Draft {
+  add(at: number, promptTokens: number, outputTokens: number): void;
+  /** Sorts and packs them. A request reads and writes at least one token, as servers demand. */
+  workload(name: string, spanMs: number): Workload;
+}
+
+export function createDraft(): Draft {
+  let at = new Float64Array(1_024);
+  let prompt = new Int32Array(1_024);
+  let output = new Int32Array(1_024);
+  let count = 0;
+  let isSorted = true;
   return {
-    name,
-    spanMs,
-    at: Float64Array.from(sorted, ({ at }) => at),
-    prompt: Int32Array.from(sorted, ({ promptTokens }, index) =>
-      Math.min(Math.max(1, promptTokens), longest - output[index]!),
-    ),
-    output,
+    add(when, promptTokens, outputTokens) {
+      if (count === at.length) {
+        at = grown(at, new Float64Array(2 * count));
+        prompt = grown(prompt, new Int32Array(2 * count));
+        output = grown(output, new Int32Array(2 * count));
+      }
+      const tokens = Math.min(Math.max(1, outputTokens), longest / 2);
+      at[count] = when;
+      output[count] = tokens;
+      prompt[count] = Math.min(Math.max(1, promptTokens), longest - tokens);
+      if (count > 0 && when < at[count - 1]!) isSorted = false;
+      count += 1;
+    },
+    workload(name, spanMs) {
+      const order = Uint32Array.from({ length: count }, (_, index) => index);
+      if (!isSorted) order.sort((left, right) => at[left]! - at[right]!);
+      return {
+        name,
+        spanMs,
+        at: Float64Array.from(order, (index) => at[index]!),
+        prompt: Int32Array.from(order, (index) => prompt[index]!),
+        output: Int32Array.from(order, (index) => output[index]!),
+      };
+    },
   };
+}
+
+function grown<Column extends Float64Array | Int32Array>(from: Column, to: Column): Column {
+  to.set(from);
+  return to;
+}
+
+export function workloadOf(name: string, rows: readonly Row[], spanMs: number): Workload {
+  const draft = createDraft();
+  for (const { at, promptTokens, outputTokens } of rows) draft.add(at, promptTokens, outputTokens);
+  return draft.workload(name, spanMs);
 }
 
 /** A request trace as it was scheduled; the last answers get a while to finish. */
@@ -46,12 +81,12 @@ export const workloadOfSchedule = (name: string, schedule: readonly ScheduledReq
 export function multiplied(workload: Workload, copies: number, jitterMs: number, seed: number): Workload {
   if (copies === 1) return workload;
   const random = createRandom(seed);
-  const rows: Row[] = [];
+  const draft = createDraft();
   for (let index = 0; index < workload.at.length; index += 1) {
     for (let copy = 0; copy < copies; copy += 1) {
       const at = workload.at[index]! + (copy === 0 ? 0 : jitterMs * (2 * random.uniform() - 1));
-      rows.push({ at: Math.max(0, at), promptTokens: workload.prompt[index]!, outputTokens: workload.output[index]! });
+      draft.add(Math.max(0, at), workload.prompt[index]!, workload.output[index]!);
     }
   }
-  return workloadOf(`${workload.name} × ${copies}`, rows, workload.spanMs);
+  return draft.workload(`${workload.name} × ${copies}`, workload.spanMs);
 }

@@ -18,17 +18,24 @@ const day = 86_400;
 const servegen = 'servegen_m-large_rates.csv.gz';
 const plain = { thin: 1, copies: 1, fromSecond: 0, startUpSeconds: 60 } as const;
 
+/** A day thinned so that its busiest ten minutes need about 40 replicas: six million requests. */
 const serveGenDay = (number: number, startUpSeconds: number, split: BenchCase['split']): BenchCase => ({
   name: `ServeGen day ${number}, start ${startUpSeconds} s`,
   kind: 'diurnal',
   split,
   trace: servegen,
-  thin: 0.1,
+  thin: 0.35,
   copies: 1,
   startUpSeconds,
   fromSecond: number * day,
   seed: 1,
 });
+
+/** A tenth of the rates: a fleet of four to twelve, where one replica more is a large share. */
+const serveGenTenth = (...day: Parameters<typeof serveGenDay>): BenchCase => {
+  const bench = serveGenDay(...day);
+  return { ...bench, name: bench.name.replace('ServeGen', 'ServeGen tenth'), thin: 0.1 };
+};
 
 const shape = (name: string): BenchCase => ({ ...plain, name, kind: 'shape', split: 'train', trace: name, seed: 1 });
 
@@ -46,10 +53,18 @@ export const cases: readonly BenchCase[] = [
   { ...plain, name: 'bursty, other seed', kind: 'bursty', split: 'validation', trace: 'bursty', seed: 22 },
   { ...plain, name: 'spikes, start 60 s', kind: 'bursty', split: 'train', trace: 'spikes', seed: 1 },
   { ...plain, name: 'diurnal shape', kind: 'diurnal', split: 'train', trace: 'diurnal', seed: 1 },
-  serveGenDay(1, 60, 'train'),
-  serveGenDay(1, 180, 'train'),
+  serveGenDay(2, 60, 'train'),
+  serveGenDay(2, 180, 'train'),
+  serveGenDay(4, 60, 'train'),
+  serveGenDay(4, 180, 'train'),
+  serveGenDay(8, 60, 'validation'),
+  serveGenDay(8, 180, 'validation'),
   serveGenDay(9, 60, 'validation'),
   serveGenDay(9, 180, 'validation'),
+  serveGenTenth(1, 60, 'train'),
+  serveGenTenth(1, 180, 'train'),
+  serveGenTenth(9, 60, 'validation'),
+  serveGenTenth(9, 180, 'validation'),
   shape('step'),
   shape('ramp'),
   shape('long-output-shift'),

@@ -1,16 +1,17 @@
 // The default policy against tuned rivals, case by case; prints the tables and writes them down.
 //
-// npm run bench:lab -- [--traces DIRECTORY] [--only WORDS] [--json FILE] [--results FILE]
+// npm run bench:lab -- [--traces DIRECTORY] [--case NAME] [--rivals FILE] [--json FILE] [--results FILE]
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClock, exitWith, readCommandLine } from '@kubeai/daemon';
 import { serviceTimes } from '@kubeai/model-server';
 import { z } from 'zod';
+import { type RivalName, rivalNames } from '../contenders.ts';
 import { defaultPolicy } from '../ours.ts';
 import { readWorkload } from '../read-workload.ts';
-import { type LabReport, reportOf, textOf } from '../report.ts';
+import { playedOf, type Ranked, ranking, textOf } from '../report.ts';
 import { isShape } from '../shapes.ts';
 import { study } from '../study.ts';
 import { type BenchCase, cases } from './cases.ts';
@@ -26,7 +27,13 @@ const line = {
       describe: 'where the recorded traces lie; without it only shapes are played',
       schema: z.string().optional(),
     },
-    only: { value: 'WORDS', describe: 'cases whose name has these words', schema: z.string().default('') },
+    case: { value: 'NAME', describe: 'only cases whose name has these words', schema: z.string().default('') },
+    rivals: {
+      value: 'FILE',
+      describe:
+        'takes the rivals from the --json of an earlier run: to judge a change of our own in a tenth of the time',
+      schema: z.string().optional(),
+    },
     json: { value: 'FILE', describe: 'writes every figure', schema: z.string().optional() },
     results: {
       value: 'FILE',
@@ -38,14 +45,16 @@ const line = {
 
 interface Played {
   readonly bench: BenchCase;
-  readonly report: LabReport;
+  readonly what: ReturnType<typeof playedOf>;
+  readonly contenders: readonly Ranked[];
   readonly verdicts: readonly Verdict[];
 }
 
 const options = readCommandLine(line, process);
 const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
+const earlier: readonly Played[] = options.rivals === undefined ? [] : await readEarlier(options.rivals);
 const played: Played[] = [];
-for (const bench of cases.filter(({ name }) => name.includes(options.only))) {
+for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
   const path = isShape(bench.trace) ? bench.trace : join(options.traces ?? '', bench.trace);
   if (!isShape(bench.trace) && (options.traces === undefined || !existsSync(path))) {
     process.stderr.write(`bench:lab: ${bench.name} is left out: --traces has no ${bench.trace}\n`);
@@ -53,62 +62,64 @@ for (const bench of cases.filter(({ name }) => name.includes(options.only))) {
   }
   const read = await readWorkload(path, { ...bench, speed: 1 });
   if (!read.ok) exitWith(process, line.name, read.problems);
-  const result = study({
-    ...read.value,
-    hardware,
-    times: serviceTimes(hardware)!,
-    maxBatch: 32,
-    startUpMs: bench.startUpSeconds * 1_000,
-    maxReplicas: 100,
-    balancer: 'leastRequests',
-    patienceMs: 60_000,
-    seed: bench.seed,
-    promise: { firstTokenMs: 2_000, perTokenMs: 200 },
-    policies: [{ name: 'interactive', policy: defaultPolicy() }],
-    rivals: bench.trace.startsWith('servegen')
-      ? ['hpa-queue', 'hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant']
-      : [
-          'hpa-queue',
-          'hpa-concurrency',
-          'hpa-gpu',
-          'hpa-cpu',
-          'keda',
-          'kpa',
-          'apa',
-          'max-ratio',
-          'static',
-          'clairvoyant',
-        ],
-    curves: false,
-  });
-  const one = { bench, report: reportOf(result, bench.seed), verdicts: verdictsOf(bench.kind, result) };
+  const before = earlier.find((each) => JSON.stringify(each.bench) === JSON.stringify(bench));
+  const result = study(
+    {
+      ...read.value,
+      hardware,
+      times: serviceTimes(hardware)!,
+      maxBatch: 32,
+      startUpMs: bench.startUpSeconds * 1_000,
+      maxReplicas: 100,
+      balancer: 'leastRequests',
+      patienceMs: 60_000,
+      seed: bench.seed,
+      promise: { firstTokenMs: 2_000, perTokenMs: 200 },
+      policies: [{ name: 'interactive', policy: defaultPolicy() }],
+      rivals: before === undefined ? rivalsOf(bench) : [],
+      curves: false,
+    },
+    (who, share) => process.stderr.write(`\r\u001b[K${bench.name}: ${(100 * share).toFixed(0)} %, ${who}`),
+  );
+  process.stderr.write('\r\u001b[K');
+  const contenders = ranking([...result.results, ...(before?.contenders.slice(1) ?? [])]);
+  const one = { bench, what: playedOf(result), contenders, verdicts: verdictsOf(bench.kind, contenders) };
   played.push(one);
   process.stdout.write(`${sectionOf(one)}\n`);
 }
-if (options.json !== undefined) {
-  const figures = played.map(({ bench, report, verdicts }) => ({
-    bench,
-    verdicts,
-    contenders: report.contenders.map(({ name, chosen, scores, costOfClairvoyant }) => ({
-      name,
-      chosen,
-      costOfClairvoyant,
-      scores,
-    })),
-  }));
-  await writeFile(options.json, `${JSON.stringify(figures)}\n`);
-}
+if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(played)}\n`);
 if (options.results !== undefined) await writeFile(options.results, markdown());
 
-function sectionOf({ bench, report, verdicts }: Played): string {
+async function readEarlier(path: string): Promise<readonly Played[]> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as readonly Played[];
+  } catch (cause) {
+    return exitWith(process, line.name, [
+      { field: '--rivals', message: `cannot be read: ${(cause as Error).message}` },
+    ]);
+  }
+}
+
+function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
+  if (trace.startsWith('servegen')) return ['hpa-queue', 'hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant'];
+  return rivalNames;
+}
+
+function sectionOf({ bench, what, contenders, verdicts }: Played): string {
   const rows = verdicts.map(
     ({ what, value, must, excellent, word }) => `| ${what} | ${value.toFixed(2)} | ${must} | ${excellent} | ${word} |`,
   );
   const table =
     rows.length === 0 ? [] : ['', '| asked | got | must | excellent | |', '|---|---:|---:|---:|---|', ...rows];
-  return [`### ${bench.name} (${bench.kind}, ${bench.split})`, '', '```', textOf(report), '```', ...table, ''].join(
-    '\n',
-  );
+  return [
+    `### ${bench.name} (${bench.kind}, ${bench.split})`,
+    '',
+    '```',
+    textOf(what, contenders),
+    '```',
+    ...table,
+    '',
+  ].join('\n');
 }
 
 function markdown(): string {

@@ -1,7 +1,7 @@
 // Each case against what the project asks of itself on such traffic.
 import { tuned } from '../compare.ts';
 import { against } from '../report.ts';
-import type { Result, Study } from '../study.ts';
+import type { Standing } from '../study.ts';
 import type { Traffic } from './cases.ts';
 
 export interface Verdict {
@@ -21,10 +21,10 @@ const judged = (what: string, value: number, must: number, excellent: number): V
 });
 
 /** The rows that a kind of traffic is asked for; the shapes are shown and not asked. */
-export function verdictsOf(kind: Traffic, { results }: Study): readonly Verdict[] {
-  const ours = results[0]!.chosen;
-  const rival = (name: string): Result => results.find((result) => result.name === name)!;
-  const hpas = results.filter(({ name }) => name.startsWith('hpa-')).flatMap(({ scores }) => scores);
+export function verdictsOf(kind: Traffic, standings: readonly Standing[]): readonly Verdict[] {
+  const ours = standings[0]!.chosen;
+  const rival = (name: string): Standing => standings.find((standing) => standing.name === name)!;
+  const hpas = standings.filter(({ name }) => name.startsWith('hpa-')).flatMap(({ scores }) => scores);
   const fixed = rival('static').scores;
   const versusHpa = against(ours, hpas);
   const chosenHpa = tuned(hpas);
