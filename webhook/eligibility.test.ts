@@ -6,10 +6,10 @@ import { annotations } from './names.ts';
 import { parsePod } from './pod.ts';
 import { labelled, modelPod, ownNamespace } from './testing/injection.ts';
 
-function verdict(object: object, namespace: NamespaceView = labelled): string {
+function verdict(object: object, namespace: NamespaceView = labelled, nativeSidecars = true): string {
   const parsed = parsePod(object);
   if (!parsed.ok) throw new Error(parsed.problem);
-  const found = eligibility(parsed.pod, namespace, ownNamespace);
+  const found = eligibility(parsed.pod, namespace, ownNamespace, nativeSidecars);
   return found.inject ? 'Eligible' : found.reason;
 }
 
@@ -92,9 +92,17 @@ test.each<[string, object]>([
   expect(verdict(pod)).toBe(expected);
 });
 
+test.each<[string, string, object]>([
+  ['an ordinary pod gets its agent', 'Eligible', modelPod()],
+  ['one that runs to completion gets none', 'JobLike', modelPod({ spec: { restartPolicy: 'Never' } })],
+  ['nor where it asks for one', 'WouldNotComplete', modelPod({ ...asked, spec: { restartPolicy: 'Never' } })],
+])('without native sidecars %s', (_name, expected, pod) => {
+  expect(verdict(pod, labelled, false)).toBe(expected);
+});
+
 const portsOf = (pod: object, namespace: NamespaceView = labelled) => {
   const parsed = parsePod(pod);
-  const found = parsed.ok ? eligibility(parsed.pod, namespace, ownNamespace) : undefined;
+  const found = parsed.ok ? eligibility(parsed.pod, namespace, ownNamespace, true) : undefined;
   return found?.inject === true ? found.ports : undefined;
 };
 

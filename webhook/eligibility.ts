@@ -16,6 +16,7 @@ export const skipReasons = {
   Windows: 'the agent runs on Linux only',
   HostNetwork: 'the pod shares the network of its node, so its ports cannot change hands',
   JobLike: `the pod runs to completion and serves nobody; ${annotations.inject}=true overrides this`,
+  WouldNotComplete: 'the pod runs to completion, from which an agent would keep it on a Kubernetes before 1.29',
   NoServingPort: `no port that serves requests was found; name one with ${annotations.port}`,
   UnsupportedProtocol: 'the serving port speaks TLS, UDP or SCTP, in which no request can be seen',
   PortConflict: "the pod already uses the agent's ports",
@@ -50,8 +51,16 @@ export const skipped = (reason: SkipReason): Skipped => ({ inject: false, reason
 
 const systemNamespaces = ['kube-system', 'kube-public', 'kube-node-lease'];
 
-/** Eligible, or the first reason that speaks against it, the most general first. */
-export function eligibility(pod: Pod, namespace: NamespaceView, ownNamespace: string): Eligible | Skipped {
+/**
+ * Eligible, or the first reason that speaks against it, the most general first.
+ * @param nativeSidecars without them the agent is a container like any other, and a pod completes when all of them have
+ */
+export function eligibility(
+  pod: Pod,
+  namespace: NamespaceView,
+  ownNamespace: string,
+  nativeSidecars: boolean,
+): Eligible | Skipped {
   if (systemNamespaces.includes(namespace.name) || namespace.name === ownNamespace) return skipped('SystemNamespace');
   if (namespace.labels !== undefined && namespace.labels[names.namespaceLabel] !== 'enabled')
     return skipped('NamespaceNotLabelled');
@@ -61,7 +70,10 @@ export function eligibility(pod: Pod, namespace: NamespaceView, ownNamespace: st
   if (wish === 'no') return skipped('OptedOut');
   if (isWindows(pod)) return skipped('Windows');
   if (pod.spec.hostNetwork === true) return skipped('HostNetwork');
-  if (wish !== 'yes' && isJobLike(pod)) return skipped('JobLike');
+  if (isJobLike(pod)) {
+    if (wish !== 'yes') return skipped('JobLike');
+    if (!nativeSidecars) return skipped('WouldNotComplete');
+  }
   const serving = servingPortOf(pod);
   if (typeof serving === 'string') return skipped(serving);
   const ports = agentPortsOf(pod, namespace, serving.port);

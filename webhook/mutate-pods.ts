@@ -31,7 +31,7 @@ export function admitPod(object: unknown, namespace: NamespaceView, ownNamespace
   if (!parsed.ok)
     return { pod: object, outcome: { kind: 'skipped', reason: 'InvalidPod' } as const, warnings: [parsed.problem] };
   const { pod } = parsed;
-  const verdict = eligibility(pod, namespace, ownNamespace);
+  const verdict = eligibility(pod, namespace, ownNamespace, config.nativeSidecars);
   if (!verdict.inject) {
     const { reason } = verdict;
     const marked = untouched.includes(reason) ? pod : markSkipped(pod, reason, config.version);

@@ -32,7 +32,7 @@ export interface LocalClusterOptions {
   readonly kubeconfigPath?: string;
   /** Of the API server, on 127.0.0.1. Left out: any free one. */
   readonly port?: number;
-  /** What the API server says it is: `1.36`. */
+  /** The version to be like; left out: `1.36`. Before 1.29 there are no native sidecars. */
   readonly kubernetesVersion?: string;
   /** Left out: one node, `local`, with eight GPUs. */
   readonly nodes?: readonly NodeShape[];

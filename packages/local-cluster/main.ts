@@ -42,7 +42,8 @@ const options = readCommandLine(
           .default(8),
       },
       kubernetesVersion: {
-        describe: 'The version that the API server says it is',
+        describe:
+          'The Kubernetes version to be like: what the API server says it is, and whether it has native sidecars',
         value: 'VERSION',
         fallback: '1.36',
         schema: z

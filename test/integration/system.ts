@@ -4,15 +4,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClock } from '@kubeai/daemon';
 import { createKubeClient, type KubeClient, type KubeObject, loadKubeConfig, resources } from '@kubeai/kube';
-import { type LocalCluster, startLocalCluster } from '@kubeai/local-cluster';
+import { type LocalCluster, type LocalClusterOptions, startLocalCluster } from '@kubeai/local-cluster';
 import { seconds } from '@kubeai/units';
 import { systemManifests } from '../../packages/demo/installation.ts';
 import { applyManifests, readManifests } from '../../packages/demo/manifests.ts';
 import { waitForDeployment, waitUntil } from '../../packages/demo/waiting.ts';
 
 export interface Pod extends KubeObject {
-  readonly spec: { readonly initContainers?: readonly { readonly name: string }[] };
+  readonly spec: {
+    readonly initContainers?: readonly { readonly name: string }[];
+    readonly containers: readonly { readonly name: string }[];
+  };
   readonly status?: {
+    readonly phase?: string;
     readonly podIP?: string;
     readonly containerStatuses?: readonly ContainerStatus[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
@@ -42,8 +46,8 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 const patience = seconds(60);
 
 /** @param files of the quickstart to apply, in this order; its Deployment is waited for */
-export async function startSystem(files: readonly string[]): Promise<System> {
-  const cluster = await startLocalCluster();
+export async function startSystem(files: readonly string[], options: LocalClusterOptions = {}): Promise<System> {
+  const cluster = await startLocalCluster(options);
   try {
     return await install(cluster, files);
   } catch (cause) {

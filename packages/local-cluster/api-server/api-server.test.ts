@@ -35,6 +35,20 @@ test('the version is the one it was told to pretend', async () => {
   expect([body.major, body.minor, body.gitVersion]).toEqual(['1', '28', 'v1.28.0']);
 });
 
+test('a server from before native sidecars takes their mark out of what it is sent', async () => {
+  const sidecar = { name: 'sidecar', image: 'nginx:1', restartPolicy: 'Always' };
+  const { body: older } = await server.ask('POST', pods, pod('older', { initContainers: [sidecar] }));
+  expect(older.spec.initContainers[0]).not.toHaveProperty('restartPolicy');
+  const draft = deployment('older');
+  Object.assign(draft.spec.template.spec, { initContainers: [sidecar] });
+  const { body: workload } = await server.ask('POST', deployments, draft);
+  expect(workload.spec.template.spec.initContainers[0]).not.toHaveProperty('restartPolicy');
+  const newer = await startTestServer({ version: 'v1.29.3' });
+  const { body: kept } = await newer.ask('POST', pods, pod('newer', { initContainers: [sidecar] }));
+  await newer.stop();
+  expect(kept.spec.initContainers[0]).toHaveProperty('restartPolicy', 'Always');
+});
+
 test.each<[string, string, string, unknown, number, string, string]>([
   ['a missing object', 'GET', `${pods}/gone`, undefined, 404, 'NotFound', 'pods "gone" not found'],
   [
@@ -218,7 +232,6 @@ test('a pod gets its service account, its token volume and its defaults', async 
     readOnly: true,
   });
   expect(body.spec.volumes[0].name).toMatch(/^kube-api-access-[a-z0-9]{5}$/);
-  expect(body.spec.initContainers[0].restartPolicy).toBe('Always');
   expect(body.status).toEqual({ phase: 'Pending', qosClass: 'BestEffort' });
 });
 

@@ -13,6 +13,7 @@ import { keepHouse } from './housekeeping.ts';
 import { createHttpHandler } from './http.ts';
 import { createInProcessClient } from './in-process-client.ts';
 import { kubeconfigText } from './kubeconfig.ts';
+import { readVersion } from './missing-fields.ts';
 import { createOpenApi } from './openapi.ts';
 import { createPipeline } from './pipeline.ts';
 import type { PodLogProvider } from './pod-log.ts';
@@ -30,7 +31,7 @@ export interface ApiServerOptions {
   readonly port?: number | undefined;
   /** The loopback address to listen on; 127.0.0.1 when left out. */
   readonly host?: string | undefined;
-  /** The Kubernetes version to pretend, `1.36` when left out. */
+  /** The Kubernetes version to be like, `1.36` when left out. */
   readonly version?: string | undefined;
   /** CustomResourceDefinitions that are there from the start. */
   readonly crds?: readonly object[] | undefined;
@@ -56,12 +57,11 @@ const noLogs: PodLogProvider = () => {
   throw badRequest('no kubelet is running: this API server knows no logs');
 };
 
-/** `1.36` or `v1.36.2` → what GET /version answers. */
-function versionDocument(version: string): { gitVersion: string; [field: string]: string } {
-  const [, major = '1', minor = '36', patch = '0'] = /^v?(\d+)\.(\d+)(?:\.(\d+))?/.exec(version) ?? [];
+/** What GET /version answers. */
+function versionDocument({ major, minor, patch }: ReturnType<typeof readVersion>) {
   return {
-    major,
-    minor,
+    major: String(major),
+    minor: String(minor),
     gitVersion: `v${major}.${minor}.${patch}`,
     gitCommit: '',
     gitTreeState: 'clean',
@@ -86,7 +86,8 @@ export async function startApiServer({
   const registry = createRegistry();
   const tokens = createTokens(store);
   const webhooks = createWebhookCaller();
-  const pipeline = createPipeline({ store, admission: createAdmission(store, webhooks, log), now });
+  const like = readVersion(version);
+  const pipeline = createPipeline({ store, admission: createAdmission(store, webhooks, log), version: like, now });
   const names = ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
   const certificate = await createServingCertificate(names, [...new Set([host, '127.0.0.1', '127.96.0.1'])], now());
   const house = keepHouse(store, registry, pipeline, certificate.authority, now, log);
@@ -94,7 +95,7 @@ export async function startApiServer({
   await house.ready;
 
   let podLog = noLogs;
-  const document = versionDocument(version);
+  const document = versionDocument(like);
   const handler = createHttpHandler({
     pipeline,
     registry,

@@ -26,6 +26,7 @@ import { copyOf, equal, type JsonObject, type KubeObject, type ObjectMeta, value
 import { limits } from './limits.ts';
 import { createListing, type ListOptions, matcherOf, type ObjectList } from './listing.ts';
 import { afterUpdate, managerOf, type Writer } from './managed-fields.ts';
+import { dropMissingFields, type Version } from './missing-fields.ts';
 import { metadataChangeErrors, metadataErrors } from './object-meta.ts';
 import { type PatchKind, patched } from './patches.ts';
 import { admitPod, randomSuffix } from './pod-admission.ts';
@@ -76,6 +77,8 @@ export interface Pipeline {
 export interface PipelineParts {
   readonly store: Store;
   readonly admission: Admission;
+  /** The Kubernetes version to be like. */
+  readonly version: Version;
   readonly now: () => Instant;
 }
 
@@ -90,7 +93,7 @@ const optionsOf = (kind: string, { fieldManager, fieldValidation, dryRun }: Writ
   ...(fieldValidation && { fieldValidation }),
 });
 
-export function createPipeline({ store, admission, now }: PipelineParts): Pipeline {
+export function createPipeline({ store, admission, version, now }: PipelineParts): Pipeline {
   const list = createListing(store);
 
   const writerOf = (
@@ -214,6 +217,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
       object.metadata.name ??= '';
       object.metadata.uid = randomUUID();
       object.metadata.creationTimestamp = timestamp(now());
+      dropMissingFields(object, version);
       const problems = prepareCreate(object, kind, store);
       refuse(
         [...problems, ...metadataErrors(object, kind), ...contentErrors(object, kind)],
@@ -245,11 +249,12 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
       if (current === undefined) throw notFound(subjectOf(kind, name));
       const { input, applied: isApplied = false } = make(servedForm(current, kind));
       const draft = decodeIncoming(input, target, options, caller);
-      const version = draft.metadata.resourceVersion;
-      if (version !== undefined && version !== '' && version !== current.metadata.resourceVersion)
+      const seen = draft.metadata.resourceVersion;
+      if (seen !== undefined && seen !== '' && seen !== current.metadata.resourceVersion)
         throw staleVersion(subjectOf(kind, name));
       let object = carried(storedForm(draft, kind), current, target);
       setDefaults(object, kind);
+      dropMissingFields(object, version);
       const problems = prepareUpdate(object, current, kind, subresource, store);
       if (!isApplied) {
         object.metadata.managedFields = afterUpdate(
@@ -268,6 +273,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
           kind,
         );
         object = Object.isFrozen(object) ? copyOf(object) : object;
+        dropMissingFields(object, version);
         problems.push(...prepareUpdate(object, current, kind, subresource, store));
       }
       refuse(
@@ -292,7 +298,7 @@ export function createPipeline({ store, admission, now }: PipelineParts): Pipeli
         !namespaceHeld(object);
       const stored = finished ? store.remove(kind.storage, current) : store.replace(kind.storage, current, object);
       if (stored !== undefined) return stored;
-      if (version !== undefined && version !== '') throw staleVersion(subjectOf(kind, name));
+      if (seen !== undefined && seen !== '') throw staleVersion(subjectOf(kind, name));
       if (tries >= limits.patchAttempts) throw staleVersion(subjectOf(kind, name));
       await nextTurn();
     }
