@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { createEngine, kvBlocksOf, type Sequence, serviceTimes } from '@kubeai/model-server';
 import { type Instant, instant } from '@kubeai/units';
 import { createRandom } from './random.ts';
-import { createReplica, type EngineLimits, type RequestBook, stepTimesOf } from './replica.ts';
+import { createFleet, createReplica, type EngineLimits, type RequestBook, stepTimesOf } from './replica.ts';
 
 const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
 const times = serviceTimes(hardware)!;
@@ -50,18 +50,14 @@ function byModelServer(list: readonly Request[], limits: EngineLimits): (Served 
 }
 
 function byReplica(list: readonly Request[], limits: EngineLimits, everySecond = false): (Served | undefined)[] {
-  const column = () => new Int32Array(list.length);
   const book: RequestBook = {
     at: Float64Array.from(list, ({ at }) => at),
     prompt: Int32Array.from(list, ({ prompt }) => prompt),
     output: Int32Array.from(list, ({ output }) => output),
     firstAt: new Float64Array(list.length),
     doneAt: new Float64Array(list.length),
-    generated: column(),
-    computed: column(),
-    blocks: column(),
   };
-  const replica = createReplica(stepTimesOf(times, limits), limits, book, undefined);
+  const replica = createReplica(stepTimesOf(times, limits), limits, book, createFleet(1), 0, undefined);
   let second = 0;
   const taken = list.map(({ at }, id) => {
     for (; everySecond && second < at; second += 1_000) {

@@ -1,7 +1,8 @@
-// One replica: the continuous-batching engine of @kubeai/model-server, step for step, made fast enough for a day of a
-// million requests. While a batch only decodes, every step takes the same time, so steps are counted and not played; the
-// others (reading prompts, tight KV memory) are played one by one by the same rules. replica.test.ts holds both engines
-// to the same answers.
+// One replica: the continuous-batching engine of @kubeai/model-server, step for step, made fast enough for days of
+// millions of requests. Members of a batch that only decode all get one token a step: they are kept as one group with a
+// count of its steps, at which each of them ends, so that a step costs the same for two members as for thirty, and steps in
+// which nothing changes are counted and not played. replica.test.ts holds both engines to the same answers.
+import assert from 'node:assert';
 import type { ServiceTimes } from '@kubeai/model-server';
 
 export interface EngineLimits {
@@ -38,10 +39,20 @@ export interface RequestBook {
   /** When the first token came and the last; NaN until then. */
   readonly firstAt: Float64Array;
   readonly doneAt: Float64Array;
-  readonly generated: Int32Array;
-  readonly computed: Int32Array;
-  readonly blocks: Int32Array;
 }
+
+/** What a load balancer and a clock ask of every replica at every arrival, in columns by the place of a replica. */
+export interface Fleet {
+  /** When something next changes by itself; infinite while idle. */
+  readonly endsAt: Float64Array;
+  /** Requests inside: running and waiting. */
+  readonly load: Int32Array;
+}
+
+export const createFleet = (places: number): Fleet => ({
+  endsAt: new Float64Array(places).fill(Number.POSITIVE_INFINITY),
+  load: new Int32Array(places),
+});
 
 /** Told what an agent beside the replica would see. */
 export interface ReplicaObserver {
@@ -54,8 +65,6 @@ export interface ReplicaObserver {
 export interface Replica {
   /** Takes a request at `now`, up to which the replica has been advanced. False: the queue is full. */
   submit(request: number, now: number): boolean;
-  /** When something next changes by itself; infinite while idle. */
-  nextAt(): number;
   /** Plays everything that ends until `now`. */
   advance(now: number): void;
   /** Counts the tokens of the steps that ended until `now`, for a report of that moment. */
@@ -71,219 +80,255 @@ export interface Replica {
 }
 
 const blockTokens = 16;
+const blocksFor = (tokens: number): number => Math.ceil(tokens / blockTokens);
 
+/** A request inside, first waiting, then reading what is known of it (prompt, and what it had written), then decoding. */
+interface Member {
+  readonly id: number;
+  /** Tokens written until it began to decode. */
+  generated: number;
+  /** Tokens whose keys and values are in memory: while it decodes, as of the group's step nought. */
+  computed: number;
+  /** While it reads: tokens that the step under way reads. While it decodes: the group's step with which it ends. */
+  share: number;
+  endsAfter: number;
+}
+
+/** An empty replica at a place of a fleet. */
 export function createReplica(
   times: StepTimes,
   limits: EngineLimits,
   book: RequestBook,
+  { endsAt, load }: Fleet,
+  place: number,
   observer: ReplicaObserver | undefined,
 ): Replica {
-  const { prompt, output, generated, computed, blocks } = book;
-  const running: number[] = [];
-  const waiting: number[] = [];
+  const { maxBatch, maxQueue, maxBatchedTokens } = limits;
+  assert(maxBatchedTokens > maxBatch, 'a step has room for every member of the batch and for a prompt');
+  const { prompt, output } = book;
+  const waiting: Member[] = [];
+  // The batch, oldest first, is the decoders and then the readers. Only the last reader may have more to read than one step
+  // takes, because it leaves no room for another behind it.
+  const decoders: Member[] = [];
+  const readers: Member[] = [];
   let freeBlocks = limits.kvBlocks;
   let busy = 0;
   let area = 0;
   let areaAt = 0;
 
-  /** A step played for itself: who shares it, and how many tokens each. */
-  let members: number[] = [];
-  let shares: number[] = [];
-  /** Steps that only decode: `left` of them, each `stepMs`, the first began at `from`. Zero: a played step, or idle. */
+  /** Steps that the decoders have made as a group, and the count at which the first of them ends. */
+  let steps = 0;
+  let nextEnd = Number.POSITIVE_INFINITY;
+  /** How many decoders take a block of KV memory in step n, by n modulo the tokens of a block. */
+  const hungry = new Int32Array(blockTokens);
+
+  /** The stage under way: `left` steps of `stepMs`, the first of which began at `from`; more than one only in a run. */
   let left = 0;
   let stepMs = 0;
   let from = 0;
-  let endsAt = Number.POSITIVE_INFINITY;
+  let isRun = false;
+  endsAt[place] = Number.POSITIVE_INFINITY;
+  load[place] = 0;
 
-  const known = (id: number): number => prompt[id]! + generated[id]!;
-  const blocksFor = (tokens: number): number => Math.ceil(tokens / blockTokens);
+  const running = (): number => decoders.length + readers.length;
+  const known = ({ id, generated }: Member): number => prompt[id]! + generated;
+  const phaseOf = (step: number): number => step & (blockTokens - 1);
 
-  const clock = (now: number): void => {
-    area += (running.length + waiting.length) * (now - areaAt);
+  const changeLoad = (by: number, now: number): void => {
+    area += load[place]! * (now - areaAt);
     areaAt = now;
+    load[place]! += by;
   };
 
-  function take(id: number, tokens: number): boolean {
-    const more = blocksFor(computed[id]! + tokens) - blocks[id]!;
-    if (more > freeBlocks) return false;
-    freeBlocks -= more;
-    blocks[id]! += more;
-    return true;
+  function beginDecoding(member: Member): void {
+    member.computed = known(member) - 1 - steps;
+    member.endsAfter = steps + output[member.id]! - member.generated;
+    decoders.push(member);
+    hungry[phaseOf(-member.computed)]! += 1;
+    nextEnd = Math.min(nextEnd, member.endsAfter);
   }
 
-  function release(id: number): void {
-    freeBlocks += blocks[id]!;
-    blocks[id] = 0;
-    computed[id] = 0;
+  /** Takes a decoder's blocks back. */
+  function releaseDecoder({ computed }: Member): void {
+    hungry[phaseOf(-computed)]! -= 1;
+    freeBlocks += blocksFor(computed + steps);
   }
 
-  /** Throws out the youngest until the member has its blocks; false when the member itself had to go. */
-  function makeRoom(id: number, tokens: number): boolean {
-    while (!take(id, tokens)) {
-      const victim = running.pop()!;
-      release(victim);
-      waiting.unshift(victim);
-      if (victim === id) return false;
+  /** The youngest leaves the batch; what is known of it will be read again. */
+  function preempt(): void {
+    const reader = readers.pop();
+    const member = reader ?? decoders.pop()!;
+    if (reader !== undefined) freeBlocks += blocksFor(reader.computed);
+    else {
+      releaseDecoder(member);
+      member.generated = output[member.id]! - (member.endsAfter - steps);
+      nextEnd = decoders.reduce((least, { endsAfter }) => Math.min(least, endsAfter), Number.POSITIVE_INFINITY);
     }
-    return true;
+    member.computed = 0;
+    waiting.unshift(member);
   }
 
-  /** Starts decoding in a row where nothing else can happen; false where a step must be played. */
+  /** Starts decoding in a row where nothing else can happen; false where the next step must be looked at alone. */
   function beginRun(now: number): boolean {
-    const count = running.length;
-    if (count === 0 || (waiting.length > 0 && count < limits.maxBatch)) return false;
-    let steps = Number.POSITIVE_INFINITY;
-    for (const id of running) {
-      // The last token of a prompt may be alone in its step and is still reading.
-      if (generated[id] === 0 || known(id) - computed[id]! !== 1) return false;
-      const rest = output[id]! - generated[id]!;
-      if (rest < steps) steps = rest;
-    }
+    const count = decoders.length;
+    if (count === 0 || readers.length > 0 || (waiting.length > 0 && count < maxBatch)) return false;
     // Every member takes a block each 16 tokens, and one for the start.
     const safe = (freeBlocks / count - 1) * blockTokens;
     if (safe < 1) return false;
-    left = Math.min(steps, Math.floor(safe));
+    left = Math.min(nextEnd - steps, Math.floor(safe));
     stepMs = times.decode[count]!;
     from = now;
-    endsAt = from + left * stepMs;
+    isRun = true;
+    endsAt[place] = from + left * stepMs;
     return true;
   }
 
+  /** Takes the blocks of the next step for those in the batch, throwing out the youngest until the others fit; true if any went. */
+  function makeRoom(): boolean {
+    for (let preempted = false; ; preempted = true) {
+      let needed = hungry[phaseOf(steps)]!;
+      const reader = readers[0];
+      if (reader !== undefined) {
+        reader.share = Math.min(known(reader) - reader.computed, maxBatchedTokens - decoders.length);
+        needed += blocksFor(reader.computed + reader.share) - blocksFor(reader.computed);
+      }
+      if (needed <= freeBlocks) {
+        freeBlocks -= needed;
+        return preempted;
+      }
+      preempt();
+    }
+  }
+
   function begin(now: number): void {
-    left = 0;
     if (beginRun(now)) return;
-    members = [];
-    shares = [];
-    let budget = limits.maxBatchedTokens;
-    let total = 0;
-    let reading = false;
-    let preempted = false;
-    const share = (id: number, tokens: number): void => {
-      budget -= tokens;
-      total += tokens;
-      if (generated[id] === 0 || tokens > 1) reading = true;
-      members.push(id);
-      shares.push(tokens);
-    };
-    for (let at = 0; at < running.length && budget > 0; at += 1) {
-      const id = running[at]!;
-      const tokens = Math.min(known(id) - computed[id]!, budget);
-      const before = running.length;
-      const hasRoom = makeRoom(id, tokens);
-      if (running.length < before) preempted = true;
-      if (!hasRoom) break;
-      share(id, tokens);
+    const preempted = makeRoom();
+    let budget = maxBatchedTokens - decoders.length - (readers[0]?.share ?? 0);
+    while (!preempted && running() < maxBatch && budget > 0 && waiting.length > 0) {
+      const member = waiting[0]!;
+      member.share = Math.min(known(member), budget);
+      if (blocksFor(member.share) > freeBlocks) break;
+      freeBlocks -= blocksFor(member.share);
+      budget -= member.share;
+      readers.push(waiting.shift()!);
     }
-    while (!preempted && running.length < limits.maxBatch && budget > 0 && waiting.length > 0) {
-      const id = waiting[0]!;
-      const tokens = Math.min(known(id), budget);
-      if (!take(id, tokens)) break;
-      waiting.shift();
-      running.push(id);
-      share(id, tokens);
-    }
-    if (members.length === 0) {
-      endsAt = Number.POSITIVE_INFINITY;
+    const count = running();
+    if (count === 0) {
+      endsAt[place] = Number.POSITIVE_INFINITY;
       return;
     }
-    const decode = times.decode[members.length]!;
-    stepMs = reading ? Math.max(times.prefill[total]!, decode) : decode;
+    // The one token that a member got last is decoded; everything else is read.
+    const isReading = readers.some(({ generated, share }) => generated === 0 || share > 1);
+    const plain = times.decode[count]!;
+    stepMs = isReading ? Math.max(times.prefill[maxBatchedTokens - budget]!, plain) : plain;
+    left = 1;
     from = now;
-    endsAt = now + stepMs;
+    isRun = false;
+    endsAt[place] = now + stepMs;
   }
 
   function finish(id: number, now: number): void {
-    release(id);
-    running.splice(running.indexOf(id), 1);
+    changeLoad(-1, now);
     book.doneAt[id] = now;
     observer?.finished(id, now);
   }
 
-  /** Books the steps of a run that ended until `now`; members that are done stay until the run itself ends. */
-  function settleRun(now: number): void {
-    const steps = now >= endsAt ? left : Math.min(left, Math.floor((now - from) / stepMs + 1e-9));
-    if (steps <= 0) return;
-    for (const id of running) {
-      generated[id]! += steps;
-      computed[id]! += steps;
-      const more = blocksFor(computed[id]!) - blocks[id]!;
-      if (more > 0) {
-        freeBlocks -= more;
-        blocks[id]! += more;
-      }
+  /** Books `count` steps of the decoders. In a run their blocks are taken now, else they were when the step began. */
+  function decode(count: number): void {
+    if (isRun) {
+      freeBlocks -= Math.floor(count / blockTokens) * decoders.length;
+      for (let step = 0; step < count % blockTokens; step += 1) freeBlocks -= hungry[phaseOf(steps + step)]!;
     }
-    observer?.tokens(stepMs, steps * running.length);
-    busy += steps * stepMs;
-    left -= steps;
-    from += steps * stepMs;
+    steps += count;
+    left -= count;
+    from += count * stepMs;
+    busy += count * stepMs;
+    if (decoders.length > 0) observer?.tokens(stepMs, count * decoders.length);
   }
 
-  function completeStep(now: number): void {
-    busy += stepMs;
-    for (let at = 0; at < members.length; at += 1) {
-      const id = members[at]!;
-      computed[id]! += shares[at]!;
-      if (computed[id]! < known(id)) continue;
-      generated[id]! += 1;
-      if (generated[id] === 1) {
-        book.firstAt[id] = now;
-        observer?.firstToken(id, now);
-      } else observer?.tokens(stepMs, 1);
-      if (generated[id]! >= output[id]!) finish(id, now);
+  function endDecoders(now: number): void {
+    let kept = 0;
+    nextEnd = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < decoders.length; at += 1) {
+      const member = decoders[at]!;
+      if (member.endsAfter === steps) {
+        releaseDecoder(member);
+        finish(member.id, now);
+      } else {
+        decoders[kept] = member;
+        kept += 1;
+        nextEnd = Math.min(nextEnd, member.endsAfter);
+      }
+    }
+    decoders.length = kept;
+  }
+
+  function endReading(member: Member, now: number): void {
+    member.computed += member.share;
+    if (member.computed < known(member)) {
+      // Of a member that had written before, the last known token is decoded, like everybody's.
+      if (member.generated > 0 && known(member) - member.computed === 1) beginDecoding(member);
+      else readers.push(member);
+      return;
+    }
+    member.generated += 1;
+    if (member.generated === 1) {
+      book.firstAt[member.id] = now;
+      observer?.firstToken(member.id, now);
+    } else observer?.tokens(stepMs, 1);
+    if (member.generated < output[member.id]!) beginDecoding(member);
+    else {
+      freeBlocks += blocksFor(member.computed);
+      finish(member.id, now);
     }
   }
 
   function endStage(): void {
-    const now = endsAt;
-    clock(now);
-    if (left > 0) {
-      settleRun(now);
-      for (let at = running.length - 1; at >= 0; at -= 1) {
-        const id = running[at]!;
-        if (generated[id]! >= output[id]!) finish(id, now);
-      }
-    } else completeStep(now);
+    const now = endsAt[place]!;
+    decode(left);
+    if (steps === nextEnd) endDecoders(now);
+    if (readers.length > 0) for (const member of readers.splice(0)) endReading(member, now);
     begin(now);
   }
 
   return {
     submit(id, now) {
-      if (waiting.length >= limits.maxQueue + limits.maxBatch - running.length) return false;
-      clock(now);
-      waiting.push(id);
-      if (endsAt === Number.POSITIVE_INFINITY) begin(now);
-      else if (left > 1 && running.length < limits.maxBatch) {
+      if (waiting.length >= maxQueue + maxBatch - running()) return false;
+      changeLoad(1, now);
+      waiting.push({ id, generated: 0, computed: 0, share: 0, endsAfter: 0 });
+      if (endsAt[place] === Number.POSITIVE_INFINITY) begin(now);
+      else if (left > 1 && running() < maxBatch) {
         // The newcomer joins when the step under way ends.
         left = Math.min(left, Math.floor((now - from) / stepMs + 1e-9) + 1);
-        endsAt = from + left * stepMs;
+        endsAt[place] = from + left * stepMs;
       }
       return true;
     },
-    nextAt: () => endsAt,
     advance(now) {
-      while (endsAt <= now) endStage();
+      while (endsAt[place]! <= now) endStage();
     },
     settle(now) {
       // The last step of a run is the stage's own to end, whatever the rounding of `now` says.
-      if (left > 1 && now < endsAt) settleRun(Math.min(now, endsAt - stepMs));
+      const ended = Math.min(left - 1, Math.floor((now - from) / stepMs + 1e-9));
+      if (ended > 0) decode(ended);
     },
     abandon(since, now) {
       const gone: number[] = [];
       while (waiting.length > 0) {
-        const id = waiting[0]!;
-        if (generated[id]! > 0 || book.at[id]! >= since) break;
-        clock(now);
+        const { id, generated } = waiting[0]!;
+        if (generated > 0 || book.at[id]! >= since) break;
+        changeLoad(-1, now);
         waiting.shift();
         gone.push(id);
       }
       return gone;
     },
-    running: () => running.length,
+    running,
     waiting: () => waiting.length,
     kvRatio: () => 1 - freeBlocks / limits.kvBlocks,
     busyMs: () => busy,
     inFlightMs(now) {
-      clock(now);
+      changeLoad(0, now);
       return area;
     },
   };

@@ -1,13 +1,21 @@
 // A target on a virtual clock: requests arrive as recorded, a load balancer spreads them over ready pods, pods take their
 // time to start and leave only when their last answer has gone, GPUs are finite, agents report each second, and a
 // contender says how many replicas there should be. The same input and seed give the same output, to the byte.
+import assert from 'node:assert';
 import type { PodFacts } from '@kubeai/decision';
 import type { Report } from '@kubeai/protocol';
 import { type Instant, instant } from '@kubeai/units';
 import { type AgentProbe, createAgentProbe } from './agent-probe.ts';
 import type { Answer, Contender, PodView } from './contender.ts';
 import { createRandom, type Random } from './random.ts';
-import { createReplica, type EngineLimits, type Replica, type RequestBook, type StepTimes } from './replica.ts';
+import {
+  createFleet,
+  createReplica,
+  type EngineLimits,
+  type Replica,
+  type RequestBook,
+  type StepTimes,
+} from './replica.ts';
 import type { Workload } from './workload.ts';
 
 /** What happens to the world around the target, in milliseconds of simulated time. */
@@ -57,6 +65,8 @@ export interface Outcome {
 
 interface Pod {
   readonly uid: string;
+  /** Its place in the fleet's columns. */
+  readonly place: number;
   readonly createdAt: number;
   placedAt: number | undefined;
   readyAt: number;
@@ -89,9 +99,6 @@ export function simulate(
     output: workload.output,
     firstAt: new Float64Array(count).fill(Number.NaN),
     doneAt: new Float64Array(count).fill(Number.NaN),
-    generated: new Int32Array(count),
-    computed: new Int32Array(count),
-    blocks: new Int32Array(count),
   };
   const random = createRandom(world.seed);
   const scaler = contender.create({ min: world.minReplicas, max: world.maxReplicas, initial: world.initialReplicas });
@@ -111,18 +118,39 @@ export function simulate(
   const happening = (kind: Incident['kind'], now: number): boolean =>
     world.incidents.some((incident) => incident.kind === kind && now >= incident.from && now < incident.until);
 
+  // Placed pods are as many as find GPUs; those that wait for them, or were deleted while waiting, as many again each.
+  const fleet = createFleet(3 * world.maxReplicas + 3);
+  const { endsAt, load } = fleet;
+  const freePlaces = Array.from({ length: load.length }, (_, index) => load.length - 1 - index);
+  /** Pods that take requests, and places in columns: they are looked through at every arrival, and change at ticks only. */
+  let isStale = true;
+  let open: Pod[] = [];
+  let openPlaces = new Int32Array(0);
+  let places = new Int32Array(0);
+  const refresh = (): void => {
+    if (!isStale) return;
+    isStale = false;
+    open = pods.filter(takesRequests);
+    openPlaces = Int32Array.from(open, ({ place }) => place);
+    places = Int32Array.from(pods, ({ place }) => place);
+  };
+
   const create = (now: number, running: boolean): void => {
     made += 1;
+    isStale = true;
     const uid = `pod-${made}`;
     const probe = contender.needsReports ? createAgentProbe(uid, book) : undefined;
+    const place = freePlaces.pop();
+    assert(place !== undefined, 'a fleet has places for all that may exist at once');
     pods.push({
       uid,
+      place,
       createdAt: running ? now - 2 * world.startUpMs : now,
       placedAt: running ? now : undefined,
       readyAt: running ? now - world.startUpMs : Number.POSITIVE_INFINITY,
       deletedAt: undefined,
       isReady: running,
-      engine: createReplica(world.times, world.limits, book, probe),
+      engine: createReplica(world.times, world.limits, book, fleet, place, probe),
       probe,
       view: viewOf(uid, running, now),
       busyMs: 0,
@@ -133,22 +161,21 @@ export function simulate(
   for (let index = 0; index < asked; index += 1) create(0, true);
 
   const dispatch = (request: number, now: number): void => {
-    let best: Pod | undefined;
-    let least = Number.POSITIVE_INFINITY;
+    let chosen = 0;
     if (world.balancer === 'roundRobin') {
-      const able = pods.filter(({ isReady, deletedAt }) => isReady && deletedAt === undefined);
-      best = able[turn % Math.max(1, able.length)];
+      chosen = turn % Math.max(1, open.length);
       turn += 1;
     } else {
-      for (const pod of pods) {
-        if (!pod.isReady || pod.deletedAt !== undefined) continue;
-        const load = pod.engine.running() + pod.engine.waiting();
-        if (load < least) {
-          least = load;
-          best = pod;
+      let least = Number.POSITIVE_INFINITY;
+      for (let index = 0; index < openPlaces.length; index += 1) {
+        const inside = load[openPlaces[index]!]!;
+        if (inside < least) {
+          least = inside;
+          chosen = index;
         }
       }
     }
+    const best = open[chosen];
     if (best === undefined) {
       door.push(request);
       return;
@@ -171,6 +198,7 @@ export function simulate(
         right.createdAt - left.createdAt,
     );
     for (const pod of order.slice(0, howMany)) pod.deletedAt = now;
+    isStale = true;
   };
 
   const runLifecycles = (now: number): void => {
@@ -181,7 +209,9 @@ export function simulate(
       const isEmpty = pod.engine.running() + pod.engine.waiting() === 0;
       if (pod.deletedAt !== undefined && isEmpty) {
         if (pod.placedAt !== undefined) replicaMs += now - pod.placedAt;
+        freePlaces.push(pod.place);
         pods.splice(index, 1);
+        isStale = true;
       } else if (pod.placedAt !== undefined) placed += 1;
     }
     for (const pod of pods) {
@@ -191,9 +221,13 @@ export function simulate(
         placed += 1;
         starts += 1;
       }
-      if (!pod.isReady && pod.deletedAt === undefined && now >= pod.readyAt) pod.isReady = true;
+      if (!pod.isReady && pod.deletedAt === undefined && now >= pod.readyAt) {
+        pod.isReady = true;
+        isStale = true;
+      }
     }
-    if (door.length > 0 && pods.some(({ isReady, deletedAt }) => isReady && deletedAt === undefined)) {
+    if (door.length > 0 && pods.some(takesRequests)) {
+      refresh();
       for (const request of door.splice(0)) dispatch(request, now);
     }
   };
@@ -273,9 +307,12 @@ export function simulate(
   const end = workload.spanMs;
   let lastShare = 0;
   for (let now = tickMs; now <= end; now += tickMs) {
+    refresh();
     while (next < count && at[next]! <= now) {
       const arrived = at[next]!;
-      for (const pod of pods) if (pod.engine.nextAt() <= arrived) pod.engine.advance(arrived);
+      for (let index = 0; index < places.length; index += 1) {
+        if (endsAt[places[index]!]! <= arrived) pods[index]!.engine.advance(arrived);
+      }
       dispatch(next, arrived);
       next += 1;
     }
@@ -288,7 +325,7 @@ export function simulate(
     if (now % 60_000 === 0) {
       minutes.push({
         asked,
-        ready: pods.filter(({ isReady, deletedAt }) => isReady && deletedAt === undefined).length,
+        ready: pods.filter(takesRequests).length,
         inFlight: pods.reduce((sum, { view }) => sum + view.inFlight, 0),
       });
       if (progress !== undefined && now / end - lastShare >= 0.05) {
@@ -310,6 +347,8 @@ export function simulate(
     minutes,
   };
 }
+
+const takesRequests = ({ isReady, deletedAt }: Pod): boolean => isReady && deletedAt === undefined;
 
 /** 0.8 to 1.3 of the mean: nodes with a warm cache are a little faster, cold ones more than a little slower. */
 const startUp = (meanMs: number, random: Random): number =>
