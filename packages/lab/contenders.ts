@@ -20,8 +20,9 @@ export interface Arena {
   readonly peakWork: number;
 }
 
-const perReplica = [3, 5, 8, 12, 16, 20, 24, 28];
+const perReplica = [3, 5, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36];
 
+/** Every grid begins with its dearest value. */
 const grids = {
   'hpa-queue': () => [0.5, 1, 2, 4, 8, 16].map((target) => hpa('queue', target)),
   'hpa-concurrency': () => perReplica.map((target) => hpa('concurrency', target)),
@@ -34,7 +35,7 @@ const grids = {
   static: ({ meanWork, peakWork, maxReplicas }) => {
     const lowest = Math.max(1, Math.floor(meanWork));
     const highest = Math.min(maxReplicas, Math.ceil(1.6 * peakWork) + 2);
-    const sizes = Array.from({ length: 10 }, (_, step) => Math.round(lowest + ((highest - lowest) * step) / 9));
+    const sizes = Array.from({ length: 24 }, (_, step) => Math.round(highest - ((highest - lowest) * step) / 23));
     return [...new Set(sizes)].map(fixed);
   },
   clairvoyant: ({ workload, times, limits, startUpMs }) =>

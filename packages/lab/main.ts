@@ -54,6 +54,7 @@ const result = study(
     seed: options.seed,
     promise: { firstTokenMs: options.firstToken, perTokenMs: options.perToken },
     rivals: options.rivals,
+    isSearching: false,
     curves: options.curves || options.recommend !== undefined,
   },
   onProgress,

@@ -8,6 +8,7 @@ import { type Arena, gridOf, policyGrid, type RivalName } from './contenders.ts'
 import { ours } from './ours.ts';
 import { type EngineLimits, stepTimesOf } from './replica.ts';
 import { type Promise as Promised, type Score, scoreOf } from './score.ts';
+import { type Question, searched } from './search.ts';
 import { type Incident, type Outcome, simulate, type World } from './simulation.ts';
 import type { Workload } from './workload.ts';
 
@@ -27,6 +28,8 @@ export interface StudyOptions {
   readonly rivals: readonly RivalName[];
   /** Also tries other targets of the policies, for their Pareto curves. */
   readonly curves: boolean;
+  /** Plays of a rival's grid only what must be known to tune it and to set it beside the first policy: for very long traces. */
+  readonly isSearching: boolean;
 }
 
 /** A contender: every value that was tried, and the one in force. */
@@ -95,6 +98,7 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
   ];
   const total = groups.reduce((sum, { contenders }) => sum + contenders.length, 0);
   let done = 0;
+  // A search plays less than the whole, and its progress ends early.
   const play = (contender: Contender): { readonly score: Score; readonly course: Course } => {
     const outcome = simulate(workload, world, contender, (share) =>
       progress?.(nameOf(contender), (done + share) / total),
@@ -107,13 +111,18 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
       score: scoreOf(workload, outcome, options.promise, hardware.tensorParallel),
     };
   };
-  const results = groups.map(({ name, isOurs, contenders }): Result => {
-    const played = contenders.map(play);
+  const results: Result[] = [];
+  for (const { name, isOurs, contenders } of groups) {
+    const first = results[0]?.chosen;
+    const played =
+      isOurs || first === undefined || !options.isSearching
+        ? contenders.map(play)
+        : [...searched(contenders.length, (index) => play(contenders[index]!), questionsOf(name, first)).values()];
     const scores = played.map(({ score }) => score);
     // Ours is what the user wrote, whatever would have been better; rivals are tuned.
     const chosen = isOurs ? scores[0]! : tuned(scores);
-    return { name, scores, chosen, course: played.find(({ score }) => score === chosen)!.course };
-  });
+    results.push({ name, scores, chosen, course: played.find(({ score }) => score === chosen)!.course });
+  }
   return {
     trace: workload.name,
     requests: workload.at.length,
@@ -121,6 +130,16 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
     startUpMs: options.startUpMs,
     results,
   };
+}
+
+/** What has to be known of a rival: its tuned value, and for HPA and the bound what our misses cost them; for HPA also what it misses at our cost. */
+function questionsOf(rival: string, first: Score): readonly Question[] {
+  const keepsEnough: Question = ({ attainment }) => attainment >= 0.99;
+  const keepsAsMuch: Question = ({ misses }) => misses <= first.misses;
+  const costsMore: Question = ({ gpuHours }) => gpuHours > first.gpuHours;
+  if (rival.startsWith('hpa')) return [keepsEnough, costsMore, keepsAsMuch];
+  if (rival === 'clairvoyant') return [keepsAsMuch];
+  return [keepsEnough];
 }
 
 const nameOf = ({ name, value }: Contender): string => (Number.isNaN(value) ? name : `${name} ${value}`);

@@ -45,6 +45,7 @@ export function forecastSection(hardware: Hardware, times: ServiceTimes): string
         policies: [{ name: mode, policy }],
         rivals: [],
         curves: false,
+        isSearching: false,
       });
       return results[0]!.chosen;
     });

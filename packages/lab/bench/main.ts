@@ -78,6 +78,7 @@ for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
       policies: [{ name: 'interactive', policy: defaultPolicy() }],
       rivals: before === undefined ? rivalsOf(bench) : [],
       curves: false,
+      isSearching: bench.trace.startsWith('servegen'),
     },
     (who, share) => process.stderr.write(`\r\u001b[K${bench.name}: ${(100 * share).toFixed(0)} %, ${who}`),
   );
@@ -101,7 +102,7 @@ async function readEarlier(path: string): Promise<readonly Played[]> {
 }
 
 function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
-  if (trace.startsWith('servegen')) return ['hpa-queue', 'hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant'];
+  if (trace.startsWith('servegen')) return ['hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant'];
   return rivalNames;
 }
 
