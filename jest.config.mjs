@@ -13,6 +13,9 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
+  // Nothing is measured by it: a machine with two busy cores takes several times as long as an idle one, and a test that
+  // waits for what never comes is told apart well enough after a minute.
+  testTimeout: 60_000,
   testPathIgnorePatterns: ['/node_modules/', '/.build/'],
   modulePathIgnorePatterns: ['/.build/'],
   coverageProvider: 'v8',

@@ -20,6 +20,8 @@ import { eventually } from './testing/rig.ts';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
 const podIp = '127.0.0.1';
+/** An address of this process alone, as a pod has one: ports can be named on it before anybody listens. */
+const ownAddress = `127.80.${(process.pid >> 8) & 255}.${process.pid & 255}`;
 let directory: string;
 let bundle: string;
 const closing: (() => unknown)[] = [];
@@ -27,7 +29,7 @@ const closing: (() => unknown)[] = [];
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'kubeai-agent-'));
   bundle = await bundleProcess(repository, 'agent', directory);
-}, 30_000);
+});
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
@@ -71,7 +73,7 @@ async function run(environment: Record<string, string>): Promise<Running> {
   return { process: child, admin, listen: `http://${listen}`, exit: () => exited, log: () => log };
 }
 
-async function modelServer(): Promise<{ port: number; server: Server; finish: () => void }> {
+async function modelServer(host = podIp): Promise<{ port: number; server: Server; finish: () => void }> {
   let finish: () => void = () => undefined;
   const server = createServer((request, response) => {
     if (request.url === '/stream') {
@@ -81,20 +83,12 @@ async function modelServer(): Promise<{ port: number; server: Server; finish: ()
     } else
       response.setHeader('content-type', 'application/json').end('{"usage":{"prompt_tokens":3,"completion_tokens":5}}');
   });
-  await new Promise<void>((resolve) => server.listen(0, podIp, resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   closing.push(() => {
     server.closeAllConnections();
     server.close();
   });
   return { port: (server.address() as AddressInfo).port, server, finish: () => finish() };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, podIp, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const page = (url: string): Promise<{ status: number; text: string }> =>
@@ -181,19 +175,19 @@ test('passes requests, shows what it saw, reports it, drains and leaves without 
   expect(await agent.exit()).toBe(0);
   const last = controller.received.at(-1)!.report;
   expect(last).toMatchObject({ leaving: true, traffic: { inFlight: 0 } });
-}, 20_000);
+});
 
 test('a full disk costs log lines, not requests', async () => {
-  const { port } = await modelServer();
-  const [listen, admin] = [await freePort(), await freePort()];
+  const { port } = await modelServer(ownAddress);
   const full = await open('/dev/full', 'w');
   closing.push(() => full.close());
-  const environment = { ...identityOf(port), KUBEAI_LISTEN_PORT: String(listen), KUBEAI_ADMIN_PORT: String(admin) };
+  const ports = { KUBEAI_LISTEN_PORT: '15001', KUBEAI_ADMIN_PORT: '15020' };
+  const environment = { ...identityOf(port), KUBEAI_POD_IP: ownAddress, ...ports };
   const child = spawn(process.execPath, [bundle], { env: environment, stdio: ['ignore', full.fd, 'inherit'] });
   closing.push(() => child.kill('SIGKILL'));
   let health = 0;
   await eventually(() => {
-    page(`http://${podIp}:${admin}/healthz`).then(
+    page(`http://${ownAddress}:15020/healthz`).then(
       ({ status }) => {
         health = status;
       },
@@ -201,8 +195,8 @@ test('a full disk costs log lines, not requests', async () => {
     );
     return health === 200;
   }, 'the start');
-  expect(await page(`http://${podIp}:${listen}/v1/completions`)).toMatchObject({ status: 200 });
-  expect((await page(`http://${podIp}:${admin}/metrics`)).text).toMatch(/^kubeai_log_lines_lost_total [1-9]/m);
+  expect(await page(`http://${ownAddress}:15001/v1/completions`)).toMatchObject({ status: 200 });
+  expect((await page(`http://${ownAddress}:15020/metrics`)).text).toMatch(/^kubeai_log_lines_lost_total [1-9]/m);
   expect(child.exitCode).toBe(null);
 });
 
@@ -244,7 +238,7 @@ process.on('SIGUSR2', () => { set = set > 0 ? -3600000 : 3600000; console.error(
     expect(traffic.concurrency).toBeLessThanOrEqual(1);
   }
   expect(reports().reduce((sum, { traffic }) => sum + (traffic.finished['2xx'] ?? 0), 0)).toBe(3);
-}, 30_000);
+});
 
 test('what is shipped carries no client of Kubernetes, no framework and no second HTTP client', async () => {
   const { metafile, outputFiles } = await build({

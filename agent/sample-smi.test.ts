@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -118,8 +119,9 @@ test('a child that ends is started again, one that hangs is killed first', async
   await clock.advance(seconds(1));
   await sampleThat(({ utilizationPercent }) => utilizationPercent === 10, 'the card after a restart');
   await show('hang\n');
-  // Its last words may still come; then it is silent for as long as the limit says, and the sample grows too old.
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  await eventually(() => existsSync(join(directory, 'capture.csv.hangs')), 'the silence');
+  // Its last words are in the pipe by now; then it is silent for as long as the limit says, and the sample grows too old.
+  await new Promise(setImmediate);
   for (let second = 0; second < 62; second += 1) await clock.advance(seconds(1));
   await absentBecause('Hung');
   await show(good.replace('10 %', '77 %'));

@@ -104,7 +104,7 @@ test(`${conversations} random conversations arrive byte for byte and are counted
 
 test('so do they under a concurrency limit of one', async () => {
   await converse(Math.ceil(conversations / 4), 1);
-}, 60_000);
+});
 
 /** What cannot be read in one way only, and what an attacker makes of it. */
 const mischief: readonly (readonly [string, string])[] = [

@@ -765,53 +765,49 @@ test('the API tells the present of each policy in numbers and words, once and ea
 const browserPath = '/usr/bin/chromium';
 const withBrowser = existsSync(browserPath) ? test : test.skip;
 
-withBrowser(
-  'the dashboard draws a policy in a browser, without an error and without asking anybody else',
-  async () => {
-    await createDeployment(1);
-    const pod = await createPod('chat-a');
-    await applyPolicy('chat');
-    const controller = await start();
-    await startAgent(controller, pod, () => 30);
-    await until(async () => (await replicas()) > 1);
-    const pages = await servePages(controller);
-    const profile = join(folder, 'browser');
-    const browser = await chromium.launchPersistentContext(profile, {
-      executablePath: browserPath,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
-    try {
-      const page = await browser.newPage();
-      const wrong: string[] = [];
-      page.on('pageerror', (error) => wrong.push(error.message));
-      page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
-      page.on(
-        'request',
-        (asked) => asked.url().startsWith(pages.url) || asked.url().startsWith('data:') || wrong.push(asked.url()),
-      );
-      await page.goto(pages.url);
-      await page.waitForSelector('.u-wrap canvas');
-      const text = await page.innerText('main');
-      expect(text).toContain(`${namespace}/chat`);
-      expect(text).toContain('scales Deployment/chat');
-      expect(text).toMatch(/1 → \d/);
-      expect(text).toContain('MetricAboveTarget');
-      expect(wrong).toEqual([]);
-    } finally {
-      await browser.close();
-      await pages.stop();
-    }
-  },
-  30_000,
-);
+withBrowser('the dashboard draws a policy in a browser, without an error and without asking anybody else', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat');
+  const controller = await start();
+  await startAgent(controller, pod, () => 30);
+  await until(async () => (await replicas()) > 1);
+  const pages = await servePages(controller);
+  const profile = join(folder, 'browser');
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: browserPath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  try {
+    const page = await browser.newPage();
+    const wrong: string[] = [];
+    page.on('pageerror', (error) => wrong.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
+    page.on(
+      'request',
+      (asked) => asked.url().startsWith(pages.url) || asked.url().startsWith('data:') || wrong.push(asked.url()),
+    );
+    await page.goto(pages.url);
+    await page.waitForSelector('.u-wrap canvas');
+    const text = await page.innerText('main');
+    expect(text).toContain(`${namespace}/chat`);
+    expect(text).toContain('scales Deployment/chat');
+    expect(text).toMatch(/1 → \d/);
+    expect(text).toContain('MetricAboveTarget');
+    expect(wrong).toEqual([]);
+  } finally {
+    await browser.close();
+    await pages.stop();
+  }
+});
 
 function thingDefinition() {
   const version = {

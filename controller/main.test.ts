@@ -53,7 +53,7 @@ test('every wrong flag is a line, and so is a kubeconfig that cannot be read', a
   expect(config.lines).toEqual([
     expect.stringMatching(/^kubeai-controller: KUBECONFIG .*nowhere cannot be read \(ENOENT\)/),
   ]);
-}, 30_000);
+});
 
 test('a port that is taken is a line that names it', async () => {
   const api = await startApiServer({ clock: createClock() });
@@ -71,4 +71,4 @@ test('a port that is taken is a line that names it', async () => {
   });
   taken.close();
   await api.stop();
-}, 30_000);
+});

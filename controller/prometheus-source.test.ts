@@ -199,48 +199,44 @@ test('a key that a Secret lacks is a state, and says so', async () => {
 
 const installed = existsSync(binary) ? test : test.skip;
 
-installed(
-  'with Debian’s Prometheus the decision is that of the agents, and its end shrinks nothing',
-  async () => {
-    const load = 33;
-    const page = await serve((_request, response) => response.end(`kubeai_requests_in_flight ${load}\n`));
-    const folder = mkdtempSync(join(tmpdir(), 'prometheus-'));
-    const { prometheus, url } = await startPrometheus(folder, page.replace('http://', ''));
-    try {
-      const asked = policyFor({ concurrency: { targetPerReplica: 4, source: 'prometheus' } });
-      const told = policyFor({ concurrency: { targetPerReplica: 4, source: 'agents' } });
-      const byPrometheus = createSignalFold(asked);
-      const byAgents = createSignalFold(told);
-      follow(asked, url);
-      const sample = await awaitSample(({ kind }) => kind === 'value');
-      expect(sample).toMatchObject({ value: load });
+installed('with Debian’s Prometheus the decision is that of the agents, and its end shrinks nothing', async () => {
+  const load = 33;
+  const page = await serve((_request, response) => response.end(`kubeai_requests_in_flight ${load}\n`));
+  const folder = mkdtempSync(join(tmpdir(), 'prometheus-'));
+  const { prometheus, url } = await startPrometheus(folder, page.replace('http://', ''));
+  try {
+    const asked = policyFor({ concurrency: { targetPerReplica: 4, source: 'prometheus' } });
+    const told = policyFor({ concurrency: { targetPerReplica: 4, source: 'agents' } });
+    const byPrometheus = createSignalFold(asked);
+    const byAgents = createSignalFold(told);
+    follow(asked, url);
+    const sample = await awaitSample(({ kind }) => kind === 'value');
+    expect(sample).toMatchObject({ value: load });
 
-      const start = clock.now();
-      for (let second = 0; second < 90; second++) {
-        const at = instant(start + second * 1_000);
-        byAgents.accept(reportOf(second, load), at);
-        byAgents.fold(pods(start), at);
-      }
-      byPrometheus.acceptExternal(sample, instant(start + 90_000));
-      const at = instant(start + 90_000);
-      const [fromAgents, fromPrometheus] = [wanted(told, byAgents, start, at), wanted(asked, byPrometheus, start, at)];
-      expect(fromAgents.recommended).toBeGreaterThan(2);
-      expect(Math.abs(fromAgents.recommended - fromPrometheus.recommended)).toBeLessThanOrEqual(1);
-
-      delivered.length = 0;
-      prometheus.kill('SIGKILL');
-      await once(prometheus, 'exit');
-      const gone = await awaitSample(({ kind }) => kind === 'missing');
-      expect(gone).toMatchObject({ cause: 'Unreachable' });
-      byPrometheus.acceptExternal(gone, at);
-      expect(wanted(asked, byPrometheus, start, at)).toMatchObject({ recommended: 2, reason: 'NoFreshSignals' });
-    } finally {
-      prometheus.kill('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
+    const start = clock.now();
+    for (let second = 0; second < 90; second++) {
+      const at = instant(start + second * 1_000);
+      byAgents.accept(reportOf(second, load), at);
+      byAgents.fold(pods(start), at);
     }
-  },
-  60_000,
-);
+    byPrometheus.acceptExternal(sample, instant(start + 90_000));
+    const at = instant(start + 90_000);
+    const [fromAgents, fromPrometheus] = [wanted(told, byAgents, start, at), wanted(asked, byPrometheus, start, at)];
+    expect(fromAgents.recommended).toBeGreaterThan(2);
+    expect(Math.abs(fromAgents.recommended - fromPrometheus.recommended)).toBeLessThanOrEqual(1);
+
+    delivered.length = 0;
+    prometheus.kill('SIGKILL');
+    await once(prometheus, 'exit');
+    const gone = await awaitSample(({ kind }) => kind === 'missing');
+    expect(gone).toMatchObject({ cause: 'Unreachable' });
+    byPrometheus.acceptExternal(gone, at);
+    expect(wanted(asked, byPrometheus, start, at)).toMatchObject({ recommended: 2, reason: 'NoFreshSignals' });
+  } finally {
+    prometheus.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
 
 async function startPrometheus(folder: string, target: string): Promise<{ prometheus: ChildProcess; url: string }> {
   const probe = createServer().listen(0, '127.0.0.1');

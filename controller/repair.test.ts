@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createLog, createManualClock } from '@kubeai/daemon';
 import { createKubeClient, type EventRecorder, type Reflector } from '@kubeai/kube';
-import { instant } from '@kubeai/units';
+import { instant, milliseconds } from '@kubeai/units';
 import { type ScriptedApi, scriptedApi } from '../packages/kube/testing/scripted-api.ts';
 import { limits } from './limits.ts';
 import { type KnownPod, knownPod } from './pod-facts.ts';
@@ -17,11 +17,14 @@ let evictions: string[];
 let told: string[];
 let refuse: Record<string, number>;
 let tell: (annotation: string) => void;
+/** The eviction that was asked for last, once it is answered. */
+let answered: Promise<unknown>;
 
 beforeEach(async () => {
   evictions = [];
   told = [];
   refuse = {};
+  answered = Promise.resolve();
   pods = ['a', 'b'].flatMap((workload) => [0, 1].map((index) => podOf(workload, index)));
   const namespace = (repair: string, resourceVersion: string) => ({
     metadata: { name: 'models', resourceVersion, annotations: { 'kubeai.io/repair': repair } },
@@ -42,8 +45,14 @@ beforeEach(async () => {
     const watch = call.stream();
     tell = (annotation) => watch.send('MODIFIED', namespace(annotation, '2'));
   });
+  const client = createKubeClient(api.config, { userAgent: 'test', clock });
+  const evict: typeof client.evict = (...call) => {
+    const eviction = client.evict(...call);
+    answered = eviction.catch(() => undefined);
+    return eviction;
+  };
   repair = createRepair({
-    client: createKubeClient(api.config, { userAgent: 'test', clock }),
+    client: { ...client, evict },
     clock,
     log: createLog({ level: 'silent', name: 'tested' }),
     pods: { items: () => pods.values() } as unknown as Reflector<KnownPod>,
@@ -77,12 +86,11 @@ const podOf = (workload: string, index: number, annotations = {}): KnownPod =>
 
 const seen = { 'kubeai.io/injection-status': '{}' };
 
-/** Lets a turn of the repair happen, and its call be answered. */
+/** Lets a turn of the repair happen: what it reads is at hand, so that by then it has asked for an eviction or never will. */
 async function turn(): Promise<void> {
-  const before = evictions.length;
   await clock.advance(limits.repairEvery);
-  for (let wait = 0; wait < 40 && evictions.length === before; wait++) await new Promise((go) => setTimeout(go, 5));
-  await new Promise((go) => setTimeout(go, 10));
+  await answered;
+  await clock.advance(milliseconds(0));
 }
 
 test('a budget that refuses is asked again later, and others go first', async () => {

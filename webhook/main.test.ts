@@ -72,7 +72,7 @@ test('the webhook refuses wrong flags, each in a line of its own', async () => {
       'kubeai-webhook: KUBEAI_DRAIN_SECONDS must be a whole number of seconds',
     ],
   });
-}, 30_000);
+});
 
 test('the webhook refuses a kubeconfig that is not there', async () => {
   const { code, stderr } = await run('main.ts', ['--kubeconfig', join(folder, 'none')]);
@@ -80,7 +80,7 @@ test('the webhook refuses a kubeconfig that is not there', async () => {
     code: 2,
     stderr: expect.stringMatching(/^kubeai-webhook: --kubeconfig \S+ cannot be read \(ENOENT\).*\n$/),
   });
-}, 30_000);
+});
 
 test('the webhook refuses a port that is taken', async () => {
   const other = createServer();
@@ -104,7 +104,7 @@ test('the webhook refuses a port that is taken', async () => {
     code: 2,
     stderr: `kubeai-webhook: 127.0.0.1:${port} is already taken: end the process that listens there, or choose another port\n`,
   });
-}, 30_000);
+});
 
 test('manifests go through stdin, and what became of each is told on stderr', async () => {
   const stdin = readFileSync(join(import.meta.dirname, 'testing/pods/named-port.yaml'), 'utf8');
@@ -116,7 +116,7 @@ test('manifests go through stdin, and what became of each is told on stderr', as
   expect({ code, stderr }).toEqual({ code: 0, stderr: 'Pod chat-7d9c5b-: agent injected, reach port\n' });
   expect(stdout).toContain('"sidecar":"container"');
   expect(stdout.startsWith(stdin.split('\n')[0]!)).toBe(true);
-}, 30_000);
+});
 
 test.each<[string, () => string[], string]>([
   ['no file', () => [], 'kubeai inject: --file is required'],
@@ -130,10 +130,6 @@ test.each<[string, () => string[], string]>([
     () => ['-f', file('broken.yaml', 'a: b: c\n')],
     `kubeai inject: ${join(folder, 'broken.yaml')}, line 1: Nested mappings are not allowed in compact mappings`,
   ],
-])(
-  'inject refuses %s',
-  async (_what, words, line) => {
-    expect(await run('inject-cli.ts', words())).toEqual({ code: 2, stdout: '', stderr: `${line}\n` });
-  },
-  30_000,
-);
+])('inject refuses %s', async (_what, words, line) => {
+  expect(await run('inject-cli.ts', words())).toEqual({ code: 2, stdout: '', stderr: `${line}\n` });
+});

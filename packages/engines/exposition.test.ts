@@ -131,12 +131,8 @@ test.each([
   '# HELP a \u2028',
   ' ',
   'a{b="c"} 1 # ',
-])(
-  'a MiB of %j is read in linear time',
-  (piece) => {
-    // Quadratic work on a MiB would take many minutes; the limit of one is the judge.
-    parseExposition(piece.repeat(Math.ceil((1024 * 1024) / piece.length)));
-    parseExposition(`a{${piece.repeat(Math.ceil((1024 * 1024) / piece.length))}`);
-  },
-  60_000,
-);
+])('a MiB of %j is read in linear time', (piece) => {
+  // Quadratic work on a MiB would take many minutes; the limit of one is the judge.
+  parseExposition(piece.repeat(Math.ceil((1024 * 1024) / piece.length)));
+  parseExposition(`a{${piece.repeat(Math.ceil((1024 * 1024) / piece.length))}`);
+});

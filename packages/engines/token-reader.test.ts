@@ -377,16 +377,12 @@ test.each([
   '1',
   'event: x\n',
   '{"choices":[{"text":"a"}]}',
-])(
-  'a MiB of %j is read in linear time and small memory',
-  (piece) => {
-    const body = Buffer.from(piece.repeat(Math.ceil((1024 * 1024) / piece.length)));
-    // Quadratic work on a MiB would take many minutes; the limit of one is the judge.
-    for (const contentType of [stream, 'application/json']) {
-      const reader = createTokenReader(contentType);
-      for (let at = 0; at < body.length; at += 1_000) reader.feed(body, at, Math.min(body.length, at + 1_000));
-      expect(reader.end().error).toBeUndefined();
-    }
-  },
-  60_000,
-);
+])('a MiB of %j is read in linear time and small memory', (piece) => {
+  const body = Buffer.from(piece.repeat(Math.ceil((1024 * 1024) / piece.length)));
+  // Quadratic work on a MiB would take many minutes; the limit of one is the judge.
+  for (const contentType of [stream, 'application/json']) {
+    const reader = createTokenReader(contentType);
+    for (let at = 0; at < body.length; at += 1_000) reader.feed(body, at, Math.min(body.length, at + 1_000));
+    expect(reader.end().error).toBeUndefined();
+  }
+});

@@ -36,13 +36,13 @@ test('a bad command line or a bad trace is one line a problem, and exit 2', asyn
     err: 'load: --url must be a URL that begins with http://\nload: --thin must be a share above 0, at most 1\n',
   });
   expect(file).toMatchObject({ code: 2, err: 'load: package.json: line 1: the line must be a JSON object\n' });
-}, 30_000);
+});
 
 test('a replay in which nothing succeeds says how it failed and exits 1', async () => {
   const ended = await load(['--trace', sample, '--url', 'http://127.0.0.1:1', '--limit', '2', '--speed', '100']);
   expect(ended).toMatchObject({ code: 1, err: '' });
   expect(ended.out).toContain('0 ok\n  2 connect: no connection came about\n');
-}, 30_000);
+});
 
 test('Ctrl-C stops the replay, reports what there is and exits 130', async () => {
   let interrupt: () => void = () => undefined;
@@ -60,4 +60,4 @@ test('Ctrl-C stops the replay, reports what there is and exits 130', async () =>
   server.close().closeAllConnections();
   expect(ended.code).toBe(130);
   expect(ended.out).toMatch(/^\d+ requests in [\d.]+ s: 0 ok, \d+ stopped$/m);
-}, 30_000);
+});

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { seconds } from '@kubeai/units';
 import { parse } from 'yaml';
 import { type LocalCluster, plainImages, startLocalCluster } from './index.ts';
@@ -23,7 +23,6 @@ import {
 } from './workloads/objects.ts';
 
 // Every wait inside has its own, shorter patience and says what it waited for.
-jest.setTimeout(60_000);
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 

@@ -56,7 +56,7 @@ test('a port that is taken and flags that are wrong are a line each, and exit 2'
   expect(unmeasured.code).toBe(2);
   expect(unmeasured.err).toMatch(/^model-server: --model llama2-70b on 8 × b200 was not measured; there is /);
   expect(unmeasured.err).toContain('\nmodel-server: --max-batched-tokens must not be below --max-batch (4000)\n');
-}, 30_000);
+});
 
 test('after SIGTERM it takes requests a little longer, ends what is under way, and exits 0', async () => {
   const { child, ended, listening } = modelServer(['--port', '0', '--speed', '10']);
@@ -74,11 +74,11 @@ test('after SIGTERM it takes requests a little longer, ends what is under way, a
   const text = await long.text();
   expect(text.split('data: ').length - 1).toBe(1_201);
   expect((await ended).code).toBe(0);
-}, 30_000);
+});
 
 test('a crash ends the process with 1', async () => {
   const { ended, listening } = modelServer(['--port', '0']);
   const url = await listening;
   await fetch(`${url}/admin/fault`, { method: 'POST', body: '{"crash": true}' }).catch(() => undefined);
   expect((await ended).code).toBe(1);
-}, 30_000);
+});

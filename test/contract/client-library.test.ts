@@ -16,7 +16,6 @@ import {
 } from '@kubernetes/client-node';
 import { type ContractTarget, startContractTarget } from './contract-target.ts';
 
-const timeout = 30_000;
 let target: ContractTarget;
 let config: KubeConfig;
 let core: CoreV1Api;
@@ -31,12 +30,12 @@ beforeAll(async () => {
   core = config.makeApiClient(CoreV1Api);
   apps = config.makeApiClient(AppsV1Api);
   await core.createNamespace({ body: { metadata: { name: namespace } } });
-}, timeout);
+});
 
 afterAll(async () => {
   await core.deleteNamespace({ name: namespace });
   await target.stop();
-}, timeout);
+});
 
 const codeOf = async (work: Promise<unknown>): Promise<number> => {
   try {
@@ -50,175 +49,142 @@ const codeOf = async (work: Promise<unknown>): Promise<number> => {
 
 const configMap = (name: string, more: object = {}) => ({ metadata: { name, ...more }, data: { a: '1' } });
 
-test(
-  'objects are created, read, listed page by page and deleted',
-  async () => {
-    for (const name of ['a', 'b', 'c']) {
-      await core.createNamespacedConfigMap({ namespace, body: configMap(name, { labels: { listed: 'yes' } }) });
-    }
-    const first = await core.listNamespacedConfigMap({ namespace, labelSelector: 'listed=yes', limit: 2 });
-    expect(first.items.map(({ metadata }) => metadata?.name)).toEqual(['a', 'b']);
-    const rest = await core.listNamespacedConfigMap({
-      namespace,
-      labelSelector: 'listed=yes',
-      limit: 2,
-      _continue: first.metadata?._continue ?? '',
-    });
-    expect(rest.items.map(({ metadata }) => metadata?.name)).toEqual(['c']);
-    await core.deleteCollectionNamespacedConfigMap({ namespace, labelSelector: 'listed=yes' });
-    expect((await core.listNamespacedConfigMap({ namespace, labelSelector: 'listed=yes' })).items).toEqual([]);
-  },
-  timeout,
-);
+test('objects are created, read, listed page by page and deleted', async () => {
+  for (const name of ['a', 'b', 'c']) {
+    await core.createNamespacedConfigMap({ namespace, body: configMap(name, { labels: { listed: 'yes' } }) });
+  }
+  const first = await core.listNamespacedConfigMap({ namespace, labelSelector: 'listed=yes', limit: 2 });
+  expect(first.items.map(({ metadata }) => metadata?.name)).toEqual(['a', 'b']);
+  const rest = await core.listNamespacedConfigMap({
+    namespace,
+    labelSelector: 'listed=yes',
+    limit: 2,
+    _continue: first.metadata?._continue ?? '',
+  });
+  expect(rest.items.map(({ metadata }) => metadata?.name)).toEqual(['c']);
+  await core.deleteCollectionNamespacedConfigMap({ namespace, labelSelector: 'listed=yes' });
+  expect((await core.listNamespacedConfigMap({ namespace, labelSelector: 'listed=yes' })).items).toEqual([]);
+});
 
-test(
-  'two writers with the same version: one wins, the other gets 409',
-  async () => {
-    const created = await core.createNamespacedConfigMap({ namespace, body: configMap('raced') });
-    const write = (value: string) =>
-      codeOf(core.replaceNamespacedConfigMap({ name: 'raced', namespace, body: { ...created, data: { a: value } } }));
-    expect((await Promise.all([write('2'), write('3')])).sort()).toEqual([200, 409]);
-    expect(await codeOf(core.createNamespacedConfigMap({ namespace, body: configMap('raced') }))).toBe(409);
-    expect(await codeOf(core.readNamespacedConfigMap({ name: 'none', namespace }))).toBe(404);
-  },
-  timeout,
-);
+test('two writers with the same version: one wins, the other gets 409', async () => {
+  const created = await core.createNamespacedConfigMap({ namespace, body: configMap('raced') });
+  const write = (value: string) =>
+    codeOf(core.replaceNamespacedConfigMap({ name: 'raced', namespace, body: { ...created, data: { a: value } } }));
+  expect((await Promise.all([write('2'), write('3')])).sort()).toEqual([200, 409]);
+  expect(await codeOf(core.createNamespacedConfigMap({ namespace, body: configMap('raced') }))).toBe(409);
+  expect(await codeOf(core.readNamespacedConfigMap({ name: 'none', namespace }))).toBe(404);
+});
 
-test(
-  'a watch from a list misses nothing',
-  async () => {
-    const { metadata } = await core.listNamespacedConfigMap({ namespace });
-    const path = `/api/v1/namespaces/${namespace}/configmaps`;
-    await core.createNamespacedConfigMap({ namespace, body: configMap('watched') });
-    const seen: string[] = [];
-    await new Promise<void>((resolve, reject) => {
-      const watch = new Watch(config).watch(
-        path,
-        {
-          resourceVersion: metadata?.resourceVersion,
-          allowWatchBookmarks: true,
-          fieldSelector: 'metadata.name=watched',
-          timeoutSeconds: 20,
-        },
-        (type, object) => {
-          seen.push(`${type} ${object.metadata.name}`);
-          if (type === 'ADDED') void core.deleteNamespacedConfigMap({ name: 'watched', namespace });
-          if (type === 'DELETED') void watch.then((controller) => controller.abort());
-        },
-        (error) => (seen.length >= 2 ? resolve() : reject(error)),
-      );
-      watch.catch(reject);
-    });
-    expect(seen).toEqual(['ADDED watched', 'DELETED watched']);
-  },
-  timeout,
-);
-
-test(
-  'a lease holds microseconds and refuses less',
-  async () => {
-    const leases = config.makeApiClient(CoordinationV1Api);
-    const now = new V1MicroTime('2026-01-01T00:00:00.000Z');
-    const lease = await leases.createNamespacedLease({
-      namespace,
-      body: {
-        metadata: { name: 'leader' },
-        spec: { holderIdentity: 'one', leaseDurationSeconds: 15, acquireTime: now, renewTime: now },
+test('a watch from a list misses nothing', async () => {
+  const { metadata } = await core.listNamespacedConfigMap({ namespace });
+  const path = `/api/v1/namespaces/${namespace}/configmaps`;
+  await core.createNamespacedConfigMap({ namespace, body: configMap('watched') });
+  const seen: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const watch = new Watch(config).watch(
+      path,
+      {
+        resourceVersion: metadata?.resourceVersion,
+        allowWatchBookmarks: true,
+        fieldSelector: 'metadata.name=watched',
+        timeoutSeconds: 20,
       },
-    });
-    expect(lease.spec?.holderIdentity).toBe('one');
-    const raw = {
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: { name: 'plain', namespace },
-      spec: { renewTime: '2026-01-01T00:00:00.123Z' },
-    };
-    expect(await codeOf(KubernetesObjectApi.makeApiClient(config).create(raw as never))).toBe(400);
-  },
-  timeout,
-);
-
-test(
-  'a scale is read and written through its subresource, and generation follows the spec',
-  async () => {
-    const labels = { app: 'scaled' };
-    const body = {
-      metadata: { name: 'scaled' },
-      spec: {
-        replicas: 0,
-        selector: { matchLabels: labels },
-        template: { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'example/none' }] } },
+      (type, object) => {
+        seen.push(`${type} ${object.metadata.name}`);
+        if (type === 'ADDED') void core.deleteNamespacedConfigMap({ name: 'watched', namespace });
+        if (type === 'DELETED') void watch.then((controller) => controller.abort());
       },
-    };
-    await apps.createNamespacedDeployment({ namespace, body });
-    const scale = await apps.readNamespacedDeploymentScale({ name: 'scaled', namespace });
-    expect([scale.spec?.replicas, scale.status?.selector]).toEqual([undefined, 'app=scaled']);
-    const patch = { name: 'scaled', namespace, fieldManager: 'autoscaler' };
-    await apps.patchNamespacedDeploymentScale(
-      { ...patch, body: { spec: { replicas: 0 } } },
-      setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+      (error) => (seen.length >= 2 ? resolve() : reject(error)),
     );
-    const paused = await apps.patchNamespacedDeployment(
-      { ...patch, body: [{ op: 'add', path: '/spec/paused', value: true }] },
-      setHeaderOptions('Content-Type', PatchStrategy.JsonPatch),
+    watch.catch(reject);
+  });
+  expect(seen).toEqual(['ADDED watched', 'DELETED watched']);
+});
+
+test('a lease holds microseconds and refuses less', async () => {
+  const leases = config.makeApiClient(CoordinationV1Api);
+  const now = new V1MicroTime('2026-01-01T00:00:00.000Z');
+  const lease = await leases.createNamespacedLease({
+    namespace,
+    body: {
+      metadata: { name: 'leader' },
+      spec: { holderIdentity: 'one', leaseDurationSeconds: 15, acquireTime: now, renewTime: now },
+    },
+  });
+  expect(lease.spec?.holderIdentity).toBe('one');
+  const raw = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'plain', namespace },
+    spec: { renewTime: '2026-01-01T00:00:00.123Z' },
+  };
+  expect(await codeOf(KubernetesObjectApi.makeApiClient(config).create(raw as never))).toBe(400);
+});
+
+test('a scale is read and written through its subresource, and generation follows the spec', async () => {
+  const labels = { app: 'scaled' };
+  const body = {
+    metadata: { name: 'scaled' },
+    spec: {
+      replicas: 0,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'example/none' }] } },
+    },
+  };
+  await apps.createNamespacedDeployment({ namespace, body });
+  const scale = await apps.readNamespacedDeploymentScale({ name: 'scaled', namespace });
+  expect([scale.spec?.replicas, scale.status?.selector]).toEqual([undefined, 'app=scaled']);
+  const patch = { name: 'scaled', namespace, fieldManager: 'autoscaler' };
+  await apps.patchNamespacedDeploymentScale(
+    { ...patch, body: { spec: { replicas: 0 } } },
+    setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+  );
+  const paused = await apps.patchNamespacedDeployment(
+    { ...patch, body: [{ op: 'add', path: '/spec/paused', value: true }] },
+    setHeaderOptions('Content-Type', PatchStrategy.JsonPatch),
+  );
+  expect([paused.metadata?.generation, paused.spec?.paused]).toEqual([2, true]);
+});
+
+test('server-side apply creates, agrees, and refuses to take what is another’s', async () => {
+  const apply = (manager: string, data: object) =>
+    core.patchNamespacedConfigMap(
+      {
+        name: 'applied',
+        namespace,
+        fieldManager: manager,
+        body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' }, data },
+      },
+      setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply),
     );
-    expect([paused.metadata?.generation, paused.spec?.paused]).toEqual([2, true]);
-  },
-  timeout,
-);
+  await apply('one', { a: '1', b: '1' });
+  await apply('two', { a: '1' });
+  expect(await codeOf(apply('two', { b: '2' }))).toBe(409);
+  await apply('one', { b: '1' });
+  expect((await core.readNamespacedConfigMap({ name: 'applied', namespace })).data).toEqual({ a: '1', b: '1' });
+});
 
-test(
-  'server-side apply creates, agrees, and refuses to take what is another’s',
-  async () => {
-    const apply = (manager: string, data: object) =>
-      core.patchNamespacedConfigMap(
-        {
-          name: 'applied',
-          namespace,
-          fieldManager: manager,
-          body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' }, data },
-        },
-        setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply),
-      );
-    await apply('one', { a: '1', b: '1' });
-    await apply('two', { a: '1' });
-    expect(await codeOf(apply('two', { b: '2' }))).toBe(409);
-    await apply('one', { b: '1' });
-    expect((await core.readNamespacedConfigMap({ name: 'applied', namespace })).data).toEqual({ a: '1', b: '1' });
-  },
-  timeout,
-);
+test('a token for an audience is good for that audience', async () => {
+  const reviews = config.makeApiClient(AuthenticationV1Api);
+  const { status } = await core.createNamespacedServiceAccountToken({
+    name: 'default',
+    namespace,
+    body: { spec: { audiences: ['kubeai.io'], expirationSeconds: 600 } },
+  });
+  const review = async (audience: string) =>
+    (await reviews.createTokenReview({ body: { spec: { token: status?.token ?? '', audiences: [audience] } } })).status;
+  expect(await review('kubeai.io')).toMatchObject({
+    authenticated: true,
+    user: { username: `system:serviceaccount:${namespace}:default` },
+  });
+  expect((await review('elsewhere'))?.authenticated).not.toBe(true);
+});
 
-test(
-  'a token for an audience is good for that audience',
-  async () => {
-    const reviews = config.makeApiClient(AuthenticationV1Api);
-    const { status } = await core.createNamespacedServiceAccountToken({
-      name: 'default',
-      namespace,
-      body: { spec: { audiences: ['kubeai.io'], expirationSeconds: 600 } },
-    });
-    const review = async (audience: string) =>
-      (await reviews.createTokenReview({ body: { spec: { token: status?.token ?? '', audiences: [audience] } } }))
-        .status;
-    expect(await review('kubeai.io')).toMatchObject({
-      authenticated: true,
-      user: { username: `system:serviceaccount:${namespace}:default` },
-    });
-    expect((await review('elsewhere'))?.authenticated).not.toBe(true);
-  },
-  timeout,
-);
-
-test(
-  'dependents go with their owner',
-  async () => {
-    const owner = await core.createNamespacedConfigMap({ namespace, body: configMap('owner') });
-    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata?.uid ?? '' }];
-    await core.createNamespacedConfigMap({ namespace, body: configMap('dependent', { ownerReferences }) });
-    await core.deleteNamespacedConfigMap({ name: 'owner', namespace });
-    while ((await codeOf(core.readNamespacedConfigMap({ name: 'dependent', namespace }))) !== 404)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-  },
-  timeout,
-);
+test('dependents go with their owner', async () => {
+  const owner = await core.createNamespacedConfigMap({ namespace, body: configMap('owner') });
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata?.uid ?? '' }];
+  await core.createNamespacedConfigMap({ namespace, body: configMap('dependent', { ownerReferences }) });
+  await core.deleteNamespacedConfigMap({ name: 'owner', namespace });
+  while ((await codeOf(core.readNamespacedConfigMap({ name: 'dependent', namespace }))) !== 404)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+});

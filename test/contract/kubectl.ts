@@ -17,7 +17,7 @@ export interface Kubectl {
 export const hasKubectl = (): boolean =>
   spawnSync('kubectl', ['version', '--client'], { timeout: 20_000 }).status === 0;
 
-const timeoutMs = 30_000;
+const timeoutMs = 50_000;
 
 export function createKubectl(kubeconfigPath: string, namespace: string): Kubectl {
   const start = (args: readonly string[]) =>

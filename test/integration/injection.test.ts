@@ -31,7 +31,7 @@ beforeAll(async () => {
   await system.untilAvailable(namespace, 'chat');
 }, 120_000);
 
-afterAll(() => system?.cluster.stop(), 60_000);
+afterAll(() => system?.cluster.stop());
 
 test.each<[string, () => Promise<void>, () => Promise<void>]>([
   ['stopped', stopWebhook, startWebhook],

@@ -17,7 +17,7 @@ beforeAll(async () => {
   system = await startSystem(['namespace', 'model-server', 'policy']);
 }, 120_000);
 
-afterAll(() => system?.cluster.stop(), 60_000);
+afterAll(() => system?.cluster.stop());
 
 test('a killed agent is started again, and requests pass it as before', async () => {
   const [pod] = await system.podsOf('quickstart', 'app=chat');

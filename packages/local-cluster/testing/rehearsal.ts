@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClusterClient, isApiError } from '../cluster-client.ts';
 import type { Container, ContainerStatus, Pod, PodSpec } from '../workloads/objects.ts';
 
-const patience = 20_000;
+const patience = 40_000;
 const glance = 15;
 
-/** Looks again and again until `isWanted`; fails with the last look after 20 s. */
+/** Looks again and again until `isWanted`; fails with the last look after 40 s. */
 export async function eventually<Value>(
   look: () => Promise<Value>,
   isWanted: (value: Value) => boolean,
