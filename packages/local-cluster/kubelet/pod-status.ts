@@ -72,6 +72,8 @@ export function phaseOf(pod: Pod, { init, main, isOver }: Observed): string {
   );
   if (initPending || neverRan) return 'Pending';
   if (policy === 'Always' || codes.some((code) => code === undefined)) return 'Running';
+  // A pod is not over before its native sidecars are.
+  if (init.some(({ name, state }) => sidecars.has(name) && state?.running !== undefined)) return 'Running';
   if (codes.every((code) => code === 0)) return 'Succeeded';
   return policy === 'Never' ? 'Failed' : 'Running';
 }
