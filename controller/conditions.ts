@@ -1,11 +1,10 @@
 // The conditions of a policy, from what is known about it. Pure. `Ready` sums up the others: it is what `kubectl wait` and
 // people look at first.
-import { type Decision, reasons, type Signal } from '@kubeai/decision';
+import { type Decision, reasons, type Signal, signalText } from '@kubeai/decision';
 import type { NewCondition } from '@kubeai/kube';
 import type { Policy } from '@kubeai/policy';
 import type { FieldProblem } from '@kubeai/units';
 import { type CoverageReason, coverageReasons } from './repair-plan.ts';
-import { signalText } from './sentence.ts';
 
 /** Why a policy cannot do its job: beside the decision's own reasons, the words of `Ready` and of warning Events. */
 export const obstacles = {

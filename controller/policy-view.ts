@@ -1,9 +1,8 @@
 // A policy as the API and the dashboard show it: the present, with every number explained. Plain JSON.
-import { type Forecast, reasons, replicaStates } from '@kubeai/decision';
+import { type Forecast, reasons, replicaStates, signalText, stepText, unitOf } from '@kubeai/decision';
 import { nameOf } from '@kubeai/kube';
 import type { Memory } from './memory.ts';
 import type { PolicyEntry } from './policy-book.ts';
-import { signalText, stepText, unitOf } from './sentence.ts';
 import { forecastText, ledgerText } from './status.ts';
 import type { TrailEvent, TrailPoint } from './trail.ts';
 

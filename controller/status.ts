@@ -1,13 +1,12 @@
 // The status of a policy: what was found, decided and must be remembered. Built whole each time; whether it is worth a
 // write is a question of its own, because a fleet under steady load must not keep the API server busy with it.
 import type { Decision, Forecast, History, Ledger, Signal, Snapshot } from '@kubeai/decision';
-import { restoreHistory } from '@kubeai/decision';
+import { restoreHistory, sentenceOf, stepText } from '@kubeai/decision';
 import { restoreSeason, type Season } from '@kubeai/forecast';
 import { type Condition, type NewCondition, timeOf, withConditions } from '@kubeai/kube';
 import { type Policy, type PolicyStatus, statusSchema } from '@kubeai/policy';
 import { elapsed, type Instant } from '@kubeai/units';
 import { limits } from './limits.ts';
-import { sentenceOf, stepText } from './sentence.ts';
 
 /** A decision as status, journal and dashboard show it. */
 export interface DecisionSummary {

@@ -49,7 +49,7 @@ export interface CommandProcess {
   readonly argv: readonly string[];
   readonly env: Environment;
   readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
   exit(code: number): never;
 }
 

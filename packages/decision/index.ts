@@ -60,6 +60,7 @@ export {
 } from './ratio-proposal.ts';
 export { type Reason, type ReasonText, reasonNames, reasons } from './reasons.ts';
 export { type DecisionRecord, decodeRecord, encodeRecord, recordOf, replay } from './record.ts';
+export { sentenceOf, signalText, stepText, unitOf } from './sentence.ts';
 export { causes, type ExternalSample, type Folded, type MissingCause, type Signal, type Traffic } from './signal.ts';
 export { createSignalFold, externalProblem, foldSignals, type ReceivedReport, type SignalFold } from './signal-fold.ts';
 export type { Forecast, PluginAnswer, Snapshot } from './snapshot.ts';

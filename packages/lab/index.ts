@@ -1,6 +1,7 @@
 // The policy lab: real traffic against a policy and its rivals, before anybody trusts it.
 export { frontOf, hoursFor, missesAt, tuned } from './compare.ts';
 export { isRival, type RivalName, rivalNames } from './contenders.ts';
+export { lab } from './lab-command.ts';
 export { defaultPolicy, ours, withWork } from './ours.ts';
 export { type ReadWorkload, readWorkload, type WorkloadOptions } from './read-workload.ts';
 export { type Score, scoreOf } from './score.ts';

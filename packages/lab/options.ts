@@ -27,7 +27,7 @@ const rivals = z
 const namesOf = (key: 'model' | 'gpu') => [...new Set(knownHardware.map((hardware) => hardware[key]))].join(' or ');
 
 export const labLine = {
-  name: 'lab',
+  name: 'kubeai lab',
   summary: 'Plays recorded traffic against a policy and its rivals on a virtual clock, and shows misses and cost.',
   options: {
     trace: {

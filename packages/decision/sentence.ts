@@ -1,6 +1,8 @@
 // Decisions in words, once, for everybody who reads them: status, Events, log and dashboard say the same sentence.
-import { causes, type Decision, reasons, type Signal, type Step } from '@kubeai/decision';
 import { type KnownMetricName, knownMetrics } from '@kubeai/policy';
+import type { Decision, Step } from './decision.ts';
+import { reasons } from './reasons.ts';
+import { causes, type Signal } from './signal.ts';
 
 /** `2 → 4: a metric asks for more replicas (latencyP99 is 1240 ms, target 800 ms)` */
 export function sentenceOf(decision: Decision, signals: readonly Signal[]): string {
@@ -12,7 +14,7 @@ export function sentenceOf(decision: Decision, signals: readonly Signal[]): stri
 }
 
 /** `latencyP99 is 1240 ms, target 800 ms` */
-export function signalText(signal: Signal): string {
+export function signalText(signal: Pick<Signal, 'name' | 'shape' | 'state' | 'value' | 'target' | 'cause'>): string {
   const unit = unitOf(signal);
   if (signal.state === 'missing') {
     return `${signal.name} is missing: ${signal.cause === undefined ? 'nothing was measured' : causes[signal.cause]}`;
