@@ -1,73 +1,84 @@
-// The work that arrives, in replicas that are full, and how high it has stood lately. A burst is over before a replica has
-// started, so whoever promised a latency keeps what the busiest minutes of late asked for: a repeated burst then
-// finds its replicas, and steady traffic, whose busiest minutes are like the others, pays nothing for it.
+// The work that arrives, in replicas that are full, and what may come on top before a replica asked for now would serve.
+// That is learned and no fixed share: from how far seconds are off their minute, which chance makes small in a large fleet,
+// and from how much minutes rose within a start lately. A repeated burst then finds its replicas, and steady traffic
+// pays for nothing. What was never seen is not reckoned with.
 import { elapsed, type Instant } from '@kubeai/units';
 import type { History } from './history.ts';
 import type { HistoryDraft } from './learn.ts';
 import { limits } from './limits.ts';
 import type { Traffic } from './signal.ts';
 import { significant } from './significant.ts';
+import type { Snapshot } from './snapshot.ts';
+import { requestCost } from './work-model.ts';
 
-/** Work of late: by minute. */
+/** Work of late, in full replicas. */
 export interface WorkLevels {
   /** Seconds of a full replica that a request takes: the mean of about a minute, for single answers differ much. */
   readonly each: number;
+  /** The mean of about a minute, and how far the last seconds are off it, on average over half an hour. */
+  readonly usual: number;
+  readonly spread: number;
   /** The minute under way: since when, its looks, its mean so far. */
   readonly since: Instant;
   readonly seconds: number;
   readonly mean: number;
   /** The mean of each minute that is over, oldest first. */
   readonly minutes: readonly number[];
+  /** The busiest of them, and what came on top of one, all but never more, until a start would have been over. */
+  readonly most: number;
+  readonly rise: number;
 }
 
 /** Seconds of a full replica that a request of this moment takes; undefined until the cost of a token is known. */
 function secondsPerRequest(history: History, traffic: Traffic): number | undefined {
   const { generatedTokensPerRequest: tokens } = traffic;
   if (tokens === undefined) return undefined;
-  // What a saturated replica delivers tells the cost best, and has the reading of prompts in it already; until one was
-  // seen, the slope of token times over load does, and reading comes on top.
-  if (history.tokenCapacity !== undefined) return tokens / history.tokenCapacity;
-  const decode = history.work?.decodeMs;
-  if (decode === undefined) return undefined;
-  return (tokens * decode + (traffic.promptTokensPerRequest ?? 0) * (history.work?.prefillMs ?? 0)) / 1_000;
+  const cost = requestCost(history.work, traffic.promptTokensPerRequest ?? 0, tokens);
+  return cost === undefined ? undefined : cost / 1_000;
 }
 
 /** Enters the work of this look. */
-export function learnLevels(draft: HistoryDraft, traffic: Traffic, now: Instant): void {
+export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, now: Instant): void {
   const cost = secondsPerRequest(draft, traffic);
   if (cost === undefined) return;
   const { levels } = draft;
   if (levels === undefined) {
-    draft.levels = {
-      each: cost,
-      since: now,
-      seconds: 1,
-      mean: significant(traffic.arrivalsPerSecond * cost),
-      minutes: [],
-    };
+    const work = significant(traffic.arrivalsPerSecond * cost);
+    draft.levels = { each: cost, usual: work, spread: 0, since: now, seconds: 1, mean: work, ...peaksOf([], 1) };
     return;
   }
   const each = significant(levels.each + (cost - levels.each) / limits.costMean);
   const work = traffic.arrivalsPerSecond * each;
+  const off = traffic.arrivalsNow * each - levels.usual;
+  const usual = significant(levels.usual + off / limits.usualMean);
+  const spread = significant(levels.spread + (Math.abs(off) - levels.spread) / limits.spreadMean);
   if (elapsed(levels.since, now) >= limits.levelMinute) {
-    const minutes = [...levels.minutes, levels.mean].slice(-limits.levelMinutes);
-    draft.levels = { each, since: now, seconds: 1, mean: significant(work), minutes };
+    const span = Math.ceil((ledger.startupP90Ms + limits.reaction) / limits.levelMinute);
+    const peaks = peaksOf([...levels.minutes, levels.mean].slice(-limits.levelMinutes), span);
+    draft.levels = { each, usual, spread, since: now, seconds: 1, mean: significant(work), ...peaks };
     return;
   }
   const seconds = levels.seconds + 1;
   const mean = significant(levels.mean + (work - levels.mean) / seconds);
-  draft.levels = { ...levels, each, seconds, mean };
+  draft.levels = { ...levels, each, usual, spread, seconds, mean };
 }
 
-/** Work that all minutes of late but the busiest stayed below; 0 until there is something to remember. */
-export function usualPeak({ minutes, mean }: WorkLevels): number {
-  let first = mean;
-  let second = 0;
-  for (const each of minutes) {
-    if (each > first) {
-      second = first;
-      first = each;
-    } else if (each > second) second = each;
+/** What the minutes say of peaks; `span` is how many of them a start takes. */
+function peaksOf(minutes: readonly number[], span: number): Pick<WorkLevels, 'minutes' | 'most' | 'rise'> {
+  const rises: number[] = [];
+  let most = 0;
+  for (let at = 0; at < minutes.length; at += 1) {
+    most = Math.max(most, minutes[at]!);
+    if (at + 1 < minutes.length) rises.push(Math.max(...minutes.slice(at + 1, at + 1 + span)) - minutes[at]!);
   }
-  return second;
+  if (rises.length < limits.risesAtLeast) return { minutes, most, rise: 0 };
+  rises.sort((left, right) => left - right);
+  const rise = rises[Math.min(rises.length - 1, Math.floor(limits.riseQuantile * rises.length))]!;
+  return { minutes, most, rise: significant(Math.max(0, rise)) };
+}
+
+/** The work to be ready for by whoever promised something, until what is asked for now would serve. */
+export function workToReckonWith({ usual, spread, mean, most, rise }: WorkLevels): number {
+  const byChance = usual + limits.spreadTimes * spread;
+  return Math.max(byChance, Math.min(Math.max(most, mean), usual + rise));
 }

@@ -78,8 +78,6 @@ export interface History {
   readonly saturatedSince?: Instant;
   /** Answers a second that a replica gives while requests wait: all it can. */
   readonly capacity?: number;
-  /** The same in generated tokens a second. */
-  readonly tokenCapacity?: number;
   /** Milliseconds that an answer takes while nothing waits, and per generated token where those are told. */
   readonly serviceMs?: number;
   readonly servicePerTokenMs?: number;
@@ -144,7 +142,16 @@ export function restoreHistory(data: unknown): History | undefined {
   const { levels } = candidate;
   const isWhole =
     levels === undefined ||
-    ([levels?.each, levels?.since, levels?.seconds, levels?.mean].every(Number.isFinite) &&
+    ([
+      levels?.each,
+      levels?.usual,
+      levels?.spread,
+      levels?.since,
+      levels?.seconds,
+      levels?.mean,
+      levels?.most,
+      levels?.rise,
+    ].every(Number.isFinite) &&
       Array.isArray(levels?.minutes) &&
       levels.minutes.every(Number.isFinite));
   if (!isWhole) return undefined;

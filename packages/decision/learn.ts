@@ -10,7 +10,7 @@ import { learnCurve } from './load-curve.ts';
 import type { Signal, Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
-import { learnWork } from './work-model.ts';
+import { learnPlaces, learnTokenTimes } from './work-model.ts';
 
 /** The one copy of a history that a round makes: what was learned and decided is written into it. */
 export type HistoryDraft = { -readonly [Key in keyof History]: History[Key] };
@@ -80,7 +80,8 @@ function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: In
   if (wasWrong) draft.regret = { ...shrunk, at: now };
 }
 
-function learnLoad(draft: HistoryDraft, { traffic, signals, ledger, replicas }: Snapshot, now: Instant): void {
+function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void {
+  const { traffic, signals, ledger, replicas } = snapshot;
   const load = traffic.inFlight / traffic.measured;
   if (!(load > 0) || traffic.silent > 0) return;
   const quiet = traffic.steady && !traffic.rising && ledger.credited === 0;
@@ -94,7 +95,8 @@ function learnLoad(draft: HistoryDraft, { traffic, signals, ledger, replicas }: 
     if (learned !== undefined && learned !== before) draft.loads = { ...draft.loads, [signal.name]: learned };
   }
   learnCapacity(draft, traffic, now);
-  learnLevels(draft, traffic, now);
+  learnFullReplicas(draft, traffic, now);
+  learnLevels(draft, snapshot, now);
   if (!quiet) return;
   learnService(draft, traffic);
   learnTokens(draft, traffic, load);
@@ -171,19 +173,15 @@ function learnCapacity(draft: HistoryDraft, traffic: Traffic, now: Instant): voi
   if (traffic.queue >= traffic.measured && now - since >= limits.settledAfter && each > 0) {
     draft.capacity = towardsMost(draft.capacity, each);
   }
-  if (!traffic.saturated) {
-    delete draft.saturatedSince;
-    return;
-  }
-  draft.saturatedSince ??= now;
-  const full = now - Math.max(draft.saturatedSince, draft.serving?.since ?? now);
-  const { generatedTokensPerRequest: tokens, meanLatencyMs = 0 } = traffic;
-  if (tokens === undefined || full < limits.saturatedFor + Math.min(meanLatencyMs, limits.drainAtMost)) return;
-  // The slope says what one more token costs a batch with room; a full one costs several times that. So the first word of
-  // a full replica counts as it is, whatever the slope said.
-  const told = each * tokens;
-  const { tokenCapacity: before } = draft;
-  draft.tokenCapacity = significant(before === undefined ? told : before + (told - before) / limits.capacityMean);
+}
+
+/** How many a full replica serves at once, and how slowly. */
+function learnFullReplicas(draft: HistoryDraft, traffic: Traffic, now: Instant): void {
+  if (traffic.saturated) draft.saturatedSince ??= now;
+  else delete draft.saturatedSince;
+  if (traffic.places === undefined) return;
+  const areFull = draft.saturatedSince !== undefined && elapsed(draft.saturatedSince, now) >= limits.saturatedFor;
+  draft.work = learnPlaces(draft.work, traffic.places, areFull ? traffic.meanInterTokenMs : undefined);
 }
 
 /** A replica cannot give more than it can, so a high number is believed sooner than a low one. */
@@ -210,7 +208,7 @@ function learnTokens(draft: HistoryDraft, traffic: Traffic, load: number): void 
   if (meanInterTokenMs === undefined) return;
   const tellsPrefill = firstToken !== undefined && prompt !== undefined && prompt >= 1 && queue < 0.5;
   const prefill = tellsPrefill ? { prefillMs: firstToken / prompt } : {};
-  draft.work = learnWork(draft.work, { concurrency: load, interTokenMs: meanInterTokenMs, ...prefill });
+  draft.work = learnTokenTimes(draft.work, { concurrency: load, interTokenMs: meanInterTokenMs, ...prefill });
 }
 
 /** Milliseconds an answer as long as those of now takes while nothing waits; undefined until learned. */

@@ -48,8 +48,15 @@ export const limits = {
   drainStartups: 5,
   /** Replicas that share the work for this long have found their pace. */
   settledAfter: seconds(10) as Milliseconds,
-  /** So long, and an answer more, replicas are full before their output is taken for all they can give. */
-  saturatedFor: seconds(30) as Milliseconds,
+  /** A pod is full when this many wait for so many reports in a row, while as many as before, give or take this share, are
+   * served. Newcomers wait for the step under way too, but not for long and not several at a time. */
+  fullQueue: 2,
+  fullReports: 2,
+  sameCrowd: 0.05,
+  /** Looks at full replicas over which fewer places than before are believed. */
+  placesMean: 30,
+  /** So long all replicas are full before the time between their tokens is that of full ones: it is a mean of seconds. */
+  saturatedFor: seconds(15) as Milliseconds,
   /** A load this much above what a replica was seen to carry is safe to try; more could double it. */
   safeStep: 1.5,
   /** A size that held for this long is halved even so: caution must not freeze a fleet that is too large for ever. */
@@ -67,13 +74,23 @@ export const limits = {
   /** Where the promise cannot be kept, the next best: this multiple of what an idle replica takes. */
   infeasibleSlowdown: 1.5,
 
-  /** Bursts are remembered as the work of each of so many minutes; the busiest one is taken for chance. */
+  /** Work is remembered by minute, for an hour and a half: bursts that come each hour are known the second time. */
   levelMinute: minutes(1) as Milliseconds,
-  levelMinutes: 45,
+  levelMinutes: 90,
+  /** Looks over which the usual work and its spread are averaged. */
+  usualMean: 60,
+  spreadMean: 1_800,
+  /** Mean deviations that chance goes beyond once in a while only: of a normal one, two standard deviations. */
+  spreadTimes: 2.5,
+  /** Of so many rises at least, this share was smaller than the one that is reckoned with. */
+  risesAtLeast: 5,
+  riseQuantile: 0.99,
+  /** From a rise to the replica that is asked for because of it. */
+  reaction: seconds(15) as Milliseconds,
+  /** Until a full replica was seen, a fleet is tried at this much more load at a time: a larger step would go far beyond full. */
+  learningStep: 1.15,
   /** Looks over which the cost of a request is averaged. */
   costMean: 60,
-  /** Looks at full replicas over which their output is averaged. */
-  capacityMean: 15,
 
   /** Distinct recommendations kept a direction; more are folded together, against change. */
   recommendations: 20,

@@ -2,7 +2,7 @@
 // signal would not have the target shrink. They differ wherever something is unknown, and unknown counts as idle in the
 // one and as busy in the other. Fractions of replicas are kept; rounding is for whoever decides.
 import type { MetricName } from '@kubeai/policy';
-import { usualPeak } from './arriving-work.ts';
+import { workToReckonWith } from './arriving-work.ts';
 import type { Proposal } from './decision.ts';
 import { proposeLatency } from './latency-proposal.ts';
 import { isSound } from './learn.ts';
@@ -92,15 +92,23 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
   const { traffic } = snapshot;
   const { levels } = history;
   if (levels === undefined || traffic.generatedTokensPerRequest === undefined) {
-    return { name: 'work', needs: 0, keeps: carriedKeeps(signal, scene, true), because: 'LearningWork' };
+    return {
+      name: 'work',
+      needs: 0,
+      keeps: carriedKeeps(signal, scene, true, limits.learningStep),
+      because: 'LearningWork',
+    };
   }
   // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.
   const arriving = traffic.arrivalsPerSecond * levels.each;
-  const promised = snapshot.signals.some(({ shape }) => shape === 'latency');
   const waiting = demand.backlog ? 0 : (traffic.queue * levels.each * 1_000) / limits.drainAtMost;
-  const needs = Math.max(arriving + waiting, promised ? usualPeak(levels) : 0) / (signal.target / 100);
+  const promised = snapshot.signals.some(({ shape }) => shape === 'latency');
+  const needs = Math.max(
+    (arriving + waiting) / (signal.target / 100),
+    promised ? workToReckonWith(levels) + waiting : 0,
+  );
   const share = traffic.measured === 0 ? 1 : (traffic.measured + traffic.silent) / traffic.measured;
-  return { name: 'work', needs, keeps: (needs * share) / limits.survivorHeadroom };
+  return { name: 'work', needs, keeps: needs * share };
 }
 
 /** Metrics that even an idle replica misses. */

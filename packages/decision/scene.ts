@@ -20,11 +20,11 @@ export const servingOf = ({ ledger, replicas, traffic }: Snapshot): number =>
 
 /** What survivors would have to carry must be near to what was seen to work; one request at a time always does.
  * @param holds whether the signal is within its target at the load of now */
-export function carriedKeeps({ name }: Signal, scene: Scene, holds: boolean): number {
+export function carriedKeeps({ name }: Signal, scene: Scene, holds: boolean, step = stepOf(scene)): number {
   const { snapshot, history } = scene;
   const { traffic } = snapshot;
   const load = traffic.inFlight / Math.max(1, traffic.measured);
-  const carries = Math.max(1, history.loads[name]?.good ?? 0, holds ? stepOf(scene) * load : load);
+  const carries = Math.max(1, history.loads[name]?.good ?? 0, holds ? step * load : load);
   return (traffic.inFlight + traffic.inFlightAssumed) / carries;
 }
 

@@ -76,6 +76,11 @@ interface PodState {
   /** Nor does its engine say how many it has. */
   blind: boolean;
   inFlight: number;
+  /** Requests being served and requests that wait for a place, by the newest report. */
+  running: number;
+  waiting: number;
+  /** Reports in a row in which requests waited and as many as before were served: the pod has no place left. */
+  fullFor: number;
   queueSource: string;
   /** By slot. */
   readonly totals: number[];
@@ -144,6 +149,7 @@ export function createSignalFold(policy: Policy): SignalFold {
       state.unobserved = report.unobserved === true;
       state.blind = isBlind(report);
       state.inFlight = agentMetrics.inFlight(report);
+      followPlaces(state, report);
       state.queueSource = queueSources[report.queue.source];
       for (let slot = 0; slot < slots.length; slot += 1) state.totals[slot] = slots[slot]!.of(report);
       for (let at = 0; at < gaugeNames.length; at += 1) {
@@ -181,6 +187,9 @@ export function createSignalFold(policy: Policy): SignalFold {
       unobserved: false,
       blind: false,
       inFlight: 0,
+      running: 0,
+      waiting: 0,
+      fullFor: 0,
       queueSource: 'agent',
       totals: slots.map(() => 0),
       gauges: gaugeNames.map(() => Number.NaN),
@@ -242,6 +251,8 @@ export function createSignalFold(policy: Policy): SignalFold {
     if (completions > 0 && prompt > 0) traffic.promptTokensPerRequest = significant(prompt / completions);
     if (completions > 0 && generated > 0) traffic.generatedTokensPerRequest = significant(generated / completions);
     if (fleet.fresh.length > 0) traffic.ageMs = fleet.ageMs;
+    const places = placesOf(fleet);
+    if (places !== undefined) traffic.places = significant(places);
     return traffic;
   }
 
@@ -389,6 +400,28 @@ export function foldSignals(
   }
   for (const { sample, receivedAt } of external) fold.acceptExternal(sample, receivedAt);
   return fold.fold(pods, now);
+}
+
+/** A step under way makes newcomers wait for a moment; only who waits for long, beside as many as ever, waits for a place. */
+function followPlaces(state: PodState, report: Report): void {
+  const waiting = report.queue.length;
+  const running = report.engine?.running ?? Math.max(0, agentMetrics.inFlight(report) - waiting);
+  const sameCrowd = Math.abs(running - state.running) <= Math.max(1, limits.sameCrowd * running);
+  state.fullFor = sameCrowd && waiting >= limits.fullQueue && state.waiting >= limits.fullQueue ? state.fullFor + 1 : 0;
+  state.running = running;
+  state.waiting = waiting;
+}
+
+/** Requests that a pod serves at once when it is full: the mean of those that are; undefined while none is. */
+function placesOf({ fresh }: Fleet): number | undefined {
+  let sum = 0;
+  let full = 0;
+  for (const { fullFor, running } of fresh) {
+    if (fullFor < limits.fullReports || running <= 0) continue;
+    sum += running;
+    full += 1;
+  }
+  return full === 0 ? undefined : sum / full;
 }
 
 /** Only the families that something asks for; whole latencies always, for the time an answer takes. */

@@ -76,6 +76,8 @@ export interface Traffic {
   readonly steady: boolean;
   /** Requests wait at every pod: completions are all that replicas can give. */
   readonly saturated: boolean;
+  /** Requests that a replica serves at once when it has no place left; absent while every one has. */
+  readonly places?: number;
   readonly meanLatencyMs?: number;
   readonly meanTimeToFirstTokenMs?: number;
   readonly meanInterTokenMs?: number;

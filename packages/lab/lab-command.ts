@@ -53,6 +53,7 @@ export async function lab(process: CommandProcess): Promise<void> {
       maxReplicas: options.maxReplicas,
       balancer: options.balancer,
       patienceMs: options.patience,
+      warmUpMs: options.warmUp,
       seed: options.seed,
       promise: { firstTokenMs: options.firstToken, perTokenMs: options.perToken },
       rivals: options.rivals,

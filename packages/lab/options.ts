@@ -114,6 +114,12 @@ export const labLine = {
       schema: secondsOption(0),
       fallback: '0',
     },
+    warmUp: {
+      value: 'SECONDS',
+      describe: 'at the beginning everybody plays and nobody is judged',
+      schema: secondsOption(0),
+      fallback: '0',
+    },
     copies: {
       value: 'COUNT',
       describe: 'copies of each request, moved by up to 30 s',

@@ -39,7 +39,8 @@ export interface Score {
 /** @param gpusPerReplica cards that one replica takes */
 export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, gpusPerReplica: number): Score {
   const { at, output, spanMs } = workload;
-  const count = at.length;
+  const { judgedFromMs } = outcome;
+  let count = 0;
   const first = createSketch();
   const perToken = createSketch();
   const minutes = Math.ceil(spanMs / 60_000) + 1;
@@ -47,7 +48,9 @@ export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, 
   const missed = new Int32Array(minutes);
   let kept = 0;
   let unanswered = 0;
-  for (let index = 0; index < count; index += 1) {
+  for (let index = 0; index < at.length; index += 1) {
+    if (at[index]! < judgedFromMs) continue;
+    count += 1;
     const firstMs = outcome.firstAt[index]! - at[index]!;
     // Answers that the end of the simulation cut off are judged by their first token.
     const rest = outcome.doneAt[index]! - outcome.firstAt[index]!;
@@ -63,9 +66,12 @@ export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, 
     came[minute]! += 1;
     if (!isKept) missed[minute]! += 1;
   }
-  const hours = spanMs / 3_600_000;
+  const judgedMs = spanMs - judgedFromMs;
+  const hours = judgedMs / 3_600_000;
   const quantile = (sketch: Sketch, q: number) => sketch.quantile(q) ?? Number.NaN;
-  const { moments, replicaSeconds, contender } = outcome;
+  const { replicaSeconds, contender } = outcome;
+  const moments = outcome.moments.filter((moment) => moment.at >= judgedFromMs);
+  const judgedMinutes = outcome.minutes.slice(Math.floor(judgedFromMs / 60_000));
   return {
     contender: contender.name,
     knob: contender.knob,
@@ -80,8 +86,8 @@ export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, 
     lost: unanswered,
     replicaSeconds,
     gpuHours: (replicaSeconds * gpusPerReplica) / 3_600,
-    meanReplicas: replicaSeconds / (spanMs / 1_000),
-    maxReplicas: outcome.minutes.reduce((most, { asked }) => Math.max(most, asked), 0),
+    meanReplicas: replicaSeconds / (judgedMs / 1_000),
+    maxReplicas: judgedMinutes.reduce((most, { asked }) => Math.max(most, asked), 0),
     starts: outcome.starts,
     startsPerReplicaHour: replicaSeconds === 0 ? 0 : outcome.starts / (replicaSeconds / 3_600),
     changes: moments.length,

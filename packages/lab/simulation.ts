@@ -39,6 +39,8 @@ export interface World {
   readonly patienceMs: number;
   readonly seed: number;
   readonly incidents: readonly Incident[];
+  /** Milliseconds at the beginning in which everybody plays and nobody is judged. */
+  readonly warmUpMs: number;
 }
 
 export interface Moment {
@@ -50,6 +52,8 @@ export interface Moment {
 
 export interface Outcome {
   readonly contender: Contender;
+  /** From when on this is judged, in milliseconds; the sums below begin there. */
+  readonly judgedFromMs: number;
   /** By request: when the first and the last token came; NaN for those that never did. */
   readonly firstAt: Float64Array;
   readonly doneAt: Float64Array;
@@ -187,6 +191,8 @@ export function simulate(
     }
   };
 
+  const judgedSpan = (from: number, until: number): number => Math.max(0, until - Math.max(from, world.warmUpMs));
+
   const live = (): Pod[] => pods.filter(({ deletedAt }) => deletedAt === undefined);
 
   /** The order Kubernetes deletes in: not placed, not ready, then the youngest. */
@@ -208,7 +214,7 @@ export function simulate(
       const pod = pods[index]!;
       const isEmpty = pod.engine.running() + pod.engine.waiting() === 0;
       if (pod.deletedAt !== undefined && isEmpty) {
-        if (pod.placedAt !== undefined) replicaMs += now - pod.placedAt;
+        if (pod.placedAt !== undefined) replicaMs += judgedSpan(pod.placedAt, now);
         freePlaces.push(pod.place);
         pods.splice(index, 1);
         isStale = true;
@@ -219,7 +225,7 @@ export function simulate(
         pod.placedAt = now;
         pod.readyAt = now + startUp(world.startUpMs, random);
         placed += 1;
-        starts += 1;
+        if (now >= world.warmUpMs) starts += 1;
       }
       if (!pod.isReady && pod.deletedAt === undefined && now >= pod.readyAt) {
         pod.isReady = true;
@@ -334,9 +340,10 @@ export function simulate(
       }
     }
   }
-  for (const { placedAt } of pods) if (placedAt !== undefined) replicaMs += end - placedAt;
+  for (const { placedAt } of pods) if (placedAt !== undefined) replicaMs += judgedSpan(placedAt, end);
   return {
     contender,
+    judgedFromMs: world.warmUpMs,
     firstAt: book.firstAt,
     doneAt: book.doneAt,
     replicaSeconds: replicaMs / 1_000,

@@ -22,6 +22,8 @@ export interface StudyOptions {
   readonly maxReplicas: number;
   readonly balancer: World['balancer'];
   readonly patienceMs: number;
+  /** Milliseconds at the beginning that nobody is judged by: what is learned of a target is learned once in its life. */
+  readonly warmUpMs: number;
   readonly seed: number;
   readonly promise: Promised;
   readonly policies: readonly { readonly name: string; readonly policy: Policy }[];
@@ -85,6 +87,7 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
     initialReplicas: Math.min(options.maxReplicas, Math.max(1, Math.ceil(peakOf(work.subarray(0, 30)) / 0.7))),
     balancer: options.balancer,
     patienceMs: options.patienceMs,
+    warmUpMs: options.warmUpMs,
     seed: options.seed,
     incidents: options.incidents,
   };

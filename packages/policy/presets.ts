@@ -15,7 +15,7 @@ export const presets: Readonly<Record<PresetName, PresetDefaults>> = {
     metrics: {
       timeToFirstToken: { targetP95Ms: 2_000 },
       interTokenLatency: { targetP95Ms: 200 },
-      work: { targetUtilization: 70 },
+      work: { targetUtilization: 90 },
     },
     cooldownPeriod: 300,
     scaleUp: { stabilizationWindowSeconds: 0 },

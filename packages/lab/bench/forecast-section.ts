@@ -40,6 +40,7 @@ export function forecastSection(hardware: Hardware, times: ServiceTimes): string
         maxReplicas: 100,
         balancer: 'leastRequests',
         patienceMs: 60_000,
+        warmUpMs: 0,
         seed: 1,
         promise: { firstTokenMs: 2_000, perTokenMs: 200 },
         policies: [{ name: mode, policy }],

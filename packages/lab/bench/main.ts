@@ -73,6 +73,7 @@ for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
       maxReplicas: 100,
       balancer: 'leastRequests',
       patienceMs: 60_000,
+      warmUpMs: bench.warmUpSeconds * 1_000,
       seed: bench.seed,
       promise: { firstTokenMs: 2_000, perTokenMs: 200 },
       policies: [{ name: 'interactive', policy: defaultPolicy() }],
