@@ -6,10 +6,11 @@ import { serviceTimes } from '@kubeai/model-server';
 import { labLine } from './options.ts';
 import { defaultPolicy } from './ours.ts';
 import { pageOf } from './page.ts';
+import { createProgress } from './progress.ts';
 import { readPolicy } from './read-policy.ts';
 import { readWorkload } from './read-workload.ts';
 import { recommend } from './recommend.ts';
-import { reportOf, textOf } from './report.ts';
+import { frontsText, reportOf, textOf } from './report.ts';
 import { study } from './study.ts';
 
 /** Ends the process with 2 where words or files are wrong. */
@@ -31,17 +32,7 @@ export async function lab(process: CommandProcess): Promise<void> {
   }
   if (policies.length === 0) policies.push({ name: 'interactive', policy: defaultPolicy() });
 
-  /** On a terminal one line that changes, elsewhere a line each tenth. */
-  let told = 0;
-  function onProgress(who: string, share: number): void {
-    const line = `${(100 * share).toFixed(0)} %: ${who}`;
-    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
-    else if (share >= told + 0.1) {
-      told = share;
-      process.stderr.write(`${line}\n`);
-    }
-  }
-
+  const progress = createProgress(process.stderr);
   const result = study(
     {
       ...read.value,
@@ -58,14 +49,14 @@ export async function lab(process: CommandProcess): Promise<void> {
       promise: { firstTokenMs: options.firstToken, perTokenMs: options.perToken },
       rivals: options.rivals,
       isSearching: false,
-      curves: options.curves || options.recommend !== undefined,
+      curves: options.curves || options.recommend !== undefined || options.html !== undefined,
     },
-    onProgress,
+    progress.tell,
   );
-  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  progress.end();
   const report = reportOf(result, options.seed);
   const table = textOf(report, report.contenders);
-  process.stdout.write(`${table}\n`);
+  process.stdout.write(`${table}\n\n${frontsText(report.contenders)}\n`);
 
   async function write(flag: string, path: string | undefined, text: () => string): Promise<void> {
     if (path === undefined) return;

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from '@jest/globals';
+import type { LabReport } from './report.ts';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const directory = mkdtempSync(join(tmpdir(), 'lab-'));
@@ -72,9 +73,14 @@ test('the same input and seed give the same bytes; another seed gives others', (
   expect(run('second', '3')).toEqual(first);
   expect(run('third', '4').json).not.toBe(first.json);
   expect(first.html).not.toMatch(/(?:src|href)="https?:/);
-  expect(JSON.parse(first.json).contenders.map(({ name }: { name: string }) => name)).toEqual([
-    'interactive',
-    'kpa',
-    'clairvoyant',
-  ]);
+  const { contenders } = JSON.parse(first.json) as LabReport;
+  expect(contenders.map(({ name }) => name)).toEqual(['interactive', 'kpa', 'clairvoyant']);
+  for (const { name, asked, why, moments, pareto, scores } of contenders) {
+    // Whoever reads can tell at every moment why there were so many, and sees the curve over the knob.
+    expect({ name, silent: why.filter((reason) => reason === '') }).toEqual({ name, silent: [] });
+    expect(why).toHaveLength(asked.length);
+    for (const moment of moments) expect(first.html).toContain(JSON.stringify(moment).replaceAll('<', '\\u003c'));
+    expect(scores.length).toBeGreaterThan(2);
+    expect(pareto.length).toBeGreaterThan(0);
+  }
 });

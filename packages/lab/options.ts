@@ -128,7 +128,7 @@ export const labLine = {
     },
     ...replayOptions,
     curves: {
-      describe: "also tries other targets of work, for the policies' own curves",
+      describe: "also tries other targets of work, for the policies' own curves; --html does so by itself",
       schema: z.stringbool().default(false),
     },
     recommend: {

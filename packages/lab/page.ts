@@ -29,11 +29,21 @@ const width = Math.min(1200, document.body.clientWidth - 20);
 const minutes = report.contenders[0].asked.map((_, index) => (index + 1) * 60);
 const series = (of) => [minutes, ...report.contenders.map(of)];
 const draw = (title, of, at) => new uPlot({
-  title, width, height: 280, scales: { x: { time: false } },
+  title, width, height: 280, scales: { x: { time: false } }, cursor: { sync: { key: 'time' } },
+  hooks: { setCursor: [(plot) => tell(plot.cursor.idx)] },
   axes: [{ values: (_, ticks) => ticks.map((second) => (second / 3600).toFixed(2) + ' h') }, {}],
   series: [{ label: 'time', value: (_, second) => second === null ? '' : (second / 3600).toFixed(2) + ' h' },
     ...report.contenders.map(({ name }, index) => ({ label: name, stroke: colourOf(index), width: index === 0 ? 2 : 1, show: index < 4 }))],
 }, series(of), document.getElementById(at));
+const choice = document.getElementById('who');
+let told = null;
+const tell = (minute) => {
+  if (minute === null || minute === undefined) return;
+  told = minute;
+  const { name, asked, ready, why } = report.contenders[choice.selectedIndex];
+  document.getElementById('why').textContent =
+    name + ' at ' + (minutes[minute] / 3600).toFixed(2) + ' h: ' + asked[minute] + ' asked for, ' + ready[minute] + ' serving; ' + why[minute];
+};
 draw('Replicas that serve', (each) => each.ready, 'ready');
 draw('Requests in flight', (each) => each.inFlight, 'inFlight');
 const hours = [...new Set(report.contenders.flatMap((each) => each.pareto.map((score) => score.gpuHours)))].sort((a, b) => a - b);
@@ -43,7 +53,6 @@ new uPlot({
   axes: [{ label: 'GPU-hours' }, { size: 70, values: (_, ticks) => ticks.map((share) => (100 * share).toFixed(1) + ' %') }],
   series: [{ label: 'GPU-hours' }, ...report.contenders.map(({ name }, index) => ({ label: name, stroke: colourOf(index), spanGaps: true, points: { show: true, size: 6 } }))],
 }, [hours, ...report.contenders.map((each) => hours.map((hour) => each.pareto.find((score) => score.gpuHours === hour)?.attainment ?? null))], document.getElementById('pareto'));
-const choice = document.getElementById('who');
 const list = document.getElementById('moments');
 const show = () => {
   list.replaceChildren(...report.contenders[choice.selectedIndex].moments.slice(0, 2000).map(({ at, from, to, why }) => {
@@ -54,8 +63,9 @@ const show = () => {
     return line;
   }));
 };
-choice.addEventListener('change', show);
+choice.addEventListener('change', () => { show(); tell(told); });
 show();
+tell(0);
 `;
 
 /** The whole page as text. */
@@ -73,8 +83,9 @@ body { font: 14px system-ui, sans-serif; margin: 10px; max-width: 1240px } td { 
 #list { max-height: 420px; overflow: auto }</style></head><body>
 <h1>${escaped(report.trace)}</h1>
 <pre>${escaped(table)}</pre>
+<p>Why <select id="who">${names}</select>: <span id="why"></span></p>
 <div id="ready"></div><div id="inFlight"></div><div id="pareto"></div>
-<h2>Why at each moment</h2><select id="who">${names}</select>
+<h2>Each change of its size</h2>
 <div id="list"><table id="moments"></table></div>
 <script type="application/json" id="figures">${figures}</script>
 <script>${library}</script><script>${script}</script></body></html>

@@ -21,6 +21,8 @@ export interface ContenderReport extends Ranked {
   readonly asked: readonly number[];
   readonly ready: readonly number[];
   readonly inFlight: readonly number[];
+  /** What was said last about the size, changed or not. */
+  readonly why: readonly string[];
 }
 
 /** What was played. */
@@ -77,6 +79,7 @@ function contenderReport({ course }: Result, ranked: Ranked): ContenderReport {
     asked: minutes.map(({ asked }) => asked),
     ready: minutes.map(({ ready }) => ready),
     inFlight: minutes.map(({ inFlight }) => inFlight),
+    why: minutes.map(({ why }) => why),
   };
 }
 
@@ -90,7 +93,7 @@ const columns = [
   'lost',
   'starts/rh',
   'turns/h',
-  'worst',
+  'recovery',
   '× bound',
 ];
 
@@ -107,7 +110,7 @@ export function textOf({ trace, requests, hours, startUpSeconds }: Played, ranke
     String(chosen.lost),
     chosen.startsPerReplicaHour.toFixed(2),
     chosen.reversalsPerHour.toFixed(1),
-    `${chosen.longestTroubleSeconds} s`,
+    `${chosen.recoverySeconds.toFixed(0)} s`,
     costOfClairvoyant === undefined ? '-' : costOfClairvoyant.toFixed(2),
   ]);
   const all = [['', ...columns], ...rows];
@@ -120,6 +123,20 @@ export function textOf({ trace, requests, hours, startUpSeconds }: Played, ranke
     '',
     ...lines,
   ].join('\n');
+}
+
+/** The Pareto curve of each contender over its knob, cheapest first, a line each; without a newline at the end. */
+export function frontsText(ranked: readonly Ranked[]): string {
+  const width = Math.max(...ranked.map(({ name }) => name.length));
+  return ranked
+    .map(({ name, scores }) => {
+      const points = frontOf(scores).map(({ value, attainment, gpuHours }) => {
+        const at = Number.isNaN(value) ? '' : `${value}: `;
+        return `${at}${(100 * attainment).toFixed(2)} % for ${gpuHours.toFixed(1)} h`;
+      });
+      return `${name.padEnd(width)}  ${points.join('; ')}`;
+    })
+    .join('\n');
 }
 
 /**

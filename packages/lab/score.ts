@@ -32,8 +32,8 @@ export interface Score {
   readonly changes: number;
   /** Changes of direction an hour. */
   readonly reversalsPerHour: number;
-  /** Seconds from a minute with misses above 5 % to the next minute without; the longest such span. */
-  readonly longestTroubleSeconds: number;
+  /** The longest time until misses were back below 5 %: from the step that brought them, or else from the first of them. */
+  readonly recoverySeconds: number;
 }
 
 /** @param gpusPerReplica cards that one replica takes */
@@ -43,9 +43,9 @@ export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, 
   let count = 0;
   const first = createSketch();
   const perToken = createSketch();
-  const minutes = Math.ceil(spanMs / 60_000) + 1;
-  const came = new Int32Array(minutes);
-  const missed = new Int32Array(minutes);
+  const windows = Math.ceil(spanMs / windowMs) + 1;
+  const came = new Int32Array(windows);
+  const missed = new Int32Array(windows);
   let kept = 0;
   let unanswered = 0;
   for (let index = 0; index < at.length; index += 1) {
@@ -62,9 +62,9 @@ export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, 
     }
     const isKept = firstMs <= promise.firstTokenMs && tokenMs <= promise.perTokenMs;
     if (isKept) kept += 1;
-    const minute = Math.floor(at[index]! / 60_000);
-    came[minute]! += 1;
-    if (!isKept) missed[minute]! += 1;
+    const window = Math.floor(at[index]! / windowMs);
+    came[window]! += 1;
+    if (!isKept) missed[window]! += 1;
   }
   const judgedMs = spanMs - judgedFromMs;
   const hours = judgedMs / 3_600_000;
@@ -92,7 +92,7 @@ export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, 
     startsPerReplicaHour: replicaSeconds === 0 ? 0 : outcome.starts / (replicaSeconds / 3_600),
     changes: moments.length,
     reversalsPerHour: reversals(moments) / hours,
-    longestTroubleSeconds: 60 * longestRun(came, missed),
+    recoverySeconds: longestRecovery(came, missed, workload.steps),
   };
 }
 
@@ -102,12 +102,26 @@ const reversals = (moments: Outcome['moments']): number =>
     return before !== undefined && Math.sign(moment.to - moment.from) !== Math.sign(before.to - before.from);
   }).length;
 
-function longestRun(came: Int32Array, missed: Int32Array): number {
+/** Windows in which misses are counted; so many good ones in a row end a trouble. */
+const windowMs = 10_000;
+const goodWindows = 3;
+/** A step is to blame for misses that begin within this time of it. */
+const blameMs = 300_000;
+
+/** In seconds, by windows of what came and what missed. */
+function longestRecovery(came: Int32Array, missed: Int32Array, steps: readonly number[]): number {
   let longest = 0;
-  let run = 0;
-  for (let minute = 0; minute < came.length; minute += 1) {
-    run = missed[minute]! > 0.05 * came[minute]! ? run + 1 : 0;
-    longest = Math.max(longest, run);
+  let from = Number.NaN;
+  let lastBad = Number.NEGATIVE_INFINITY;
+  for (let window = 0; window < came.length; window += 1) {
+    if (missed[window]! <= 0.05 * came[window]!) continue;
+    if (window - lastBad > goodWindows) {
+      const begins = window * windowMs;
+      // The window of the step itself began before it.
+      from = steps.findLast((step) => step < begins + windowMs && begins - step <= blameMs) ?? begins;
+    }
+    lastBad = window;
+    longest = Math.max(longest, (window + 1) * windowMs - from);
   }
-  return longest;
+  return longest / 1_000;
 }

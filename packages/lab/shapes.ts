@@ -11,27 +11,35 @@ interface Shape {
   /** Tokens of an answer on average. */
   readonly output?: (minute: number) => number;
   readonly incidents?: readonly Incident[];
+  /** Minutes at which the load jumps up. */
+  readonly steps?: readonly number[];
 }
 
 const minute = 60_000;
 const daily = (at: number) => 6 + 5 * Math.sin(2 * Math.PI * (at / 360 - 0.25));
 
 const shapes = {
-  step: { minutes: 60, rate: (at) => (at < 20 ? 4 : 14) },
+  step: { minutes: 60, rate: (at) => (at < 20 ? 4 : 14), steps: [20] },
   ramp: { minutes: 90, rate: (at) => 3 + 15 * Math.min(1, Math.max(0, (at - 15) / 45)) },
   // A day in six hours: faster than life, so every climb is steeper than it would be.
   diurnal: { minutes: 720, rate: daily },
-  spikes: { minutes: 180, rate: (at) => (at % 30 >= 10 && at % 30 < 12 ? 24 : 5) },
-  'long-output-shift': { minutes: 90, rate: () => 6, output: (at) => (at < 30 ? 150 : 600) },
+  spikes: {
+    minutes: 180,
+    rate: (at) => (at % 30 >= 10 && at % 30 < 12 ? 24 : 5),
+    steps: [10, 40, 70, 100, 130, 160],
+  },
+  'long-output-shift': { minutes: 90, rate: () => 6, output: (at) => (at < 30 ? 150 : 600), steps: [30] },
   'trickle-to-zero': { minutes: 120, rate: (at) => (at < 30 ? 6 : at < 60 ? 0.05 : 0) },
   'metric-outage': {
     minutes: 90,
     rate: (at) => (at < 40 ? 6 : 12),
+    steps: [40],
     incidents: [{ kind: 'metricOutage', from: 30 * minute, until: 36 * minute }],
   },
   'no-free-gpus': {
     minutes: 90,
     rate: (at) => (at < 20 ? 4 : 14),
+    steps: [20],
     incidents: [{ kind: 'noFreeGpus', from: 18 * minute, until: 40 * minute }],
   },
   rollout: { minutes: 60, rate: () => 10, incidents: [{ kind: 'rollout', from: 20 * minute, until: 21 * minute }] },
@@ -79,5 +87,6 @@ export function shapeOf(
       outputTokens: length(shape.output?.(at / minute) ?? 200, 0.8),
     });
   }
-  return { workload: workloadOf(name, rows, span), incidents: shape.incidents ?? [] };
+  const steps = (shape.steps ?? []).map((at) => at * minute);
+  return { workload: { ...workloadOf(name, rows, span), steps }, incidents: shape.incidents ?? [] };
 }

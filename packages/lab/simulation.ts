@@ -63,8 +63,16 @@ export interface Outcome {
   readonly abandoned: number;
   readonly rejected: number;
   readonly moments: readonly Moment[];
-  /** Each minute: replicas asked for, ready, and requests in flight. */
-  readonly minutes: readonly { readonly asked: number; readonly ready: number; readonly inFlight: number }[];
+  /** Each minute. */
+  readonly minutes: readonly Minute[];
+}
+
+/** Replicas asked for and ready, requests in flight, and what the contender said last about the size, changed or not. */
+export interface Minute {
+  readonly asked: number;
+  readonly ready: number;
+  readonly inFlight: number;
+  readonly why: string;
 }
 
 interface Pod {
@@ -109,8 +117,9 @@ export function simulate(
   const pods: Pod[] = [];
   const door: number[] = [];
   const moments: Moment[] = [];
-  const minutes: { asked: number; ready: number; inFlight: number }[] = [];
+  const minutes: Minute[] = [];
   let asked = world.initialReplicas;
+  let why = 'as it was found';
   let made = 0;
   let starts = 0;
   let abandoned = 0;
@@ -302,10 +311,12 @@ export function simulate(
       facts: () => pods.map(factsOf),
     });
     reports = [];
-    if (answer === undefined || answer.replicas === asked) return;
+    if (answer === undefined) return;
+    why = answer.why;
+    if (answer.replicas === asked) return;
     const to = Math.max(world.minReplicas, Math.min(world.maxReplicas, answer.replicas));
     if (to === asked) return;
-    moments.push({ at: now, from: asked, to, why: answer.why });
+    moments.push({ at: now, from: asked, to, why });
     asked = to;
     match(now);
   };
@@ -333,6 +344,7 @@ export function simulate(
         asked,
         ready: pods.filter(takesRequests).length,
         inFlight: pods.reduce((sum, { view }) => sum + view.inFlight, 0),
+        why,
       });
       if (progress !== undefined && now / end - lastShare >= 0.05) {
         lastShare = now / end;

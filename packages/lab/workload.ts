@@ -10,6 +10,8 @@ export interface Workload {
   readonly output: Int32Array;
   /** How long is simulated, in milliseconds. */
   readonly spanMs: number;
+  /** When the load is known to have jumped up, in milliseconds: recovery is counted from there. */
+  readonly steps: readonly number[];
 }
 
 /** Longer requests than a server accepts are cut to what it does. */
@@ -54,6 +56,7 @@ export function createDraft(): Draft {
       return {
         name,
         spanMs,
+        steps: [],
         at: Float64Array.from(order, (index) => at[index]!),
         prompt: Int32Array.from(order, (index) => prompt[index]!),
         output: Int32Array.from(order, (index) => output[index]!),

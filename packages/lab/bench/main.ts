@@ -10,8 +10,9 @@ import { serviceTimes } from '@kubeai/model-server';
 import { z } from 'zod';
 import { type RivalName, rivalNames } from '../contenders.ts';
 import { defaultPolicy } from '../ours.ts';
+import { createProgress } from '../progress.ts';
 import { readWorkload } from '../read-workload.ts';
-import { playedOf, type Ranked, ranking, textOf } from '../report.ts';
+import { frontsText, playedOf, type Ranked, ranking, textOf } from '../report.ts';
 import { isShape } from '../shapes.ts';
 import { study } from '../study.ts';
 import { type BenchCase, cases } from './cases.ts';
@@ -37,13 +38,13 @@ const line = {
     json: { value: 'FILE', describe: 'writes every figure', schema: z.string().optional() },
     results: {
       value: 'FILE',
-      describe: 'writes the tables as Markdown, such as docs/results.md',
+      describe: 'writes the tables as Markdown, such as docs/results-tables.md',
       schema: z.string().optional(),
     },
   },
 };
 
-interface Played {
+interface Case {
   readonly bench: BenchCase;
   readonly what: ReturnType<typeof playedOf>;
   readonly contenders: readonly Ranked[];
@@ -52,8 +53,8 @@ interface Played {
 
 const options = readCommandLine(line, process);
 const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
-const earlier: readonly Played[] = options.rivals === undefined ? [] : await readEarlier(options.rivals);
-const played: Played[] = [];
+const earlier: readonly Case[] = options.rivals === undefined ? [] : await readEarlier(options.rivals);
+const played: Case[] = [];
 for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
   const path = isShape(bench.trace) ? bench.trace : join(options.traces ?? '', bench.trace);
   if (!isShape(bench.trace) && (options.traces === undefined || !existsSync(path))) {
@@ -63,6 +64,7 @@ for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
   const read = await readWorkload(path, { ...bench, speed: 1 });
   if (!read.ok) exitWith(process, line.name, read.problems);
   const before = earlier.find((each) => JSON.stringify(each.bench) === JSON.stringify(bench));
+  const progress = createProgress(process.stderr, `${bench.name}: `);
   const result = study(
     {
       ...read.value,
@@ -81,9 +83,9 @@ for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
       curves: false,
       isSearching: bench.trace.startsWith('servegen'),
     },
-    (who, share) => process.stderr.write(`\r\u001b[K${bench.name}: ${(100 * share).toFixed(0)} %, ${who}`),
+    progress.tell,
   );
-  process.stderr.write('\r\u001b[K');
+  progress.end();
   const contenders = ranking([...result.results, ...(before?.contenders.slice(1) ?? [])]);
   const one = { bench, what: playedOf(result), contenders, verdicts: verdictsOf(bench.kind, contenders) };
   played.push(one);
@@ -92,9 +94,9 @@ for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
 if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(played)}\n`);
 if (options.results !== undefined) await writeFile(options.results, markdown());
 
-async function readEarlier(path: string): Promise<readonly Played[]> {
+async function readEarlier(path: string): Promise<readonly Case[]> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as readonly Played[];
+    return JSON.parse(await readFile(path, 'utf8')) as readonly Case[];
   } catch (cause) {
     return exitWith(process, line.name, [
       { field: '--rivals', message: `cannot be read: ${(cause as Error).message}` },
@@ -107,7 +109,7 @@ function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
   return rivalNames;
 }
 
-function sectionOf({ bench, what, contenders, verdicts }: Played): string {
+function sectionOf({ bench, what, contenders, verdicts }: Case): string {
   const rows = verdicts.map(
     ({ what, value, must, excellent, word }) => `| ${what} | ${value.toFixed(2)} | ${must} | ${excellent} | ${word} |`,
   );
@@ -118,6 +120,8 @@ function sectionOf({ bench, what, contenders, verdicts }: Played): string {
     '',
     '```',
     textOf(what, contenders),
+    '',
+    frontsText(contenders),
     '```',
     ...table,
     '',
@@ -132,13 +136,12 @@ function markdown(): string {
     ({ bench, verdict }) =>
       `| ${bench.name} | ${bench.split} | ${verdict.what} | ${verdict.value.toFixed(2)} | ${verdict.must} | ${verdict.excellent} | ${verdict.word} |`,
   );
-  return `# Results of the lab
+  return `# Results of the lab: tables
 
-Measured ${date} at commit ${commit} by \`npm run bench:lab -- --traces DIRECTORY --results FILE\`. \`preset: interactive\`, told neither
-token lengths nor start-up times, against rivals of which each was tuned on the very traffic (whole grid of its main knob; the table
-says which value it got). Promise: first token within 2 s, 0.2 s a token. llama2-70b on 8 × H100 a replica, batch 32, a
-client leaves after 60 s without a token. ServeGen is thinned to a tenth, per client, so that its bursts stay. A ratio of 0.00 against a rival means that no value of its knob is
-as cheap, or misses as little. "Validation" cases were not looked at while anything was tuned.
+Written on ${date} at commit ${commit} by \`npm run bench:lab -- --traces DIRECTORY --results docs/results-tables.md\`;
+[results.md](results.md) says what they mean. Under each table stands every contender's Pareto curve over its knob.
+
+## What is asked
 
 | traffic | split | asked | got | must | excellent | |
 |---|---|---|---:|---:|---:|---|
