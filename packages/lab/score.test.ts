@@ -12,6 +12,7 @@ function scored(bad: readonly (readonly [from: number, until: number])[], steps:
   const firstAt = workload.at.map((at, second) => at + (isLate(second) ? 5_000 : 500));
   const outcome: Outcome = {
     contender: fixed(1),
+    judgedFromMs: 0,
     firstAt,
     doneAt: firstAt.map((at) => at + 200),
     replicaSeconds: 1_200,
