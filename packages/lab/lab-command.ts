@@ -24,6 +24,9 @@ export async function lab(process: CommandProcess): Promise<void> {
   }
   const read = await readWorkload(options.trace, { ...options, fromSecond: options.from / 1_000 });
   if (!read.ok) exitWith(process, labLine.name, read.problems);
+  if (options.warmUp >= read.value.workload.spanMs) {
+    exitWith(process, labLine.name, [{ field: '--warm-up', message: 'leaves nothing to judge: the trace is shorter' }]);
+  }
   const policies = [];
   for (const path of options.policy ?? []) {
     const policy = await readPolicy(path);

@@ -32,10 +32,15 @@ export const labLine = {
   options: {
     trace: {
       value: 'FILE',
-      describe: `requests, rates or counts (see README.md), or ${shapeNames.join(', ')}`,
+      describe: `requests, rates, counts or a journal (see README.md), or ${shapeNames.join(', ')}`,
       schema: z.string(),
     },
     tokens: { value: 'FILE', describe: 'token lengths beside a file of rates', schema: z.string().optional() },
+    of: {
+      value: 'POLICY',
+      describe: 'whose decisions, where --trace is the journal of several policies: NAMESPACE/NAME',
+      schema: z.string().optional(),
+    },
     policy: {
       value: 'FILES',
       describe: 'policies to judge, YAML, separated by commas',

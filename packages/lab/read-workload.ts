@@ -1,23 +1,14 @@
-// From what stands behind --trace to a workload: a file of requests, of ServeGen rates, of requests an interval, or the
-// name of a shape. Files are told apart by their header, plain or gzip.
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { readTrace, type ScheduleOptions, scheduleOf } from '@kubeai/load';
+// From what stands behind --trace to a workload: a file of requests, of ServeGen rates, of requests an interval, the journal
+// of a controller, or the name of a shape. Files are told apart by their first line, plain or gzip.
+import { parseTrace, readTraceText, type ScheduleOptions, scheduleOf } from '@kubeai/load';
 import type { FieldProblem, Result } from '@kubeai/units';
-import { createRandom } from './random.ts';
-import {
-  generate,
-  parseRates,
-  parseTable,
-  parseTokens,
-  type RateWindow,
-  rateColumns,
-  type TokenWindow,
-} from './servegen.ts';
+import type { DrawOptions } from './draw-options.ts';
+import { drawIntervals, type Interval, parseCounts } from './intervals.ts';
+import { isJournal, parseJournal } from './journal.ts';
+import { generate, parseRates, parseTokens, type RateWindow, rateColumns, type TokenWindow } from './servegen.ts';
 import { isShape, shapeNames, shapeOf } from './shapes.ts';
 import type { Incident } from './simulation.ts';
-import { multiplied, type Workload, workloadOf, workloadOfSchedule } from './workload.ts';
+import { limited, multiplied, type Workload, workloadOfSchedule } from './workload.ts';
 
 export interface WorkloadOptions extends ScheduleOptions {
   readonly seed: number;
@@ -25,6 +16,8 @@ export interface WorkloadOptions extends ScheduleOptions {
   readonly speed: number;
   /** Token lengths beside a rate trace; by default the file whose name says tokens instead of rates. */
   readonly tokens?: string | undefined;
+  /** Whose decisions of a journal, NAMESPACE/NAME. */
+  readonly of?: string | undefined;
   /** Seconds of the trace that are left out at its beginning. */
   readonly fromSecond: number;
   /** Copies of each request, the further ones moved by up to half a minute. */
@@ -36,7 +29,6 @@ export interface ReadWorkload {
   readonly incidents: readonly Incident[];
 }
 
-const unpack = promisify(gunzip);
 const jitterMs = 30_000;
 const day = 86_400;
 
@@ -47,46 +39,63 @@ export async function readWorkload(
 ): Promise<Result<ReadWorkload, FieldProblem>> {
   if (isShape(trace)) {
     const { workload, incidents } = shapeOf(trace, options.seed, options.thin * options.copies);
-    return { ok: true, value: { workload, incidents } };
+    return { ok: true, value: { workload: limited(workload, options), incidents } };
   }
-  const text = await textOf(trace);
-  const header =
-    text
-      ?.slice(0, text.indexOf('\n'))
-      .replace(/^\uFEFF/, '')
-      .trim() ?? '';
-  if (text !== undefined && rateColumns.filter((name) => header.split(',').includes(name)).length >= 4) {
-    return readRates(trace, text, options);
+  const text = await readTraceText(trace);
+  if (!text.ok) {
+    const isName = text.problems[0]?.message === 'does not exist' && !/[./]/.test(trace);
+    if (!isName) return text;
+    return {
+      ok: false,
+      problems: [{ field: trace, message: `is neither a file nor a shape (${shapeNames.join(', ')})` }],
+    };
   }
-  if (text !== undefined && /(^|,)\s*requests\s*(,|$)/.test(header)) return readCounts(trace, text, options);
-  const read = await readTrace(trace);
-  if (!read.ok) {
-    const [first] = read.problems;
-    const isName = first?.message === 'does not exist' && !/[./]/.test(trace);
-    return isName
-      ? { ok: false, problems: [{ field: trace, message: `is neither a file nor a shape (${shapeNames.join(', ')})` }] }
-      : read;
+  const drawn = await drawnFrom(trace, text.value, options);
+  if (!drawn.ok) return drawn;
+  if (drawn.value.at.length === 0) {
+    return { ok: false, problems: [{ field: trace, message: 'has no request in the stretch that is asked for' }] };
   }
+  return { ok: true, value: { workload: limited(drawn.value, options), incidents: [] } };
+}
+
+function drawnFrom(
+  file: string,
+  text: string,
+  options: WorkloadOptions,
+): Result<Workload, FieldProblem> | Promise<Result<Workload, FieldProblem>> {
+  const columns = text
+    .split(/\r?\n/, 1)[0]!
+    .replace(/^\uFEFF/, '')
+    .split(',')
+    .map((name) => name.trim());
+  const intervals = (read: Result<Interval[], FieldProblem>): Result<Workload, FieldProblem> =>
+    read.ok
+      ? { ok: true, value: drawIntervals(baseName(file), read.value, drawOptions(options)) }
+      : located(file, read.problems);
+  if (rateColumns.filter((name) => columns.includes(name)).length >= 4) return readRates(file, text, options);
+  if (columns.includes('requests')) return intervals(parseCounts(text));
+  if (isJournal(text)) return intervals(parseJournal(text, options.of));
+  return readRequests(file, text, options);
+}
+
+/** A stretch is so long in replayed time, and longer in the trace by the speed. */
+const drawOptions = ({ fromSecond, duration, speed, thin, copies, seed }: WorkloadOptions): DrawOptions => ({
+  fromSecond,
+  seconds: duration === undefined ? undefined : (duration / 1_000) * speed,
+  thin: thin * copies,
+  speed,
+  seed,
+});
+
+function readRequests(file: string, text: string, options: WorkloadOptions): Result<Workload, FieldProblem> {
+  const read = parseTrace(text);
+  if (!read.ok) return located(file, read.problems);
   const from = options.fromSecond * 1_000;
   const rest = read.value
     .filter(({ at }) => at >= from)
     .map((request) => ({ ...request, at: (request.at - from) as typeof request.at }));
-  if (rest.length === 0)
-    return { ok: false, problems: [{ field: '--from', message: 'leaves no request of the trace' }] };
-  const workload = workloadOfSchedule(baseName(trace), scheduleOf(rest, options));
-  return { ok: true, value: { workload: multiplied(workload, options.copies, jitterMs, options.seed), incidents: [] } };
-}
-
-/** The text of a file, unpacked; undefined where that fails, which the reader of traces then explains. */
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    const bytes = await readFile(path);
-    const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? await unpack(bytes) : bytes;
-    return plain.toString('utf8');
-  } catch {
-    // The reader of traces says what is wrong with a file, for every kind of file alike.
-    return undefined;
-  }
+  const workload = workloadOfSchedule(baseName(file), scheduleOf(rest, options));
+  return { ok: true, value: multiplied(workload, options.copies, jitterMs, options.seed) };
 }
 
 const baseName = (path: string): string => path.replace(/^.*\//, '').replace(/(\.(csv|jsonl|gz))+$/, '');
@@ -103,79 +112,28 @@ async function readRates(
   file: string,
   text: string,
   options: WorkloadOptions,
-): Promise<Result<ReadWorkload, FieldProblem>> {
+): Promise<Result<Workload, FieldProblem>> {
   let known = parsed.get(file);
   if (known === undefined) {
     const rates = parseRates(text);
     if (!rates.ok) return located(file, rates.problems);
-    const tokensFile = options.tokens ?? file.replace('rates', 'tokens');
-    const tokensText = tokensFile === file ? undefined : await textOf(tokensFile);
-    if (tokensText === undefined) {
+    const beside = file.replace(/rates(?=[^/]*$)/, 'tokens');
+    const tokensFile = options.tokens ?? (beside === file ? undefined : beside);
+    const tokensText = tokensFile === undefined ? undefined : await readTraceText(tokensFile);
+    if (
+      tokensFile === undefined ||
+      tokensText === undefined ||
+      (!tokensText.ok && options.tokens === undefined && tokensText.problems[0]?.message === 'does not exist')
+    ) {
       const message = 'needs the token lengths of the clients: name their file with --tokens';
       return { ok: false, problems: [{ field: file, message }] };
     }
-    const tokens = parseTokens(tokensText);
+    if (!tokensText.ok) return tokensText;
+    const tokens = parseTokens(tokensText.value);
     if (!tokens.ok) return located(tokensFile, tokens.problems);
     known = { rates: rates.value, tokens: tokens.value };
     parsed.set(file, known);
   }
-  const seconds = options.duration === undefined ? day : (options.duration / 1_000) * options.speed;
-  const thin = options.thin * options.copies;
-  const { fromSecond, speed, seed } = options;
-  const workload = generate(baseName(file), known.rates, known.tokens, { fromSecond, seconds, thin, speed, seed });
-  if (workload.at.length === 0)
-    return { ok: false, problems: [{ field: '--from', message: 'leaves no request of the trace' }] };
-  return { ok: true, value: { workload, incidents: [] } };
-}
-
-interface Interval {
-  readonly second: number;
-  readonly requests: number;
-  readonly prompt: number;
-  readonly output: number;
-}
-
-/** `t_s,requests[,prompt_tokens,output_tokens]`: so many requests from this second until the next row's, at random moments. */
-function readCounts(file: string, text: string, options: WorkloadOptions): Result<ReadWorkload, FieldProblem> {
-  const header = text
-    .slice(0, text.indexOf('\n'))
-    .split(',')
-    .map((name) => name.trim());
-  const wanted = ['t_s', 'requests', ...['prompt_tokens', 'output_tokens'].filter((name) => header.includes(name))];
-  let previous = -1;
-  const table = parseTable<Interval>(text, wanted, (cells) => {
-    const second = cells['t_s']!;
-    if (second <= previous)
-      return { field: 't_s', message: 'is not after the line above: intervals must be sorted by time' };
-    previous = second;
-    return {
-      second,
-      requests: cells['requests']!,
-      prompt: cells['prompt_tokens'] ?? 1_000,
-      output: cells['output_tokens'] ?? 200,
-    };
-  });
-  if (!table.ok) return located(file, table.problems);
-  const random = createRandom(options.seed);
-  const rows: { at: number; promptTokens: number; outputTokens: number }[] = [];
-  const windows = table.value;
-  const last = windows.length < 2 ? 60 : windows.at(-1)!.second - windows.at(-2)!.second;
-  const start = windows[0]!.second + options.fromSecond;
-  for (const [index, { second, requests, prompt, output }] of windows.entries()) {
-    const length = (windows[index + 1]?.second ?? second + last) - second;
-    const expected = requests * options.thin * options.copies;
-    const count = Math.floor(expected) + (random.uniform() < expected % 1 ? 1 : 0);
-    for (let each = 0; each < count; each += 1) {
-      const at = ((second + random.uniform() * length - start) * 1_000) / options.speed;
-      const spread = () => Math.exp(0.8 * random.normal() - 0.32);
-      if (at < 0 || at > (options.duration ?? Number.POSITIVE_INFINITY)) continue;
-      rows.push({ at, promptTokens: Math.round(prompt * spread()), outputTokens: Math.round(output * spread()) });
-    }
-  }
-  if (rows.length === 0) return { ok: false, problems: [{ field: file, message: 'holds no request' }] };
-  const span = Math.min(
-    ((windows.at(-1)!.second + last - start) * 1_000) / options.speed,
-    options.duration ?? Number.POSITIVE_INFINITY,
-  );
-  return { ok: true, value: { workload: workloadOf(baseName(file), rows, span), incidents: [] } };
+  const { seconds = day, ...draw } = drawOptions(options);
+  return { ok: true, value: generate(baseName(file), known.rates, known.tokens, { ...draw, seconds }) };
 }

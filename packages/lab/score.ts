@@ -50,8 +50,10 @@ export function scoreOf(workload: Workload, outcome: Outcome, promise: Promise, 
   let unanswered = 0;
   for (let index = 0; index < at.length; index += 1) {
     if (at[index]! < judgedFromMs) continue;
-    count += 1;
     const firstMs = outcome.firstAt[index]! - at[index]!;
+    // What was promised was not due yet when the simulation ended.
+    if (Number.isNaN(firstMs) && spanMs - at[index]! < promise.firstTokenMs) continue;
+    count += 1;
     // Answers that the end of the simulation cut off are judged by their first token.
     const rest = outcome.doneAt[index]! - outcome.firstAt[index]!;
     const tokenMs = output[index]! > 1 && !Number.isNaN(rest) ? rest / (output[index]! - 1) : 0;

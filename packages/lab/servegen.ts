@@ -2,6 +2,7 @@
 // were spread. Its generator draws that many gaps and scales them to the window, so that the rate holds and the
 // burstiness is the client's own; so do we. Token lengths are drawn by their published quantiles.
 import type { FieldProblem, Result } from '@kubeai/units';
+import type { DrawOptions } from './draw-options.ts';
 import { createRandom, type Random } from './random.ts';
 import { createDraft, type Workload } from './workload.ts';
 
@@ -57,6 +58,7 @@ export function parseTable<Row>(
   if (unknown !== undefined) return wrong(1, `column "${unknown}"`, `is unknown; there must be ${columns.join(', ')}`);
   const missing = columns.find((name) => !names.includes(name));
   if (missing !== undefined) return wrong(1, `column ${missing}`, 'is missing');
+  if (names.length > columns.length) return wrong(1, 'the header', 'names a column twice');
   const rows: Row[] = [];
   for (let index = 1; index < lines.length; index += 1) {
     const line = lines[index]!;
@@ -89,11 +91,27 @@ export function parseTable<Row>(
 const isProblem = (row: unknown): row is FieldProblem =>
   typeof row === 'object' && row !== null && 'field' in row && 'message' in row;
 
+/** Says what is wrong with the time of a row where its client's rows are not in order. */
+function createOrder(): (cells: Readonly<Record<string, number>>) => FieldProblem | undefined {
+  const last = new Map<number, number>();
+  return (cells) => {
+    const [client, second] = [cells['client']!, cells['t_s']!];
+    const isLate = second > (last.get(client) ?? -1);
+    last.set(client, second);
+    return isLate
+      ? undefined
+      : { field: 't_s', message: `is not after the line above of client ${client}: windows must be sorted by time` };
+  };
+}
+
 export function parseRates(text: string): Result<RateWindow[], FieldProblem> {
+  const orderOf = createOrder();
   return parseTable<RateWindow>(
     text,
     rateColumns,
     (cells, { dist }) => {
+      const disorder = orderOf(cells);
+      if (disorder !== undefined) return disorder;
       if (dist !== 'Gamma' && dist !== 'Weibull')
         return { field: 'dist', message: `must be Gamma or Weibull, not "${dist}"` };
       const [shape, scale] = [cells['p1']!, cells['p2']!];
@@ -112,22 +130,18 @@ export function parseRates(text: string): Result<RateWindow[], FieldProblem> {
 }
 
 export function parseTokens(text: string): Result<TokenWindow[], FieldProblem> {
-  return parseTable<TokenWindow>(text, tokenColumns, (cells) => ({
-    client: cells['client']!,
-    second: cells['t_s']!,
-    input: [cells['in_p50']!, cells['in_p90']!, cells['in_p99']!],
-    output: [cells['out_p50']!, cells['out_p90']!, cells['out_p99']!],
-  }));
-}
-
-export interface GenerateOptions {
-  /** Seconds from the trace's beginning that are left out, and how many follow. */
-  readonly fromSecond: number;
-  readonly seconds: number;
-  /** Share of each client's rate that is kept. */
-  readonly thin: number;
-  readonly speed: number;
-  readonly seed: number;
+  const orderOf = createOrder();
+  return parseTable<TokenWindow>(
+    text,
+    tokenColumns,
+    (cells) =>
+      orderOf(cells) ?? {
+        client: cells['client']!,
+        second: cells['t_s']!,
+        input: [cells['in_p50']!, cells['in_p90']!, cells['in_p99']!],
+        output: [cells['out_p50']!, cells['out_p90']!, cells['out_p99']!],
+      },
+  );
 }
 
 /** Draws the requests of a stretch of a rate trace. */
@@ -135,7 +149,7 @@ export function generate(
   name: string,
   rates: readonly RateWindow[],
   tokens: readonly TokenWindow[],
-  { fromSecond, seconds, thin, speed, seed }: GenerateOptions,
+  { fromSecond, seconds, thin, speed, seed }: DrawOptions & { readonly seconds: number },
 ): Workload {
   const random = createRandom(seed);
   const lengths = new Map(tokens.map((window) => [`${window.client}/${window.second}`, window]));

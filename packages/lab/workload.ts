@@ -76,9 +76,29 @@ export function workloadOf(name: string, rows: readonly Row[], spanMs: number): 
   return draft.workload(name, spanMs);
 }
 
+/** How long after its last request a stretch is simulated on, so that answers come to their end. */
+const tailMs = 60_000;
+
 /** A request trace as it was scheduled; the last answers get a while to finish. */
 export const workloadOfSchedule = (name: string, schedule: readonly ScheduledRequest[]): Workload =>
-  workloadOf(name, schedule, (schedule.at(-1)?.at ?? 0) + 60_000);
+  workloadOf(name, schedule, (schedule.at(-1)?.at ?? 0) + tailMs);
+
+/** The first requests of a workload: at most so many, and none later than that. */
+export function limited(
+  workload: Workload,
+  { limit, duration }: { readonly limit?: number | undefined; readonly duration?: number | undefined },
+): Workload {
+  const { at, prompt, output } = workload;
+  const late = duration === undefined ? -1 : at.findIndex((each) => each > duration);
+  const count = Math.min(limit ?? at.length, late === -1 ? at.length : late);
+  return {
+    ...workload,
+    spanMs: Math.min(workload.spanMs, (duration ?? Number.POSITIVE_INFINITY) + tailMs),
+    at: at.subarray(0, count),
+    prompt: prompt.subarray(0, count),
+    output: output.subarray(0, count),
+  };
+}
 
 /** So many copies of every request, each moved by up to `jitterMs` either way: more load of the same shape. */
 export function multiplied(workload: Workload, copies: number, jitterMs: number, seed: number): Workload {

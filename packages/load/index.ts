@@ -1,7 +1,7 @@
 // Load as it was recorded: reads a trace, replays it open loop, reports what users would have seen.
 export { replayOptions } from './options.ts';
 export { type Failure, failures, type Outcome, type RequestRecord } from './play-request.ts';
-export { readTrace } from './read-trace.ts';
+export { readTrace, readTraceText } from './read-trace.ts';
 export { type Progress, type ReplayOptions, replay } from './replay.ts';
 export { type LoadReport, type Promised, type Spread, shareWithin } from './report.ts';
 export { type ScheduledRequest, type ScheduleOptions, scheduleOf } from './schedule.ts';

@@ -10,7 +10,16 @@ const unpack = promisify(gunzip);
 
 /** Reads a trace from a file. Every failure is a problem whose field begins with the file's name. */
 export async function readTrace(path: string): Promise<Result<Trace, FieldProblem>> {
-  const wrong = (message: string): Result<Trace, FieldProblem> => ({ ok: false, problems: [{ field: path, message }] });
+  const text = await readTraceText(path);
+  if (!text.ok) return text;
+  const trace = parseTrace(text.value);
+  if (trace.ok) return trace;
+  return { ok: false, problems: trace.problems.map(({ field, message }) => ({ field: `${path}: ${field}`, message })) };
+}
+
+/** The text of a file, unpacked. Every failure is a problem whose field is the file's name. */
+export async function readTraceText(path: string): Promise<Result<string, FieldProblem>> {
+  const wrong = (message: string) => ({ ok: false, problems: [{ field: path, message }] }) as const;
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -24,9 +33,7 @@ export async function readTrace(path: string): Promise<Result<Trace, FieldProble
       return wrong(gzipFailures[codeOf(cause)] ?? `is damaged: ${(cause as Error).message}`);
     }
   }
-  const trace = parseTrace(bytes.toString('utf8'));
-  if (trace.ok) return trace;
-  return { ok: false, problems: trace.problems.map(({ field, message }) => ({ field: `${path}: ${field}`, message })) };
+  return { ok: true, value: bytes.toString('utf8') };
 }
 
 const codeOf = (cause: unknown): string => (cause as NodeJS.ErrnoException).code ?? '';
