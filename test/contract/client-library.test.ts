@@ -75,6 +75,18 @@ test('two writers with the same version: one wins, the other gets 409', async ()
   expect(await codeOf(core.readNamespacedConfigMap({ name: 'none', namespace }))).toBe(404);
 });
 
+test('patches that name no version all come through, and none is lost', async () => {
+  await core.createNamespacedConfigMap({ namespace, body: configMap('shared') });
+  const patch = (key: string) =>
+    core.patchNamespacedConfigMap(
+      { name: 'shared', namespace, body: { data: { [key]: key } } },
+      setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+    );
+  await Promise.all(['b', 'c', 'd', 'e'].map(patch));
+  const { data } = await core.readNamespacedConfigMap({ name: 'shared', namespace });
+  expect(data).toEqual({ a: '1', b: 'b', c: 'c', d: 'd', e: 'e' });
+});
+
 test('a watch from a list misses nothing', async () => {
   const { metadata } = await core.listNamespacedConfigMap({ namespace });
   const path = `/api/v1/namespaces/${namespace}/configmaps`;

@@ -120,6 +120,21 @@ test('a review says all that the real server says', async () => {
   });
 });
 
+test('patches that meet at a webhook all come through, those that name a version do not', async () => {
+  await register('Validating', hook('check'));
+  const created = (await create(configMap('met'))).body;
+  const path = '/api/v1/namespaces/default/configmaps/met';
+  const send = (body: object) => server.ask('PATCH', path, body, { 'content-type': 'application/merge-patch+json' });
+  const patched = await Promise.all(['b', 'c', 'd'].map((key) => send({ data: { [key]: key } })));
+  expect(patched.map(({ code }) => code)).toEqual([200, 200, 200]);
+  expect((await server.ask('GET', path)).body.data).toEqual({ a: '1', b: 'b', c: 'c', d: 'd' });
+  const { resourceVersion } = created.metadata;
+  expect((await send({ metadata: { resourceVersion }, data: { e: 'e' } })).code).toBe(409);
+  const seen = (await server.ask('GET', path)).body.metadata.resourceVersion;
+  const named = ['e', 'f'].map((key) => send({ metadata: { resourceVersion: seen }, data: { [key]: key } }));
+  expect((await Promise.all(named)).map(({ code }) => code).sort()).toEqual([200, 409]);
+});
+
 test('an update shows both objects, a delete only the old one', async () => {
   await register('Validating', hook('check'));
   await create(configMap('both'));

@@ -21,7 +21,7 @@ export const limits = {
   webhookAnswerBytes: 3 * 1024 * 1024,
   /** Names tried for one generateName before 409. */
   generatedNames: 8,
-  /** Times a patch without resourceVersion is tried again when another writer came first. */
+  /** Times a write that names no resourceVersion is tried when other writers come first. */
   patchAttempts: 5,
   /** Webhook connections kept open, per webhook. */
   webhookSockets: 32,

@@ -298,7 +298,7 @@ export function createPipeline({ store, admission, version, now }: PipelineParts
         !namespaceHeld(object);
       const stored = finished ? store.remove(kind.storage, current) : store.replace(kind.storage, current, object);
       if (stored !== undefined) return stored;
-      if (seen !== undefined && seen !== '') throw staleVersion(subjectOf(kind, name));
+      // A write that names the version it has seen finds another one in the next round.
       if (tries >= limits.patchAttempts) throw staleVersion(subjectOf(kind, name));
       await nextTurn();
     }
