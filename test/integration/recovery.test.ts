@@ -1,5 +1,5 @@
-// The whole system on the local cluster, with its processes killed one after the other: the kubelet starts them again,
-// and the main job goes on.
+// The whole system on the local cluster: a GPU budget holds the size, then its processes are killed one after the other,
+// the kubelet starts them again, and the main job goes on.
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type KubeObject, resources } from '@kubeai/kube';
@@ -8,16 +8,45 @@ import { milliseconds } from '@kubeai/units';
 import { clock, type Pod, type System, startSystem } from './system.ts';
 
 interface Policy extends KubeObject {
-  readonly status?: { readonly desiredReplicas?: number };
+  readonly status?: {
+    readonly desiredReplicas?: number;
+    readonly lastDecision?: { readonly reason: string };
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+  };
 }
 
+const chat = { namespace: 'quickstart', name: 'chat' };
+const controller = { namespace: 'kubeai-system', name: 'kubeai-controller' };
 let system: System;
 
 beforeAll(async () => {
   system = await startSystem(['namespace', 'model-server', 'policy']);
+  // Four of seven GPUs are taken by the first replica.
+  const argument = (value: string) => ({ op: 'add', path: '/spec/template/spec/containers/0/args/-', value });
+  const budgets = [argument('--gpu-budgets'), argument('chats=7')];
+  await system.client.patch(resources.deployments, controller, budgets, { kind: 'json' });
+  await patchPolicy({ gpu: { budget: 'chats', perReplica: 4 } });
+  await system.untilAvailable(controller.namespace, controller.name);
 }, 120_000);
 
 afterAll(() => system?.cluster.stop());
+
+test('a GPU budget holds back a Deployment that asks for more, and the status says so', async () => {
+  const load = await startLoad();
+  await system.until('the budget is the reason', async () => (await shownReason()) === 'GpuBudget');
+  // A changed policy has its status at once; a higher priority is of no use where nobody else shares the budget.
+  await patchPolicy({ gpu: { priority: 9 } });
+  await system.until(
+    'the status says so',
+    async () => (await readPolicy()).status?.lastDecision?.reason === 'GpuBudget',
+  );
+  expect((await readPolicy()).status?.conditions).toContainEqual(
+    expect.objectContaining({ type: 'ScalingLimited', status: 'True', reason: 'GpuBudget' }),
+  );
+  const { spec } = await system.client.read<KubeObject & { spec: { replicas: number } }>(resources.deployments, chat);
+  expect(spec.replicas).toBe(1);
+  await load.end();
+}, 90_000);
 
 test('a killed agent is started again, and requests pass it as before', async () => {
   const [pod] = await system.podsOf('quickstart', 'app=chat');
@@ -45,18 +74,39 @@ test('a killed controller is started again, and scales when load comes', async (
   const [pod] = await system.podsOf('kubeai-system', 'app.kubernetes.io/name=kubeai-controller');
   kill(pod!, 'controller.mjs');
   await untilRestarted(pod!, 'controller');
+  await patchPolicy({ gpu: null });
+  const load = await startLoad();
+  await system.until(
+    'the policy asks for more replicas',
+    async () => ((await readPolicy()).status?.desiredReplicas ?? 0) > 1,
+  );
+  expect(await load.end()).toBe(0);
+}, 120_000);
+
+const readPolicy = () => system.client.read<Policy>(resources.policies, chat);
+const patchPolicy = (spec: object) => system.client.patch(resources.policies, chat, { spec }, { kind: 'merge' });
+
+/** As the dashboard has it, each second; a status is written less often. */
+async function shownReason(): Promise<string | undefined> {
+  const [pod] = await system.podsOf(controller.namespace, 'app.kubernetes.io/name=kubeai-controller');
+  const answer = await fetch(`http://${pod!.status!.podIP}:8080/api/policies`);
+  const { policies } = (await answer.json()) as { policies: readonly { readonly decision?: { reason: string } }[] };
+  return policies[0]?.decision?.reason;
+}
+
+/** Sixty requests at once, which ask for three replicas. `end` breaks off what runs, and says how many had failed. */
+async function startLoad(): Promise<{ end(): Promise<number> }> {
   const stop = new AbortController();
   const trace = parseTrace(`TIMESTAMP,ContextTokens,GeneratedTokens\n${'0,200,400\n'.repeat(60)}`);
   if (!trace.ok) throw new Error(JSON.stringify(trace.problems));
   const load = replay(trace.value, { url: await system.serviceUrl(), signal: stop.signal, clock });
-  await system.until('the policy asks for more replicas', async () => {
-    const policy = await system.client.read<Policy>(resources.policies, { namespace: 'quickstart', name: 'chat' });
-    return (policy.status?.desiredReplicas ?? 0) > 1;
-  });
-  stop.abort();
-  const { failed } = await load;
-  expect(Object.values(failed).reduce((sum, count) => sum + count, 0)).toBe(0);
-}, 120_000);
+  return {
+    async end() {
+      stop.abort();
+      return Object.values((await load).failed).reduce((sum, count) => sum + count, 0);
+    },
+  };
+}
 
 const untilRestarted = (pod: Pod, container: string) =>
   system.until(`container ${container} of pod ${pod.metadata.name} runs again`, async () => {
