@@ -3,7 +3,7 @@
 // sent again with the age they have by then; nothing else of the agent notices.
 import { readFile } from 'node:fs/promises';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { request as secureRequest } from 'node:https';
+import type { request as secureRequest } from 'node:https';
 import type { Clock, Log } from '@kubeai/daemon';
 import {
   type Acknowledgement,
@@ -143,14 +143,14 @@ export function startPush(options: PushOptions): Push {
       : undefined;
 
   /** One connection, from its first byte to its last; resolves with the least time to wait before the next one. */
-  const connectOnce = (credentials: Credentials): Promise<Milliseconds> =>
+  const connectOnce = (request: typeof secureRequest, credentials: Credentials): Promise<Milliseconds> =>
     new Promise((resolve) => {
       connections += 1;
       answered = false;
       blocked = false;
       heardAt = clock.monotonic();
       let over = false;
-      const opened = secureRequest(url, {
+      const opened = request(url, {
         method: 'POST',
         agent: false,
         ca: credentials.ca,
@@ -218,6 +218,8 @@ export function startPush(options: PushOptions): Push {
   });
 
   void (async () => {
+    // Loaded by who pushes: TLS is a megabyte.
+    const { request } = await import('node:https');
     while (!stopped.signal.aborted) {
       const credentials = await readCredentials(options);
       let least: number = refusedReconnectDelay;
@@ -225,7 +227,7 @@ export function startPush(options: PushOptions): Push {
       if (typeof credentials === 'string') problem = credentials;
       else {
         used = credentials;
-        least = await connectOnce(credentials);
+        least = await connectOnce(request, credentials);
         wasRotated = rotating(credentials);
       }
       if (stopped.signal.aborted) return;
