@@ -1,10 +1,11 @@
 // `npm run images`: bundles the processes and builds their images with docker or buildah. Where the bases of the
 // Dockerfile cannot be pulled, they are made from this machine's own programs, so that no registry is needed.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { stop } from 'esbuild';
 import { writeNodeRoot, writeRedirectRoot } from './base-root.ts';
 import { bundleProcess, entryPoints, type ProcessName } from './bundle.ts';
 
@@ -26,6 +27,8 @@ export interface ImagesOptions {
   /** Where each image is written to as an archive that containerd and docker can load; absent: nowhere. */
   readonly archives?: string;
   readonly say: (line: string) => void;
+  /** Stops between two steps. */
+  readonly signal?: AbortSignal;
 }
 
 export interface BuiltImage {
@@ -50,7 +53,7 @@ export async function findBuilder(): Promise<Builder | undefined> {
   return undefined;
 }
 
-/** Builds every image. Throws what esbuild or the builder finds wrong. */
+/** Builds every image. Throws what esbuild or the builder finds wrong, and an AbortError when stopped. */
 export async function buildImages(options: ImagesOptions): Promise<BuiltImage[]> {
   const { repository, builder, tag, archives, say } = options;
   const directory = await mkdtemp(join(tmpdir(), 'kubeai-images-'));
@@ -59,10 +62,13 @@ export async function buildImages(options: ImagesOptions): Promise<BuiltImage[]>
     await Promise.all(
       (Object.keys(entryPoints) as ProcessName[]).map((name) => bundleProcess(repository, name, context)),
     );
+    // Else its process would stay as long as we do.
+    await stop();
     const tools = toolsOf(builder);
     const bases = await basesFor(options, tools, directory);
     const built: BuiltImage[] = [];
     for (const name of imageNames) {
+      options.signal?.throwIfAborted();
       const reference = `docker.io/kubeai/${name}:${tag}`;
       await tools.build(join(repository, 'docker/Dockerfile'), context, name, reference, bases);
       const bytes = await tools.size(reference);
@@ -140,8 +146,28 @@ interface Tools {
   save(reference: string, archive: string): Promise<void>;
 }
 
-const run = async (command: string, words: readonly string[]): Promise<string> =>
-  (await execute(command, words, { maxBuffer: 2 ** 26 })).stdout.trim();
+/**
+ * Runs a command to its end and returns what it printed; throws an Error with what it complained of. In a process group of
+ * its own: a builder that Ctrl-C in the terminal reached would leave its containers and mounts behind.
+ */
+function run(command: string, words: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      stdout += chunk;
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk;
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(stdout.trim());
+      else reject(new Error(`${command} ${words[0]} ended with ${code}: ${stderr.trim()}`));
+    });
+  });
+}
 
 const succeeds = (command: string, words: readonly string[], timeout: number): Promise<boolean> =>
   execute(command, words, { timeout }).then(

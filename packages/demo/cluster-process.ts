@@ -1,53 +1,109 @@
-// The local cluster as a process of its own, as `npm run cluster` would run it: the load and the page must not share an
-// event loop with the API server, and a demonstration should use what a user uses, a kubeconfig.
+// The cluster as a process of its own, as `npm run cluster` or `npm run cluster:real` would run it: the load and the page
+// must not share an event loop with an API server, and a demonstration should use what a user uses, a kubeconfig.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Clock } from '@kubeai/daemon';
-import { milliseconds, seconds } from '@kubeai/units';
+import { type Milliseconds, milliseconds, seconds } from '@kubeai/units';
+import { defaultDirectory, forward, layout, type Place } from '../../test/cluster/index.ts';
+
+/** `local`: pods are processes of this machine. `real`: Kubernetes itself and containers, on this machine. */
+export const clusterKinds = ['local', 'real'] as const;
+export type ClusterKind = (typeof clusterKinds)[number];
 
 export interface ClusterProcess {
   readonly kubeconfig: string;
-  /** Everything the cluster said. */
-  readonly logFile: string;
+  /** Where the pods' files or logs lie while it runs. */
+  readonly pods: string;
   /** Resolves with its last words when the process has ended, for whatever reason. */
   readonly ended: Promise<string>;
+  /** Where an address in the cluster is reached from here. */
+  reach(place: Place): Promise<Place>;
   /** Asks it to stop, waits, and makes sure. */
   stop(): Promise<void>;
 }
 
-const startDeadline = seconds(60);
-const stopDeadline = seconds(20);
+export interface ClusterProcessOptions {
+  readonly kind: ClusterKind;
+  readonly repository: string;
+  /** Its kubeconfig and its log go there. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Is told each step of the start, where it takes longer than a moment. */
+  readonly onStep: (words: string) => void;
+}
+
+interface Launch {
+  readonly program: string;
+  readonly words: readonly string[];
+  readonly pods: string;
+  /** Left out: as long as it takes, because its programs may have to be built first. */
+  readonly startLimit?: Milliseconds;
+  readonly stopLimit: Milliseconds;
+}
+
+const launches: Readonly<Record<ClusterKind, (directory: string) => Launch>> = {
+  local: (directory) => ({
+    program: 'packages/local-cluster/main.ts',
+    words: ['--port', '0', '--data-dir', join(directory, 'cluster')],
+    pods: join(directory, 'cluster/pods'),
+    startLimit: seconds(60),
+    stopLimit: seconds(20),
+  }),
+  // In its usual place, because a machine has one: a second is refused, and `npm run cluster:real stop` finds it.
+  real: () => ({
+    program: 'test/cluster/main.ts',
+    words: [],
+    pods: layout(defaultDirectory).pods,
+    stopLimit: seconds(90),
+  }),
+};
 
 /**
- * Starts the cluster with its data under `directory`. Throws an Error with its last words when it does not get ready, and
- * an AbortError when stopped meanwhile; it is not running then.
+ * Starts the cluster. Throws an Error with its last words when it does not get ready, and an AbortError when stopped
+ * meanwhile; it is not running then.
  */
-export async function startClusterProcess(
-  repository: string,
-  directory: string,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<ClusterProcess> {
+export async function startClusterProcess(options: ClusterProcessOptions): Promise<ClusterProcess> {
+  const { kind, repository, directory, clock, signal } = options;
   const kubeconfig = join(directory, 'kubeconfig');
-  const logFile = join(directory, 'cluster.log');
+  const { program, words, pods, startLimit, stopLimit } = launches[kind](directory);
   const child = spawn(
     process.execPath,
     [
-      ...['--no-warnings', '--import', join(repository, 'scripts/typescript.mjs')],
-      join(repository, 'packages/local-cluster/main.ts'),
-      ...['--port', '0', '--kubeconfig', kubeconfig, '--data-dir', join(directory, 'cluster'), '--until-stdin-closes'],
+      ...['--no-warnings', '--import', join(repository, 'scripts/typescript.mjs'), join(repository, program)],
+      ...[...words, '--kubeconfig', kubeconfig, '--until-stdin-closes'],
     ],
     // A process group of its own: Ctrl-C in the terminal reaches only the demonstration, which then stops it in order.
     // Should the demonstration be killed instead, the pipe to standard input breaks, and the cluster ends by itself.
     { cwd: repository, stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   );
-  const words = keepWords(child, logFile);
+  let isStarting = true;
+  const lastWords = keepWords(child, join(directory, 'cluster.log'), (line) => {
+    if (isStarting && kind === 'real') options.onStep(line);
+  });
   const ended = new Promise<string>((resolve) => {
-    child.once('close', () => resolve(words()));
+    child.once('close', () => resolve(lastWords()));
     child.once('error', (cause) => resolve(cause.message));
   });
-  const cluster = { kubeconfig, logFile, ended, stop: () => stop(child, ended, clock) };
+  const forwards: { close(): Promise<void> }[] = [];
+  const cluster: ClusterProcess = {
+    kubeconfig,
+    pods,
+    ended,
+    async reach(place) {
+      // Addresses of the local cluster are this machine's own.
+      if (kind === 'local') return place;
+      const opened = await forward(layout(defaultDirectory).networkSocket, place);
+      forwards.push(opened);
+      return { host: '127.0.0.1', port: opened.port };
+    },
+    async stop() {
+      await Promise.all(forwards.map((each) => each.close()));
+      await stop(child, ended, clock, stopLimit);
+    },
+  };
   const started = clock.monotonic();
   let over: string | undefined;
   void ended.then((last) => {
@@ -55,36 +111,39 @@ export async function startClusterProcess(
   });
   // The cluster writes its kubeconfig last, when everything in it answers.
   while (!existsSync(kubeconfig)) {
-    if (over !== undefined) throw new Error(`the local cluster did not start: ${over}`);
-    if (clock.monotonic() - started > startDeadline) {
+    if (over !== undefined) throw new Error(`the ${kind} cluster did not start: ${over}`);
+    if (startLimit !== undefined && clock.monotonic() - started > startLimit) {
       await cluster.stop();
-      throw new Error(`the local cluster was not ready after ${startDeadline / 1_000} s: ${words()}`);
+      throw new Error(`the ${kind} cluster was not ready after ${startLimit / 1_000} s: ${lastWords()}`);
     }
     if (signal.aborted) await cluster.stop();
     signal.throwIfAborted();
     await clock.sleep(milliseconds(50), signal);
   }
+  isStarting = false;
   return cluster;
 }
 
-/** Copies what the process says into a file and remembers its last line that is not blank. */
-function keepWords(child: ChildProcess, logFile: string): () => string {
+/** Copies what the process says into a file, tells each line that is not blank, and remembers the last one. */
+function keepWords(child: ChildProcess, logFile: string, onLine: (line: string) => void): () => string {
   const file = createWriteStream(logFile);
   let last = 'it said nothing';
-  const keep = (chunk: Buffer) => {
-    file.write(chunk);
-    const line = chunk.toString().trimEnd().split('\n').at(-1)?.trim();
-    if (line) last = line;
-  };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    stream.pipe(file, { end: false });
+    createInterface({ input: stream }).on('line', (line) => {
+      if (line.trim() === '') return;
+      last = line.trim();
+      onLine(last);
+    });
+  }
   return () => last;
 }
 
-async function stop(child: ChildProcess, ended: Promise<string>, clock: Clock): Promise<void> {
+async function stop(child: ChildProcess, ended: Promise<string>, clock: Clock, limit: Milliseconds): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
-  const timer = clock.after(stopDeadline, () => child.kill('SIGKILL'));
+  const timer = clock.after(limit, () => child.kill('SIGKILL'));
   await ended;
   timer.stop();
 }

@@ -35,15 +35,16 @@ const patience = seconds(120);
 export async function demonstrate(cluster: ClusterProcess, demo: Demonstration): Promise<DemoReport> {
   const { clock, screen, inputs } = demo;
   const client = clientFor(cluster.kubeconfig, clock);
-  await install(client, demo);
+  await install(cluster, client, demo);
   await applyQuickstart(client, demo);
   const observation = await observe(client, clock, demo.log, workload, inputs.manifest.metadata);
   try {
     await waitForTarget(client, demo, observation);
     const baseline = observation.now().replicas;
+    const url = await urlOfTarget(cluster, client, demo);
     screen.say(`Sending ${inputs.trace.length} recorded requests to Service ${workload.namespace}/${workload.name}`);
     const start = clock.now();
-    const load = await sendLoad(client, demo, observation);
+    const load = await sendLoad(url, demo, observation);
     screen.say('The last answer has come; waiting for the fleet to be small again');
     await waitForCalm(demo, observation, baseline);
     const sizes = sizesSince(observation, start);
@@ -59,7 +60,11 @@ function clientFor(kubeconfig: string, clock: Clock): KubeClient {
   return createKubeClient(config.value, { userAgent: 'kubeai-demo', clock });
 }
 
-async function install(client: KubeClient, { repository, clock, screen, signal, page }: Demonstration): Promise<void> {
+async function install(
+  cluster: ClusterProcess,
+  client: KubeClient,
+  { repository, clock, screen, signal, page }: Demonstration,
+): Promise<void> {
   screen.say('Installing the CRD, the controller and the webhook');
   const manifests = await systemManifests(repository);
   await applyManifests(client, clock, manifests);
@@ -67,7 +72,7 @@ async function install(client: KubeClient, { repository, clock, screen, signal, 
     await waitForDeployment(client, clock, signal, installLimit, { namespace: 'kubeai-system', name });
   }
   if (page === undefined) return;
-  const http = await addressOf(client, 'kubeai-system', 'kubeai-controller', 'http');
+  const http = await cluster.reach(await addressOf(client, 'kubeai-system', 'kubeai-controller', 'http'));
   page.leadTo(http.host, http.port);
   screen.say(`The dashboard is at ${page.url}`);
 }
@@ -97,10 +102,26 @@ async function waitForTarget(client: KubeClient, demo: Demonstration, observatio
   await waitForDeployment(client, clock, signal, readyLimit, workload);
 }
 
-async function sendLoad(client: KubeClient, demo: Demonstration, observation: Observation): Promise<LoadReport> {
-  const { host, port } = await addressOf(client, workload.namespace, workload.name, 'http');
+/** Where the Service answers; a node learns of new endpoints a moment after they are ready. */
+async function urlOfTarget(
+  cluster: ClusterProcess,
+  client: KubeClient,
+  { clock, signal }: Demonstration,
+): Promise<string> {
+  const { host, port } = await cluster.reach(await addressOf(client, workload.namespace, workload.name, 'http'));
+  const url = `http://${host}:${port}`;
+  const answers = () =>
+    fetch(`${url}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await waitUntil(clock, signal, readyLimit, answers, () => `Service ${workload.namespace}/${workload.name} is silent`);
+  return url;
+}
+
+async function sendLoad(url: string, demo: Demonstration, observation: Observation): Promise<LoadReport> {
   const report = await replay(demo.inputs.trace, {
-    url: `http://${host}:${port}`,
+    url,
     ...demo.schedule,
     signal: demo.signal,
     clock: demo.clock,

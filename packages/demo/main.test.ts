@@ -40,10 +40,13 @@ interface Ended {
   readonly output: string;
 }
 
-function demo(...flags: string[]): Promise<Ended> {
+const demo = (...flags: string[]): Promise<Ended> => demoWith({}, ...flags);
+
+function demoWith(environment: NodeJS.ProcessEnv, ...flags: string[]): Promise<Ended> {
   const loader = join(repository, 'scripts/typescript.mjs');
   const child = spawn(process.execPath, ['--no-warnings', '--import', loader, 'packages/demo/main.ts', ...flags], {
     cwd: repository,
+    env: { ...process.env, ...environment },
   });
   let errors = '';
   let output = '';
@@ -61,6 +64,7 @@ function demo(...flags: string[]): Promise<Ended> {
 test.each<[string, () => string[], RegExp[]]>([
   ['an unknown flag', () => ['--treace'], [/--treace is unknown; did you mean --trace\?/]],
   ['a flag that is no number', () => ['--speed', 'fast'], [/--speed must be a number above 0/]],
+  ['a cluster of no kind', () => ['--cluster', 'cloud'], [/--cluster must be local or real/]],
   ['a trace that is not there', () => ['--trace', file('gone.csv')], [/gone\.csv does not exist/]],
   ['a truncated trace', () => ['--trace', file('cut.csv.gz')], [/cut\.csv\.gz is cut off/]],
   ['a broken row', () => ['--trace', file('negative.csv')], [/line 3: ContextTokens must be a whole number/]],
@@ -93,4 +97,10 @@ test('a port that is taken is named, with the way out', async () => {
     code: 2,
     errors: [`demo: --port ${port} is already taken; choose another or use --headless`],
   });
+});
+
+test('a machine without what a real cluster needs is told so in one line, with the way out', async () => {
+  const { code, errors, output } = await demoWith({ PATH: '/nowhere' }, '--cluster', 'real', '--headless');
+  expect({ code, output, lines: errors.length }).toEqual({ code: 2, output: '', lines: 1 });
+  expect(errors[0]).toMatch(/^demo: --cluster real is not for this machine: .*(sudo|apt-get install .*containerd)/);
 });

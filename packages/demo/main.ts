@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClock, createLog, exitWith, readCommandLine } from '@kubeai/daemon';
+import { findBuilder, obstacle, programPlaces } from '../../test/cluster/index.ts';
 import { type ClusterProcess, startClusterProcess } from './cluster-process.ts';
 import { readInputs } from './inputs.ts';
 import { demoLine } from './options.ts';
@@ -19,6 +20,7 @@ const policyFile = options.policy ?? join(repository, 'examples/quickstart/polic
 const read = await readInputs(traceFile, policyFile);
 const inputs = read.ok ? read.value : exitWith(process, demoLine.name, read.problems);
 if (options.json !== undefined) await access(dirname(resolve(options.json)), constants.W_OK).catch(jsonProblem);
+if (options.cluster === 'real') await refuseWithoutMachine();
 const page = options.headless ? undefined : await openPage(options.port).catch(portProblem);
 
 const clock = createClock();
@@ -33,6 +35,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'kubeai-demo-'));
+// The clock's timers keep no process alive, and a cluster that has ended early leaves nothing else that would.
+setInterval(() => undefined, 60_000);
 process.exitCode = await run();
 process.exit();
 
@@ -44,8 +48,10 @@ async function run(): Promise<number> {
     }
     // Not before: the Kubernetes client takes a second to load, and wrong input should be told at once.
     const { demonstrate } = await import('./demonstration.ts');
-    screen.say('Starting the local cluster');
-    cluster = await startClusterProcess(repository, directory, clock, stop.signal);
+    const kind = options.cluster;
+    screen.say(`Starting ${kind === 'local' ? 'the local cluster' : 'a real Kubernetes on this machine'}`);
+    const onStep = (words: string) => screen.say(`  ${words}`);
+    cluster = await startClusterProcess({ kind, repository, directory, clock, signal: stop.signal, onStep });
     const log = createLog({ level: 'warn', name: demoLine.name, destination: 2 });
     const report = await Promise.race([
       demonstrate(cluster, {
@@ -59,7 +65,7 @@ async function run(): Promise<number> {
         signal: stop.signal,
       }),
       cluster.ended.then((words) => {
-        throw new Error(`the local cluster ended early: ${words}`);
+        throw new Error(`the ${kind} cluster ended early: ${words}`);
       }),
     ]);
     screen.say(`\n${reportText(report)}`);
@@ -76,19 +82,26 @@ async function run(): Promise<number> {
   } finally {
     page?.close();
     // The cluster takes its pods' files with it.
-    if (keepLogs) await keepPodLogs(directory);
+    if (keepLogs && cluster !== undefined) await keepPodLogs(cluster.pods, directory);
     await cluster?.stop();
     if (keepLogs) screen.say(`Logs are in ${directory}`);
     else await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** Copies the containers' logs to where they outlive the cluster: one directory a pod. */
-async function keepPodLogs(from: string): Promise<void> {
-  const pods = join(from, 'cluster/pods');
-  for (const pod of await readdir(pods).catch(() => [])) {
-    await cp(join(pods, pod, 'logs'), join(from, 'pod-logs', pod), { recursive: true }).catch(() => undefined);
+/** Copies the containers' logs to where they outlive the cluster. */
+async function keepPodLogs(pods: string, to: string): Promise<void> {
+  for (const entry of await readdir(pods).catch(() => [])) {
+    // The local cluster has a directory for each pod, with other files beside the logs; the real one has only logs.
+    const logs = options.cluster === 'local' ? join(pods, entry, 'logs') : join(pods, entry);
+    await cp(logs, join(to, 'pod-logs', entry), { recursive: true }).catch(() => undefined);
   }
+}
+
+async function refuseWithoutMachine(): Promise<void> {
+  const hindrance = await obstacle(programPlaces(process.env), process.getuid?.() ?? -1, await findBuilder());
+  if (hindrance === undefined) return;
+  exitWith(process, demoLine.name, [{ field: '--cluster', message: `real is not for this machine: ${hindrance}` }]);
 }
 
 function jsonProblem(cause: NodeJS.ErrnoException): never {

@@ -2,11 +2,12 @@
 import { type CommandLine, type CommandOption, portOption } from '@kubeai/daemon';
 import { replayOptions } from '@kubeai/load';
 import { z } from 'zod';
+import { clusterKinds } from './cluster-process.ts';
 
 export const demoLine = {
   name: 'demo',
   summary:
-    'Runs the main job on a local cluster: install, apply examples/quickstart, send traffic, watch it grow and come back.',
+    'Runs the main job on a cluster of its own: install, apply examples/quickstart, send traffic, watch it grow and come back.',
   options: {
     trace: {
       value: 'FILE',
@@ -26,6 +27,13 @@ export const demoLine = {
       describe: 'of the page on 127.0.0.1',
       schema: portOption(8088),
       fallback: '8088',
+    },
+    cluster: {
+      value: 'KIND',
+      describe:
+        'local: pods are processes of this machine; real: Kubernetes itself, which needs root, containerd and Go',
+      schema: z.enum(clusterKinds, { error: `must be ${clusterKinds.join(' or ')}` }).default('local'),
+      fallback: 'local',
     },
     headless: { describe: 'no page, and plain lines instead of a live one', schema: z.stringbool().default(false) },
     json: { value: 'FILE', describe: 'writes the report to this file', schema: z.string().optional() },

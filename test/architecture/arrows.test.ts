@@ -96,7 +96,8 @@ test.each(parts)('%s reaches into no other package past its face', (part) => {
     if (/^@kubeai\/[^/]+\//.test(from)) return true;
     return from.startsWith('.') && relative(part, join(dirname(file), from)).startsWith('..') && part !== 'docker';
   });
-  expect(wrong.filter(({ from }) => !from.endsWith('/docker/bundle.ts'))).toEqual([]);
+  const faces = ['/docker/bundle.ts', ...(part === 'packages/demo' ? ['/test/cluster/index.ts'] : [])];
+  expect(wrong.filter(({ from }) => !faces.some((face) => from.endsWith(face)))).toEqual([]);
 });
 
 test.each(pure.map((name) => `packages/${name}`))('%s touches no clock, network, file system or logger', (part) => {

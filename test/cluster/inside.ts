@@ -3,23 +3,24 @@
 // cleans up, even when we are killed. It ends when its standard input does, that is with whoever started it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { createClock, createLog } from '@kubeai/daemon';
 import { createKubeClient, loadKubeConfig } from '@kubeai/kube';
 import {
   apiServiceAddress,
+  type ClusterNode,
   clusterDomain,
   clusterName,
+  controlAddress,
   layout,
-  nodeAddress,
-  nodeName,
+  nodes,
   pauseImage,
   podRange,
   serviceRange,
 } from './layout.ts';
 import { startNameServer } from './name-server.ts';
+import { serveNetwork } from './network-socket.ts';
 import { createAuthority, type Identity, kubeconfigText, serviceAccountKeys, writePair } from './pki.ts';
 import { type Programs, runCommand } from './programs.ts';
 
@@ -36,6 +37,7 @@ const { directory, port, programs } = options;
 const paths = layout(directory);
 const pki = (name: string) => join(paths.pki, name);
 const server = `https://127.0.0.1:${port}`;
+const cniDirectory = join(directory, 'cni');
 
 process.stdin.resume().once('end', () => process.exit(0));
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
@@ -44,20 +46,19 @@ try {
   for (const path of [paths.pki, paths.logs, paths.pods, paths.pids]) await mkdir(path, { recursive: true });
   await Promise.all([hideMachine(), setUpNetwork(), writeCertificates()]);
   start('etcd', etcdWords());
-  await writeContainerd();
-  start('containerd', ['--config', join(directory, 'containerd.toml')]);
+  await writePodNetwork();
   start('kube-apiserver', apiServerWords());
-  await Promise.all([apiServerReady(), containerdReady()]);
+  await Promise.all([apiServerReady(), ...nodes.map(startContainerd)]);
   start('kube-controller-manager', controllerManagerWords());
   start('kube-scheduler', schedulerWords());
-  await importPause();
-  await writeNode();
-  start('kubelet', kubeletWords());
+  await Promise.all(nodes.map(startKubelet));
+  // One for both nodes: its rules stand in the network that they share.
+  await writeProxy();
   start('kube-proxy', ['--config', join(directory, 'kube-proxy.json')]);
   const { client, clock, log } = admin();
-  await startNameServer({ client, clock, log, address: nodeAddress, domain: clusterDomain });
-  await serveApiSocket();
-  await nodeReady();
+  await startNameServer({ client, clock, log, address: controlAddress, domain: clusterDomain });
+  await serveNetwork(paths.networkSocket);
+  await Promise.all(nodes.map(nodeReady));
   process.stdout.write('ready\n');
 } catch (cause) {
   process.stderr.write(`${(cause as Error).message}\n`);
@@ -73,14 +74,14 @@ async function hideMachine(): Promise<void> {
   await runCommand('mount', ['--make-rshared', '/']);
 }
 
-/** A bridge without ports carries the node's address; every route of the node leads there unless a pod is nearer. */
+/** A bridge without ports carries the nodes' addresses; every route leads there unless a pod is nearer. */
 async function setUpNetwork(): Promise<void> {
   const ip = (...words: string[]) => runCommand(programs.ip, words);
   await ip('link', 'set', 'lo', 'up');
   await ip('link', 'add', 'node0', 'type', 'bridge');
-  await ip('address', 'add', `${nodeAddress}/24`, 'dev', 'node0');
+  for (const { address } of nodes) await ip('address', 'add', `${address}/24`, 'dev', 'node0');
   await ip('link', 'set', 'node0', 'up');
-  await ip('route', 'add', 'default', 'dev', 'node0', 'src', nodeAddress);
+  await ip('route', 'add', 'default', 'dev', 'node0', 'src', controlAddress);
   await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
 }
 
@@ -96,11 +97,11 @@ async function writeCertificates(): Promise<void> {
     'kube-apiserver': {
       commonName: 'kube-apiserver',
       dnsNames: ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'localhost'],
-      addresses: ['127.0.0.1', nodeAddress, apiServiceAddress],
+      addresses: ['127.0.0.1', controlAddress, apiServiceAddress],
     },
     'apiserver-kubelet': { commonName: 'kube-apiserver-kubelet-client', organization: masters },
     'front-proxy': { commonName: 'front-proxy-client' },
-    kubelet: { commonName: `system:node:${nodeName}`, organization: 'system:nodes', addresses: [nodeAddress] },
+    ...Object.fromEntries(nodes.map((node) => [kubeletOf(node), kubeletIdentity(node)])),
     'kube-controller-manager': { commonName: 'system:kube-controller-manager' },
     'kube-scheduler': { commonName: 'system:kube-scheduler' },
     'kube-proxy': { commonName: 'system:kube-proxy' },
@@ -114,11 +115,19 @@ async function writeCertificates(): Promise<void> {
   }
 }
 
+function kubeletOf({ name }: ClusterNode): string {
+  return `kubelet-${name}`;
+}
+
+function kubeletIdentity({ name, address }: ClusterNode): Identity {
+  return { commonName: `system:node:${name}`, organization: 'system:nodes', addresses: [address] };
+}
+
 /** Starts a program and keeps it running, as an init system would; what it says goes to its log. */
-function start(name: keyof Programs, words: readonly string[]): void {
+function start(program: keyof Programs, words: readonly string[], name: string = program): void {
   const log = openSync(join(paths.logs, `${name}.log`), 'a');
   const run = () => {
-    const child: ChildProcess = spawn(programs[name], words, { stdio: ['ignore', log, log], env: environment() });
+    const child: ChildProcess = spawn(programs[program], words, { stdio: ['ignore', log, log], env: environment() });
     child.once('error', (cause) => process.stderr.write(`${name}: ${cause.message}\n`));
     if (child.pid !== undefined) void writeFile(join(paths.pids, name), String(child.pid));
     child.once('exit', () => setTimeout(run, 1_000));
@@ -135,10 +144,10 @@ function environment(): NodeJS.ProcessEnv {
 
 function etcdWords(): string[] {
   return [
-    ...['--name', nodeName, '--data-dir', join(directory, 'etcd')],
+    ...['--name', clusterName, '--data-dir', join(directory, 'etcd')],
     ...['--listen-client-urls', 'http://127.0.0.1:2379', '--advertise-client-urls', 'http://127.0.0.1:2379'],
     ...['--listen-peer-urls', 'http://127.0.0.1:2380', '--initial-advertise-peer-urls', 'http://127.0.0.1:2380'],
-    ...['--initial-cluster', `${nodeName}=http://127.0.0.1:2380`, '--unsafe-no-fsync'],
+    ...['--initial-cluster', `${clusterName}=http://127.0.0.1:2380`, '--unsafe-no-fsync'],
   ];
 }
 
@@ -147,7 +156,7 @@ function apiServerWords(): string[] {
     '--etcd-servers=http://127.0.0.1:2379',
     `--secure-port=${port}`,
     '--bind-address=0.0.0.0',
-    `--advertise-address=${nodeAddress}`,
+    `--advertise-address=${controlAddress}`,
     `--tls-cert-file=${pki('kube-apiserver.crt')}`,
     `--tls-private-key-file=${pki('kube-apiserver.key')}`,
     `--client-ca-file=${pki('ca.crt')}`,
@@ -193,9 +202,8 @@ function schedulerWords(): string[] {
   return kubeconfigWords('kube-scheduler');
 }
 
-async function writeContainerd(): Promise<void> {
-  const cni = join(directory, 'cni');
-  await mkdir(cni, { recursive: true });
+async function writePodNetwork(): Promise<void> {
+  await mkdir(cniDirectory, { recursive: true });
   const network = {
     cniVersion: '0.4.0',
     name: clusterName,
@@ -208,26 +216,32 @@ async function writeContainerd(): Promise<void> {
           type: 'host-local',
           ranges: [[{ subnet: podRange }]],
           routes: [{ dst: '0.0.0.0/0' }],
+          // The same for both nodes, which take their addresses from one range.
           dataDir: join(directory, 'cni-addresses'),
         },
       },
       { type: 'portmap', capabilities: { portMappings: true } },
     ],
   };
-  await writeFile(join(cni, '10-pods.conflist'), JSON.stringify(network, null, 2));
+  await writeFile(join(cniDirectory, '10-pods.conflist'), JSON.stringify(network, null, 2));
+}
+
+async function startContainerd(node: ClusterNode): Promise<void> {
+  const place = paths.node(node.name);
+  const socket = paths.containerdSocket(node.name);
   const text = `
 version = 2
-root = "${join(directory, 'containerd')}"
-state = "/run/containerd"
+root = "${join(place, 'containerd')}"
+state = "/run/${node.name}"
 [grpc]
-  address = "${paths.containerdSocket}"
+  address = "${socket}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${pauseImage}"
   # Without CAP_SYS_RESOURCE nobody may lower an oom score, and runc would fail at it.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-    conf_dir = "${cni}"
+    bin_dir = "${dirname(programs.ptp)}"
+    conf_dir = "${cniDirectory}"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -236,45 +250,67 @@ state = "/run/containerd"
         BinaryName = "${programs.runc}"
         SystemdCgroup = false
 `;
-  await writeFile(join(directory, 'containerd.toml'), text.trimStart());
-}
-
-async function importPause(): Promise<void> {
+  const file = join(place, 'containerd.toml');
+  await mkdir(place, { recursive: true });
+  await writeFile(file, text.trimStart());
+  start('containerd', ['--config', file], `containerd-${node.name}`);
+  await until(`containerd-${node.name}`, 30, async () => {
+    await access(socket);
+    await runCommand(programs.ctr, ['--address', socket, 'version']);
+  });
   await runCommand(programs.ctr, [
-    ...['--address', paths.containerdSocket, '--namespace', 'k8s.io'],
+    ...['--address', socket, '--namespace', 'k8s.io'],
     ...['image', 'import', options.pauseArchive],
   ]);
 }
 
-async function writeNode(): Promise<void> {
-  await writeFile(join(directory, 'resolv.conf'), '');
+async function startKubelet(node: ClusterNode): Promise<void> {
+  const place = paths.node(node.name);
+  const pair = pki(kubeletOf(node));
+  await writeFile(join(place, 'resolv.conf'), '');
   const kubelet = {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     cgroupDriver: 'cgroupfs',
-    cgroupRoot: `/${clusterName}`,
+    cgroupRoot: `/${clusterName}/${node.name}`,
     failCgroupV1: false,
     failSwapOn: false,
-    containerRuntimeEndpoint: `unix://${paths.containerdSocket}`,
+    containerRuntimeEndpoint: `unix://${paths.containerdSocket(node.name)}`,
+    address: node.address,
+    healthzBindAddress: node.address,
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: true },
       x509: { clientCAFile: pki('ca.crt') },
     },
     authorization: { mode: 'Webhook' },
-    tlsCertFile: pki('kubelet.crt'),
-    tlsPrivateKeyFile: pki('kubelet.key'),
-    clusterDNS: [nodeAddress],
+    tlsCertFile: `${pair}.crt`,
+    tlsPrivateKeyFile: `${pair}.key`,
+    clusterDNS: [controlAddress],
     clusterDomain,
-    resolvConf: join(directory, 'resolv.conf'),
-    podLogsDir: paths.pods,
-    volumePluginDir: join(directory, 'volume-plugins'),
+    resolvConf: join(place, 'resolv.conf'),
+    // A kubelet removes what is not of its own pods.
+    podLogsDir: join(paths.pods, node.name),
+    volumePluginDir: join(place, 'volume-plugins'),
     // The disk of a developer is nobody's business here.
     evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,
     makeIPTablesUtilChains: false,
   };
-  await writeFile(join(directory, 'kubelet.json'), JSON.stringify(kubelet, null, 2));
+  const file = join(place, 'kubelet.json');
+  await writeFile(file, JSON.stringify(kubelet, null, 2));
+  const words = [
+    `--config=${file}`,
+    `--kubeconfig=${pair}.kubeconfig`,
+    `--root-dir=${join(place, 'kubelet')}`,
+    `--cert-dir=${join(place, 'certificates')}`,
+    `--hostname-override=${node.name}`,
+    `--node-ip=${node.address}`,
+  ];
+  start('kubelet', words, kubeletOf(node));
+}
+
+async function writeProxy(): Promise<void> {
   const proxy = {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
@@ -282,20 +318,9 @@ async function writeNode(): Promise<void> {
     clusterCIDR: podRange,
     conntrack: { maxPerCore: 0 },
     clientConnection: { kubeconfig: pki('kube-proxy.kubeconfig') },
-    hostnameOverride: nodeName,
+    hostnameOverride: nodes[0].name,
   };
   await writeFile(join(directory, 'kube-proxy.json'), JSON.stringify(proxy, null, 2));
-}
-
-function kubeletWords(): string[] {
-  return [
-    `--config=${join(directory, 'kubelet.json')}`,
-    `--kubeconfig=${pki('kubelet.kubeconfig')}`,
-    `--root-dir=${join(directory, 'kubelet')}`,
-    `--cert-dir=${paths.pki}`,
-    `--hostname-override=${nodeName}`,
-    `--node-ip=${nodeAddress}`,
-  ];
 }
 
 function admin() {
@@ -318,25 +343,18 @@ function apiServerReady(): Promise<void> {
   });
 }
 
-function containerdReady(): Promise<void> {
-  return until('containerd', 30, async () => {
-    await access(paths.containerdSocket);
-    await runCommand(programs.ctr, ['--address', paths.containerdSocket, 'version']);
-  });
-}
-
-function nodeReady(): Promise<void> {
-  return until('kubelet', 120, async () => {
+function nodeReady(node: ClusterNode): Promise<void> {
+  return until(kubeletOf(node), 120, async () => {
     const ready = '{.status.conditions[?(@.type=="Ready")].status}';
-    const status = await kubectl('get', 'node', nodeName, '--output', `jsonpath=${ready}`);
-    if (status !== 'True') throw new Error(`node is not ready: ${status}`);
+    const status = await kubectl('get', 'node', node.name, '--output', `jsonpath=${ready}`);
+    if (status !== 'True') throw new Error(`${node.name} is not ready: ${status}`);
     // Pods need the account that a controller makes for each namespace.
     await kubectl('get', 'serviceaccount', 'default', '--namespace', 'default');
   });
 }
 
 /** Repeats until it does not throw. Throws what it threw last, with the end of the process's log. */
-async function until(name: keyof Programs, limitSeconds: number, attempt: () => Promise<void>): Promise<void> {
+async function until(name: string, limitSeconds: number, attempt: () => Promise<void>): Promise<void> {
   const deadline = Date.now() + limitSeconds * 1_000;
   for (;;) {
     try {
@@ -350,24 +368,4 @@ async function until(name: keyof Programs, limitSeconds: number, attempt: () => 
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
   }
-}
-
-/** A socket in the file system is reachable from outside, where our network is not. */
-async function serveApiSocket(): Promise<void> {
-  await rm(paths.apiSocket, { force: true });
-  const relay = createServer((client) => {
-    const upstream = connect(port, '127.0.0.1');
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      one.on('error', () => other.destroy());
-      one.on('close', () => other.destroy());
-    }
-    client.pipe(upstream).pipe(client);
-  });
-  await new Promise<void>((resolve, reject) => {
-    relay.once('error', reject);
-    relay.listen(paths.apiSocket, resolve);
-  });
 }

@@ -1,13 +1,15 @@
-// `npm run cluster:real`: a real Kubernetes to play with, with our images on its node.
-import { mkdir, writeFile } from 'node:fs/promises';
+// `npm run cluster:real`: a real Kubernetes to play with, with our images on its nodes.
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitWith, portOption, readCommandLine } from '@kubeai/daemon';
 import { z } from 'zod';
-import { buildImages, findBuilder } from '../../docker/images.ts';
+import { type Builder, findBuilder } from '../../docker/images.ts';
+import { runWithoutTrace } from './cluster-run.ts';
 import { defaultDirectory } from './layout.ts';
+import { machineState } from './machine-state.ts';
+import { startPreparedCluster } from './prepared-cluster.ts';
 import { kubernetesVersion, obstacle, programPlaces, providePrograms } from './programs.ts';
-import { removeRealCluster, startRealCluster } from './real-cluster.ts';
+import { removeRealCluster } from './real-cluster.ts';
 
 const name = 'cluster:real';
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -15,7 +17,7 @@ const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const options = readCommandLine(
   {
     name,
-    summary: 'Runs a real Kubernetes on this machine, in namespaces of its own: control plane, one node, containers.',
+    summary: 'Runs a real Kubernetes on this machine, in namespaces of its own: control plane, two nodes, containers.',
     operands: [
       { name: 'ACTION', describe: 'start (the default), build (only the programs), or stop', required: false },
     ],
@@ -44,6 +46,10 @@ const options = readCommandLine(
         fallback: 'true',
         schema: z.stringbool({ error: 'must be true or false' }).default(true),
       },
+      untilStdinCloses: {
+        describe: 'End when standard input is closed: for programs that start a cluster and may be killed',
+        schema: z.stringbool().default(false),
+      },
     },
     epilogue: `The programs are built from the Go modules that test/cluster/go.mod pins, and kept under XDG_CACHE_HOME; those
 in KUBEBUILDER_ASSETS are taken first. Exits 2 with one line where a real cluster cannot run. Ctrl-C ends everything
@@ -60,51 +66,40 @@ if (more.length > 0 || !['start', 'build', 'stop'].includes(action)) {
 }
 
 const places = programPlaces(process.env);
-const hindrance = await obstacle(places, process.getuid?.() ?? -1);
-if (hindrance !== undefined) exitWith(process, name, [{ field: 'this machine', message: `cannot: ${hindrance}` }]);
-
-try {
-  if (action === 'stop') await removeRealCluster(directory);
-  else {
-    const programs = await providePrograms(places, say);
-    if (action === 'start') await runUntilStopped(programs);
-  }
-} catch (cause) {
-  const { code, message, stderr } = cause as NodeJS.ErrnoException & { stderr?: string };
-  if (code === 'EADDRINUSE') {
-    exitWith(process, name, [{ field: '--port', message: `${options.port} is in use; give another one` }]);
-  }
-  process.stderr.write(`${name}: ${stderr?.trim() || message}\n`);
-  process.exit(1);
+const builder = await findBuilder();
+const hindrance = await obstacle(places, process.getuid?.() ?? -1, builder);
+if (hindrance !== undefined || builder === undefined) {
+  exitWith(process, name, [{ field: 'this machine', message: `cannot: ${hindrance}` }]);
 }
 
-async function runUntilStopped(programs: Awaited<ReturnType<typeof providePrograms>>): Promise<void> {
-  const builder = await findBuilder();
-  if (builder === undefined) {
-    exitWith(process, name, [
-      { field: 'this machine', message: 'cannot: neither docker nor buildah builds images here' },
-    ]);
-  }
+if (action === 'stop') {
+  await removeRealCluster(directory);
+  process.exit(0);
+}
+const look = (mark: string) => machineState(directory, [mark]);
+const code = await runWithoutTrace({ name, directory, look }, process, async (signal) => {
+  if (action === 'build') await providePrograms(places, say, signal);
+  else await runUntilStopped(signal, builder);
+  return 0;
+});
+process.exit(code);
+
+async function runUntilStopped(signal: AbortSignal, builder: Builder): Promise<void> {
+  const { port, images } = options;
   const interrupted = new Promise<string>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+    signal.addEventListener('abort', () => resolve('interrupted'));
+    if (options.untilStdinCloses) process.stdin.resume().once('close', () => process.kill(process.pid, 'SIGTERM'));
+    // Who started us may be gone, with the other ends of these; what is to be ended must be ended all the same.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   });
   say(`Starting Kubernetes ${await kubernetesVersion()}`);
-  const starting = startRealCluster({ directory, port: options.port, programs, builder, say });
-  // Stopping early waits for the start: it takes seconds, and half a cluster cannot be stopped in order.
-  const cluster = await starting;
+  const kubeconfig = resolve(options.kubeconfig);
+  const cluster = await startPreparedCluster({ places, builder, directory, port, kubeconfig, images, say, signal });
   try {
-    if (options.images) {
-      const archives = join(directory, 'images');
-      const images = await buildImages({ repository, builder, bases: 'auto', tag: 'dev', archives, say });
-      for (const { archive } of images) await cluster.importImage(archive ?? '');
-    }
-    const kubeconfig = resolve(options.kubeconfig);
-    await mkdir(dirname(kubeconfig), { recursive: true });
-    await writeFile(kubeconfig, cluster.kubeconfig, { mode: 0o600 });
-    say(`The cluster is up: https://127.0.0.1:${options.port}, one node`);
+    say(`The cluster is up: https://127.0.0.1:${port}, two nodes`);
     say('');
     say(`  export KUBECONFIG=${kubeconfig}`);
-    say(`  ${programs.kubectl} get pods --all-namespaces`);
+    say(`  ${cluster.programs.kubectl} get pods --all-namespaces`);
     say('');
     say('Pods and Services can be reached from inside its network:');
     say('');
@@ -112,11 +107,9 @@ async function runUntilStopped(programs: Awaited<ReturnType<typeof provideProgra
     say('');
     say('Ctrl-C ends it and everything in it.');
     const end = await Promise.race([interrupted, cluster.ended]);
-    if (end !== 'SIGINT' && end !== 'SIGTERM') throw new Error(`the cluster ended early: ${end}`);
+    if (!signal.aborted) throw new Error(`the cluster ended early: ${end}`);
     say('Ending it');
-    process.exitCode = end === 'SIGINT' ? 130 : 0;
   } finally {
     await cluster.stop();
   }
-  process.exit();
 }

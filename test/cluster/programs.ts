@@ -1,12 +1,13 @@
 // The programs of a real cluster: found where they are, or built from the Go modules that go.mod pins. Built ones are
 // kept outside the checkout, by version, with Go's own build cache beside them: a second build takes seconds.
-import { execFile, spawn } from 'node:child_process';
+import { execFile, type SpawnOptions, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Builder } from '../../docker/images.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -34,7 +35,10 @@ const installed = [
   'ip',
   'unshare',
   'nsenter',
+  // One of the plugins that give pods their network; the others lie beside it.
+  'ptp',
 ] as const;
+const pluginDirectories = ['/usr/lib/cni', '/opt/cni/bin'];
 
 export type BuiltProgram = keyof typeof built;
 export type InstalledProgram = (typeof installed)[number];
@@ -63,18 +67,19 @@ export function programPlaces(environment: NodeJS.ProcessEnv): ProgramPlaces {
   const cacheHome = environment['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   return {
     assets: environment['KUBEBUILDER_ASSETS'] || undefined,
-    searchPath: `${environment['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`,
+    searchPath: [environment['PATH'] ?? '', '/usr/sbin', '/sbin', ...pluginDirectories].join(delimiter),
     cache: join(cacheHome, 'kubeai-autoscaler/kubernetes'),
   };
 }
 
 /** Where a program lies, without building it. */
 export async function findProgram(name: string, places: ProgramPlaces): Promise<string | undefined> {
-  const cached = name in built ? [join(places.cache, await kubernetesVersion())] : [];
-  // What we build is taken at our version or from the assets; some other version on the path would judge differently.
+  const searched = places.searchPath.split(delimiter).filter((directory) => directory !== '');
   const directories = [
     ...(places.assets === undefined ? [] : [places.assets]),
-    ...(name in built ? cached : places.searchPath.split(delimiter).filter((directory) => directory !== '')),
+    // What is judged must be of our version; for helm, whatever version people have.
+    ...(name in built ? [join(places.cache, await kubernetesVersion())] : []),
+    ...(name in built && name !== 'helm' ? [] : searched),
   ];
   for (const directory of directories) {
     const path = join(directory, name);
@@ -88,7 +93,11 @@ export async function findProgram(name: string, places: ProgramPlaces): Promise<
 }
 
 /** What keeps a real cluster from running here, in one line that names the way out; undefined when nothing does. */
-export async function obstacle(places: ProgramPlaces, uid: number): Promise<string | undefined> {
+export async function obstacle(
+  places: ProgramPlaces,
+  uid: number,
+  builder: Builder | undefined,
+): Promise<string | undefined> {
   if (process.platform !== 'linux') return `a real cluster needs Linux, not ${process.platform}`;
   if (uid !== 0) return 'a real cluster needs root, for namespaces and containers; run it with sudo';
   const missing: string[] = [];
@@ -97,35 +106,74 @@ export async function obstacle(places: ProgramPlaces, uid: number): Promise<stri
     const packages = 'containerd runc containernetworking-plugins etcd-server iptables nftables iproute2 util-linux';
     return `${missing.join(', ')} not found; on Debian: apt-get install --no-install-recommends ${packages}`;
   }
-  const unbuilt: string[] = [];
-  for (const name of builtPrograms) if ((await findProgram(name, places)) === undefined) unbuilt.push(name);
-  if (unbuilt.length > 0 && (await findProgram('go', places)) === undefined) {
-    return `${unbuilt.join(', ')} must be built, and there is no go; install Go 1.26 or name a directory that holds them in KUBEBUILDER_ASSETS`;
-  }
-  return undefined;
+  const refused = await runCommand((await findProgram('unshare', places)) ?? '', namespaceProbe).then(
+    () => undefined,
+    (cause: Error) => cause.message,
+  );
+  if (refused !== undefined)
+    return `root may not make namespaces and mounts here, as in a plain container (${refused})`;
+  if (builder === undefined) return 'neither docker nor buildah builds images here; on Debian: apt-get install buildah';
+  return obstacleToBuilding(builtPrograms, places);
 }
 
-/** Finds every program, building what is missing. Throws what the Go tool finds wrong. */
-export async function providePrograms(places: ProgramPlaces, say: (line: string) => void): Promise<Programs> {
+/** Mounts something in namespaces of its own, as the cluster will. */
+const namespaceProbe = ['--mount', '--pid', '--net', '--fork', 'mount', '--types', 'tmpfs', 'probe', '/mnt'];
+
+/** What keeps programs from being built here; undefined when nothing does, or when they are there. */
+export async function obstacleToBuilding(
+  names: readonly BuiltProgram[],
+  places: ProgramPlaces,
+): Promise<string | undefined> {
+  const unbuilt: string[] = [];
+  for (const name of names) if ((await findProgram(name, places)) === undefined) unbuilt.push(name);
+  if (unbuilt.length === 0) return undefined;
+  const reason = `${unbuilt.join(', ')} must be built with Go 1.26, or be in the directory that KUBEBUILDER_ASSETS names`;
+  if ((await findProgram('go', places)) === undefined) return `${reason}; there is no go`;
+  // In this directory go takes the version that go.mod asks for, or says why it cannot.
+  const complaint = await runCommand('go', ['-C', here, 'env', 'GOVERSION']).then(
+    (version) => (Number(/^go1\.(\d+)/.exec(version)?.[1] ?? 0) >= 26 ? undefined : `this is ${version.trim()}`),
+    (cause: Error) => cause.message,
+  );
+  return complaint === undefined ? undefined : `${reason}; ${complaint}`;
+}
+
+/** What a machine lacks that only shows on the way: nothing of ours is wrong. */
+export class MachineCannot extends Error {}
+
+/** Finds every program, building what is missing. Throws what the Go tool finds wrong, and an AbortError when stopped. */
+export async function providePrograms(
+  places: ProgramPlaces,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Programs> {
+  const entries = await Promise.all(installed.map(async (name) => [name, (await findProgram(name, places)) ?? '']));
+  const own = Object.fromEntries(entries) as Record<InstalledProgram, string>;
+  return { ...own, ...(await buildPrograms(builtPrograms, places, say, signal)) };
+}
+
+/** The same for some of those that we build. */
+export async function buildPrograms<Name extends BuiltProgram>(
+  names: readonly Name[],
+  places: ProgramPlaces,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Readonly<Record<Name, string>>> {
   const found: Record<string, string> = {};
-  for (const name of installed) found[name] = (await findProgram(name, places)) ?? '';
   const missing: BuiltProgram[] = [];
-  for (const name of builtPrograms) {
+  for (const name of names) {
     const path = await findProgram(name, places);
     if (path === undefined) missing.push(name);
     else found[name] = path;
   }
   for (const module of new Set(missing.map((name) => built[name].module))) {
-    const names = missing.filter((name) => built[name].module === module);
-    say(
-      `Building ${names.join(', ')} ${await kubernetesVersion()} (the first time: a quarter of an hour on two cores)`,
-    );
-    Object.assign(found, await build(module, names, places));
+    const together = missing.filter((name) => built[name].module === module);
+    say(`Building ${together.join(', ')} (the first time: a quarter of an hour on two cores)`);
+    Object.assign(found, await build(module, together, places, signal));
   }
-  return found as Programs;
+  return found as Record<Name, string>;
 }
 
-async function build(module: string, names: readonly BuiltProgram[], places: ProgramPlaces) {
+async function build(module: string, names: readonly BuiltProgram[], places: ProgramPlaces, signal: AbortSignal) {
   const version = await kubernetesVersion();
   const target = join(places.cache, version);
   // Programs appear in the target only when whole: a build that is stopped leaves nothing to be mistaken for one.
@@ -137,9 +185,17 @@ async function build(module: string, names: readonly BuiltProgram[], places: Pro
   const stamp = { gitVersion: version, gitMajor: major, gitMinor: minor };
   const flags = ['-s', '-w', ...Object.entries(stamp).map(([key, value]) => `-X ${variable}.${key}=${value}`)];
   const packages = names.map((name) => built[name].package);
+  await runCommand('go', ['-C', join(here, module), 'list', '-deps', ...packages], undefined, signal).catch((cause) => {
+    signal.throwIfAborted();
+    const reason = (cause as Error).message.trim().split('\n').at(-1);
+    throw new MachineCannot(`the Go modules cannot be had: ${reason}`, { cause });
+  });
   await inherit('go', ['build', '-trimpath', '-o', `${fresh}/`, '-ldflags', flags.join(' '), ...packages], {
     cwd: join(here, module),
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '', GOCACHE: join(places.cache, 'go-build') },
+    // At this one Go ends the compilers it has started.
+    killSignal: 'SIGINT',
+    signal,
   });
   const entries = await Promise.all(
     names.map(async (name) => {
@@ -151,7 +207,7 @@ async function build(module: string, names: readonly BuiltProgram[], places: Pro
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
-function inherit(command: string, words: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }) {
+function inherit(command: string, words: readonly string[], options: SpawnOptions) {
   return new Promise<void>((resolve, reject) => {
     const child = spawn(command, words, { ...options, stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('error', reject);
@@ -162,9 +218,14 @@ function inherit(command: string, words: readonly string[], options: { cwd: stri
 }
 
 /** Runs a command to its end and returns what it printed; throws an Error with its last words when it fails. */
-export async function runCommand(command: string, words: readonly string[], input?: string): Promise<string> {
+export async function runCommand(
+  command: string,
+  words: readonly string[],
+  input?: string,
+  signal?: AbortSignal,
+): Promise<string> {
   const execute = promisify(execFile);
-  const running = execute(command, words, { maxBuffer: 2 ** 26 });
+  const running = execute(command, words, { maxBuffer: 2 ** 26, ...(signal === undefined ? {} : { signal }) });
   if (input !== undefined) running.child.stdin?.end(input);
   try {
     return (await running).stdout;

@@ -1,16 +1,16 @@
-// A real Kubernetes on this machine: control plane, one node, containers. Everything runs in namespaces of its own
+// A real Kubernetes on this machine: control plane, two nodes, containers. Everything runs in namespaces of its own
 // (processes, mounts, network), so that stopping it is killing one process; what cannot be fenced in that way, a few
 // kernel settings and the control groups, is written down before and put back after.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Builder, buildPlainImage } from '../../docker/images.ts';
 import type { InsideOptions } from './inside.ts';
-import { clusterName, layout, pauseImage } from './layout.ts';
-import { type Programs, runCommand } from './programs.ts';
+import { clusterName, layout, nodes, pauseImage } from './layout.ts';
+import { type Forward, forward } from './network-socket.ts';
+import { MachineCannot, type Programs, runCommand } from './programs.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../..');
@@ -22,6 +22,7 @@ export interface RealClusterOptions {
   readonly programs: Programs;
   readonly builder: Builder;
   readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
 }
 
 export interface RealCluster {
@@ -29,7 +30,7 @@ export interface RealCluster {
   readonly kubeconfig: string;
   /** The words that run a command inside, where pods and Services can be reached. */
   inside(words: readonly string[]): string[];
-  /** Makes the images in an archive known to the node. */
+  /** Makes the images in an archive known to the nodes. */
   importImage(archive: string): Promise<void>;
   /** Resolves with the last words when the cluster has ended, for whatever reason. */
   readonly ended: Promise<string>;
@@ -47,17 +48,22 @@ interface Machine {
 
 const readyLimitMs = 240_000;
 
-/** Starts the cluster; resolves when its node is ready. Nothing is left when it rejects. */
+/**
+ * Starts the cluster; resolves when its nodes are ready. Rejects when one is running already, when something does not start,
+ * or when it is stopped meanwhile (AbortError); then nothing of it is left.
+ */
 export async function startRealCluster(options: RealClusterOptions): Promise<RealCluster> {
-  const { directory, port, programs, builder } = options;
-  await removeRealCluster(directory);
+  const { directory, port, programs, builder, signal } = options;
+  await removeDeadCluster(directory);
   await mkdir(directory, { recursive: true });
   const paths = layout(directory);
   const machine: Machine = { settings: await readSettings() };
   await writeFile(paths.machine, JSON.stringify(machine));
-  await makeControlGroups();
-  const relay = await listen(port, paths.apiSocket);
+  let relay: Forward | undefined;
   try {
+    await makeControlGroups();
+    const door = await openPort(port, paths.networkSocket);
+    relay = door;
     const pauseArchive = await packPause(directory, programs, builder);
     const inside: InsideOptions = { directory, port, programs, pauseArchive };
     const child = spawn(
@@ -76,11 +82,11 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
     const stop = async () => {
       child.kill('SIGKILL');
       await ended;
-      await relay.close();
+      await door.close();
       await removeRealCluster(directory);
     };
     try {
-      await ready(child, ended);
+      await ready(child, ended, signal);
     } catch (cause) {
       await stop();
       throw cause;
@@ -99,24 +105,51 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
         ...command,
       ],
       async importImage(archive) {
-        const address = ['--address', paths.containerdSocket, '--namespace', 'k8s.io'];
-        await runCommand(programs.ctr, [...address, 'image', 'import', '--no-unpack', archive]);
+        const words = ['--namespace', 'k8s.io', 'image', 'import', '--no-unpack', archive];
+        const sockets = nodes.map(({ name }) => paths.containerdSocket(name));
+        await Promise.all(sockets.map((socket) => runCommand(programs.ctr, ['--address', socket, ...words])));
       },
       ended,
       stop,
     };
   } catch (cause) {
-    await relay.close();
+    await relay?.close();
     await removeRealCluster(directory);
     throw cause;
   }
 }
 
+/** The port of the API server is the same inside and outside, so that one kubeconfig is good for both. */
+async function openPort(port: number, socketPath: string): Promise<Forward> {
+  try {
+    return await forward(socketPath, { host: '127.0.0.1', port }, port);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new Error(`port ${port} of 127.0.0.1 is in use; npm run cluster:real -- --port N takes another one`, {
+      cause,
+    });
+  }
+}
+
+/** Removes what is left of a cluster that was killed. Throws when it is running. */
+export async function removeDeadCluster(directory: string): Promise<void> {
+  const machine = await readMachine(directory);
+  if (machine === undefined) return;
+  if (machine.pid !== undefined && (await isOurs(machine.pid, directory))) {
+    throw new MachineCannot(`a cluster is running already (process ${machine.pid}); npm run cluster:real stop ends it`);
+  }
+  await removeRealCluster(directory);
+}
+
+async function readMachine(directory: string): Promise<Machine | undefined> {
+  const text = await readFile(layout(directory).machine, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as Machine);
+}
+
 /** Ends what a cluster in this directory left behind, whatever became of the process that started it. */
 export async function removeRealCluster(directory: string): Promise<void> {
-  const text = await readFile(layout(directory).machine, 'utf8').catch(() => undefined);
-  if (text !== undefined) {
-    const machine = JSON.parse(text) as Machine;
+  const machine = await readMachine(directory);
+  if (machine !== undefined) {
     if (machine.pid !== undefined && (await isOurs(machine.pid, directory))) {
       process.kill(machine.pid, 'SIGKILL');
       await until(async () => !(await isOurs(machine.pid ?? 0, directory)));
@@ -152,7 +185,9 @@ async function controlGroups(): Promise<string[]> {
 }
 
 async function makeControlGroups(): Promise<void> {
-  for (const path of await controlGroups()) await mkdir(path, { recursive: true });
+  for (const path of await controlGroups()) {
+    for (const { name } of nodes) await mkdir(join(path, name), { recursive: true });
+  }
 }
 
 /** Removes our groups, children first; false while a process that is ending holds one. */
@@ -188,37 +223,6 @@ async function packPause(directory: string, programs: Programs, builder: Builder
   return archive;
 }
 
-/** Carries connections to 127.0.0.1 into the cluster's network. Rejects when the port is taken. */
-async function listen(port: number, socketPath: string): Promise<{ close(): Promise<void> }> {
-  const open = new Set<Socket>();
-  const server: Server = createServer((client) => {
-    const upstream = connect(socketPath);
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      open.add(one);
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        open.delete(one);
-        other.destroy();
-      });
-    }
-    client.pipe(upstream).pipe(client);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of open) socket.destroy();
-      }),
-  };
-}
-
 /** Passes on what the cluster complains of, and remembers its last line. */
 function keepWords(child: ChildProcess, say: (line: string) => void): () => string {
   let last = 'it said nothing';
@@ -231,16 +235,18 @@ function keepWords(child: ChildProcess, say: (line: string) => void): () => stri
   return () => last;
 }
 
-async function ready(child: ChildProcess, ended: Promise<string>): Promise<void> {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), readyLimitMs);
+async function ready(child: ChildProcess, ended: Promise<string>, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       child.stdout?.once('data', () => resolve());
       void ended.then((words) => reject(new Error(`the cluster did not start: ${words}`)));
-      timeout.signal.addEventListener('abort', () =>
-        reject(new Error(`the cluster was not ready after ${readyLimitMs / 1_000} s`)),
+      timer = setTimeout(
+        () => reject(new Error(`the cluster was not ready after ${readyLimitMs / 1_000} s`)),
+        readyLimitMs,
       );
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      if (signal.aborted) reject(signal.reason);
     });
   } finally {
     clearTimeout(timer);

@@ -1,14 +1,17 @@
-// `npm run test:cluster`: the contract tests and the scenarios, against a real Kubernetes. One is started for it, unless
-// KUBECONFIG names one; then it must have our images with the tag dev, and what needs a hand on the node is skipped.
+// `npm run test:cluster`: the contract tests and the scenarios, against a real Kubernetes. One is started for it, and must
+// leave nothing behind; unless KUBECONFIG names one: then it must have our images with the tag dev, and what needs a hand on
+// the node is skipped.
 import { spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitWith } from '@kubeai/daemon';
-import { buildImages, findBuilder } from '../../docker/images.ts';
+import { findBuilder } from '../../docker/images.ts';
+import { runWithoutTrace } from './cluster-run.ts';
 import { defaultDirectory } from './layout.ts';
-import { obstacle, programPlaces, providePrograms } from './programs.ts';
-import { type RealCluster, startRealCluster } from './real-cluster.ts';
+import { machineState } from './machine-state.ts';
+import { startPreparedCluster } from './prepared-cluster.ts';
+import { buildPrograms, obstacle, obstacleToBuilding, programPlaces } from './programs.ts';
 
 const name = 'test:cluster';
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -16,77 +19,66 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 const words = process.argv.slice(2);
 
 const given = process.env['KUBECONFIG'] || undefined;
+const clients = ['kubectl', 'helm'] as const;
 const places = programPlaces(process.env);
 const builder = await findBuilder();
 const hindrance =
-  (await obstacle(places, process.getuid?.() ?? -1)) ??
-  (builder === undefined ? 'neither docker nor buildah builds images here' : undefined);
+  given === undefined
+    ? await obstacle(places, process.getuid?.() ?? -1, builder)
+    : await obstacleToBuilding(clients, places);
 if (hindrance !== undefined) exitWith(process, name, [{ field: 'this machine', message: `cannot: ${hindrance}` }]);
-
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
 
 const started = Date.now();
 const since = () => `${((Date.now() - started) / 1_000).toFixed(0)} s`;
-let cluster: RealCluster | undefined;
-try {
-  const programs = await providePrograms(places, say);
-  const toolDirectory = dirname(programs.kubectl);
-  let kubeconfig = given;
-  let command = (line: readonly string[]): string[] => [...line];
-  if (kubeconfig === undefined) {
-    say(`${since()}: starting the cluster`);
-    const running = await startRealCluster({
-      directory: defaultDirectory,
-      port: 6443,
-      programs,
-      builder: builder!,
-      say,
-    });
-    cluster = running;
-    say(`${since()}: the node is ready; building the images`);
-    const archives = join(defaultDirectory, 'images');
-    const images = await buildImages({ repository, builder: builder!, bases: 'auto', tag: 'dev', archives, say });
-    for (const { archive } of images) await running.importImage(archive ?? '');
-    kubeconfig = join(defaultDirectory, 'kubeconfig');
-    await writeFile(kubeconfig, running.kubeconfig, { mode: 0o600 });
-    command = running.inside;
+await mkdir(join(repository, '.build'), { recursive: true });
+const look = (mark: string) => machineState(defaultDirectory, [mark]);
+const code = await runWithoutTrace({ name, directory: defaultDirectory, look }, process, (signal) =>
+  given === undefined ? testOwnCluster(signal) : testGivenCluster(given, signal),
+);
+say(`${since()}: ended with ${code}`);
+process.exit(code);
+
+async function testOwnCluster(signal: AbortSignal): Promise<number> {
+  const kubeconfig = join(defaultDirectory, 'kubeconfig');
+  say(`${since()}: starting the cluster`);
+  const cluster = await startPreparedCluster({
+    ...{ places, builder: builder!, directory: defaultDirectory, port: 6443, kubeconfig, images: true, say, signal },
+  });
+  try {
+    const more = { KUBECONFIG: kubeconfig, KUBEAI_CLUSTER_DIRECTORY: defaultDirectory };
+    return await runTests(cluster.inside, cluster.programs, more, signal);
+  } finally {
+    await cluster.stop();
   }
-  await mkdir(join(repository, '.build'), { recursive: true });
+}
+
+async function testGivenCluster(kubeconfig: string, signal: AbortSignal): Promise<number> {
+  const programs = await buildPrograms(clients, places, say, signal);
+  return runTests((line) => [...line], programs, { KUBECONFIG: kubeconfig }, signal);
+}
+
+/** Runs jest, by whatever leads into the cluster's network; resolves with its exit code. */
+function runTests(
+  inside: (command: readonly string[]) => string[],
+  { kubectl, helm }: Readonly<Record<(typeof clients)[number], string>>,
+  more: NodeJS.ProcessEnv & { readonly KUBECONFIG: string },
+  signal: AbortSignal,
+): Promise<number> {
+  signal.throwIfAborted();
   say(`${since()}: testing`);
-  const code = await run(
-    command([
-      ...[process.execPath, '--experimental-vm-modules', '--no-warnings'],
-      ...[join(repository, 'node_modules/jest/bin/jest.js'), '--config', 'test/cluster/jest.config.mjs', ...words],
-    ]),
-    {
-      ...process.env,
-      PATH: `${toolDirectory}:${process.env['PATH'] ?? ''}`,
-      KUBECONFIG: kubeconfig,
-      CONTRACT_KUBECONFIG: kubeconfig,
-      ...(cluster === undefined ? {} : { KUBEAI_CLUSTER_DIRECTORY: defaultDirectory }),
-    },
-  );
-  say(`${since()}: ended with ${code}`);
-  process.exitCode = stop.signal.aborted ? 130 : code;
-} catch (cause) {
-  if (!stop.signal.aborted) complain(cause as NodeJS.ErrnoException);
-  process.exitCode = stop.signal.aborted ? 130 : 1;
-} finally {
-  await cluster?.stop();
-}
-process.exit();
-
-function complain({ code, message }: NodeJS.ErrnoException): void {
-  const text = code === 'EADDRINUSE' ? '127.0.0.1:6443 is in use; is another cluster running?' : message;
-  process.stderr.write(`${name}: ${text}\n`);
-}
-
-function run([program, ...line]: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  stop.signal.throwIfAborted();
+  const [program = '', ...line] = inside([
+    ...[process.execPath, '--experimental-vm-modules', '--no-warnings'],
+    ...[join(repository, 'node_modules/jest/bin/jest.js'), '--config', 'test/cluster/jest.config.mjs', ...words],
+  ]);
+  const env = {
+    ...process.env,
+    PATH: [dirname(kubectl), dirname(helm), process.env['PATH'] ?? ''].join(delimiter),
+    CONTRACT_KUBECONFIG: more.KUBECONFIG,
+    ...more,
+  };
   return new Promise((resolve, reject) => {
-    const child = spawn(program ?? '', line, { cwd: repository, env, stdio: 'inherit' });
-    stop.signal.addEventListener('abort', () => child.kill('SIGTERM'));
+    const child = spawn(program, line, { cwd: repository, env, stdio: 'inherit' });
+    signal.addEventListener('abort', () => child.kill('SIGTERM'));
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   });

@@ -8,6 +8,7 @@ const order = [
   'quickstart',
   'injection',
   'tokens',
+  'prometheus',
   'failures',
   'uninstall',
 ];

@@ -7,6 +7,7 @@ import {
   apply,
   available,
   clusterDirectory,
+  complete,
   eventually,
   get,
   hasAgent,
@@ -40,6 +41,12 @@ beforeAll(async () => {
       scaleDown: { stabilizationWindowSeconds: 900 },
     }),
   );
+  await apply({
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name: 'chat', namespace },
+    spec: { maxUnavailable: 1, selector: { matchLabels: { app: 'chat' } } },
+  });
   await available(namespace, 'chat');
   url = await reachable(namespace, 'chat');
   await kubectl(['wait', '--for=condition=Ready', '--timeout=60s', '-n', namespace, 'aiap/chat']);
@@ -58,6 +65,15 @@ const decidedAfter = (moment: number) =>
     return status === 'True' && Date.parse(spec.renewTime ?? '') > moment;
   });
 
+const replicas = async (): Promise<number> => {
+  const { spec } = await get<{ spec: { replicas: number } }>('deployment', '-n', namespace, 'chat');
+  return spec.replicas;
+};
+const killController = () =>
+  kubectl(
+    'delete pod -n kubeai-system -l app.kubernetes.io/name=kubeai-controller --grace-period=0 --force'.split(' '),
+  );
+
 describe('the workload goes on serving, and does not shrink, while', () => {
   beforeEach(() => {
     traffic = startTraffic(url);
@@ -66,30 +82,63 @@ describe('the workload goes on serving, and does not shrink, while', () => {
     await eventually('requests are served', 30, async () => traffic.served() > 10);
     const { failures } = await traffic.stop();
     expect(failures).toEqual([]);
-    const { spec } = await get<{ spec: { replicas: number } }>('deployment', '-n', namespace, 'chat');
-    expect(spec.replicas).toBeGreaterThanOrEqual(2);
+    expect(await replicas()).toBeGreaterThanOrEqual(2);
   }, patience);
 
   test(
     'the controller is killed',
     async () => {
       const before = await leader();
-      await kubectl([
-        'delete',
-        'pod',
-        '-n',
-        system,
-        '-l',
-        'app.kubernetes.io/name=kubeai-controller',
-        '--grace-period=0',
-        '--force',
-      ]);
+      await killController();
       await eventually('another one leads', 120, async () => {
         const now = await leader();
         return now !== undefined && now !== before;
       });
       await available(system, 'kubeai-controller');
       await decidedAfter(Date.now());
+    },
+    patience,
+  );
+
+  test(
+    'the controller is killed in the middle of scaling',
+    async () => {
+      // Ten streams of half a minute, where a replica is to have four: three are wanted.
+      const streams = Array.from({ length: 10 }, () => complete(url, 900, true));
+      await eventually('it grows', 60, async () => (await replicas()) > 2);
+      await killController();
+      await decidedAfter(Date.now());
+      await eventually('three serve', 120, async () => {
+        const pods = await podsOf(namespace, 'app=chat');
+        return pods.filter(isReady).length >= 3;
+      });
+      const answers = await Promise.all(streams);
+      expect(answers.map(({ status }) => status)).toEqual(streams.map(() => 200));
+      expect(answers.filter(({ text }) => !text.includes('data: [DONE]'))).toEqual([]);
+      expect(await replicas()).toBeGreaterThanOrEqual(3);
+    },
+    patience,
+  );
+
+  test(
+    'a node is drained: its pods are moved, in their own time',
+    async () => {
+      const before = await replicas();
+      const [pod] = await podsOf(namespace, 'app=chat');
+      const node = pod!.spec.nodeName!;
+      // Some of these are being read from the node when it is drained.
+      const streams = Array.from({ length: 4 }, () => complete(url, 300, true));
+      try {
+        await kubectl(['drain', node, '--delete-emptydir-data', '--timeout=150s']);
+        expect((await Promise.all(streams)).filter(({ text }) => !text.includes('data: [DONE]'))).toEqual([]);
+        await available(namespace, 'chat');
+        const places = (await podsOf(namespace, 'app=chat')).map(({ spec }) => spec.nodeName);
+        expect(places).not.toContain(node);
+        expect(await replicas()).toBeGreaterThanOrEqual(before);
+        await decidedAfter(Date.now());
+      } finally {
+        await kubectl(['uncordon', node]);
+      }
     },
     patience,
   );

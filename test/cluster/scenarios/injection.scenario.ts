@@ -2,17 +2,18 @@
 // nobody's answer.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
-  agentCounter,
   apply,
   available,
   complete,
   eventually,
   hasAgent,
+  isReady,
   kubectl,
   namespaceOf,
   type Pod,
   podsOf,
   reachable,
+  requestsCounted,
   workload,
 } from './scene.ts';
 
@@ -44,6 +45,10 @@ const onlyPod = async (namespace: string, name: string): Promise<Pod> => {
   return pod!;
 };
 
+const isContainerReady = ({ status }: Pod, name: string): boolean =>
+  [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].find((each) => each.name === name)
+    ?.ready ?? false;
+
 const started = ({ status }: Pod, name: string): number =>
   Date.parse(
     [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].find((each) => each.name === name)
@@ -61,13 +66,9 @@ describe('reach', () => {
       expect(agent?.restartPolicy).toBe('Always');
       expect(started(pod, 'kubeai-agent')).toBeLessThanOrEqual(started(pod, 'model'));
       const url = await reachable(restricted, 'chat');
-      const before = await agentCounter(pod, 'kubeai_requests_total');
+      const before = await requestsCounted(pod);
       expect((await complete(url, 4)).status).toBe(200);
-      await eventually(
-        'the agent has seen the request',
-        10,
-        async () => (await agentCounter(pod, 'kubeai_requests_total')) === before + 1,
-      );
+      await eventually('the agent has seen the request', 10, async () => (await requestsCounted(pod)) === before + 1);
     },
     patience,
   );
@@ -82,15 +83,11 @@ describe('reach', () => {
       const said = await kubectl(['logs', '-n', privileged, pod.metadata.name, '-c', 'kubeai-redirect']);
       expect(said).toBe('port 8000 is redirected to 15001');
       const url = await reachable(privileged, 'chat');
-      const before = await agentCounter(pod, 'kubeai_requests_total');
+      const before = await requestsCounted(pod);
       expect((await complete(url, 4)).status).toBe(200);
       // Past the Service, by the address of the pod, as a gateway would.
       expect((await complete(`http://${pod.status.podIP}:8000`, 4)).status).toBe(200);
-      await eventually(
-        'the agent has seen both requests',
-        10,
-        async () => (await agentCounter(pod, 'kubeai_requests_total')) === before + 2,
-      );
+      await eventually('the agent has seen both requests', 10, async () => (await requestsCounted(pod)) === before + 2);
     },
     patience,
   );
@@ -104,6 +101,35 @@ describe('reach', () => {
     patience,
   );
 });
+
+test.each([
+  ['port', restricted, true],
+  ['redirect', privileged, false],
+])(
+  'probes go on asking the model, and are no load, with reach %s',
+  async (reach, namespace, secured) => {
+    const name = `slow-${reach}`;
+    await apply(
+      ...workload({
+        namespace,
+        name,
+        restricted: secured,
+        startupSeconds: 8,
+        ...(reach === 'redirect' ? { targetPort: 8_000 } : {}),
+        annotations: { 'kubeai.io/reach': reach },
+      }),
+    );
+    const loading = await eventually('the agent is ready before the model is', 60, async () => {
+      const [pod] = await podsOf(namespace, `app=${name}`);
+      return pod !== undefined && isContainerReady(pod, 'kubeai-agent') && pod;
+    });
+    expect({ model: isContainerReady(loading, 'model'), pod: isReady(loading) }).toEqual({ model: false, pod: false });
+    const pod = await onlyPod(namespace, name);
+    expect({ model: isContainerReady(pod, 'model'), pod: isReady(pod) }).toEqual({ model: true, pod: true });
+    expect(await requestsCounted(pod)).toBe(0);
+  },
+  patience,
+);
 
 test.each([
   ['port', restricted, true],

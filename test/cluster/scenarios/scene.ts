@@ -87,6 +87,7 @@ export interface Pod {
     readonly deletionTimestamp?: string;
   };
   readonly spec: {
+    readonly nodeName?: string;
     readonly initContainers?: readonly { readonly name: string; readonly restartPolicy?: string }[];
     readonly containers: readonly { readonly name: string }[];
   };
@@ -100,6 +101,7 @@ export interface Pod {
 
 interface ContainerStatus {
   readonly name: string;
+  readonly ready: boolean;
   readonly state?: { readonly running?: { readonly startedAt: string } };
 }
 
@@ -133,6 +135,8 @@ export interface Workload {
   readonly annotations?: Record<string, string>;
   /** What Pod Security `restricted` asks for. */
   readonly restricted?: boolean;
+  /** How long the model loads. */
+  readonly startupSeconds?: number;
 }
 
 /** A model server and its Service, as a team would write them. */
@@ -143,6 +147,7 @@ export function workload({
   replicas,
   annotations,
   restricted,
+  startupSeconds = 1,
 }: Workload): Manifest[] {
   const security = {
     allowPrivilegeEscalation: false,
@@ -166,7 +171,16 @@ export function workload({
               {
                 name: 'model',
                 image: 'kubeai/model-server:dev',
-                args: ['--model', 'llama2-70b', '--gpu', 'h100', '--max-batch', '32', '--startup-seconds', '1'],
+                args: [
+                  '--model',
+                  'llama2-70b',
+                  '--gpu',
+                  'h100',
+                  '--max-batch',
+                  '32',
+                  '--startup-seconds',
+                  `${startupSeconds}`,
+                ],
                 ports: [{ name: 'http', containerPort: 8_000 }],
                 readinessProbe: { httpGet: { path: '/health', port: 'http' }, periodSeconds: 1 },
                 ...(restricted ? { securityContext: security } : {}),
@@ -288,9 +302,10 @@ export async function follow(block: string): Promise<string> {
   return stdout;
 }
 
-/** The sum of a counter on a pod's agent, over all labels. */
-export async function agentCounter({ status }: Pod, name: string): Promise<number> {
+/** Requests that a pod's agent has counted as load: whatever nobody waits for, probes above all, is left out. */
+export async function requestsCounted({ status }: Pod): Promise<number> {
   const page = await (await fetch(`http://${status.podIP}:15020/metrics`)).text();
-  const lines = page.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  const counters = page.split('\n').filter((line) => line.startsWith('kubeai_requests_total{'));
+  const load = counters.filter((line) => !/route="(?:probe|metadata)"/.test(line));
+  return load.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }

@@ -49,5 +49,7 @@ test('uninstalling leaves workloads serving, lets new pods start, and keeps CRD 
     'name',
   ]);
   expect(stdout).not.toContain('kubeai');
-  await kubectl(['delete', 'namespace', namespace, '--wait=false']);
+  // Nobody who has left holds anything back: a policy and its namespace go at once.
+  await kubectl(['delete', 'aiap', '-n', namespace, 'chat', '--timeout=20s']);
+  await kubectl(['delete', 'namespace', namespace, '--timeout=120s']);
 }, 400_000);
