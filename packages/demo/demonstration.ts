@@ -48,7 +48,8 @@ export async function demonstrate(cluster: ClusterProcess, demo: Demonstration):
     screen.say('The last answer has come; waiting for the fleet to be small again');
     await waitForCalm(demo, observation, baseline);
     const sizes = sizesSince(observation, start);
-    return summarize(load.records.map(outcomeOf), sizes, targetOf(inputs.policy), start, clock.now());
+    const target = targetOf(inputs.policy);
+    return summarize(load.records.map(outcomeOf), sizes, observation.readiness(), target, start, clock.now());
   } finally {
     observation.stop();
   }

@@ -3,7 +3,7 @@
 import type { Clock, Log } from '@kubeai/daemon';
 import { createReflector, type KubeClient, type KubeObject, type ObjectName, resources } from '@kubeai/kube';
 import { elapsed, type Instant } from '@kubeai/units';
-import type { SizeChange } from './summary.ts';
+import type { ReadyChange, SizeChange } from './summary.ts';
 
 interface Deployment extends KubeObject {
   readonly spec: { readonly replicas?: number };
@@ -30,6 +30,8 @@ export interface Observation {
   now(): { readonly replicas: number; readonly ready: number; readonly reason: string };
   /** Every size so far, the first one included, with the reason given for it. */
   sizes(): readonly SizeChange[];
+  /** Every number of ready replicas so far. */
+  readiness(): readonly ReadyChange[];
   stop(): void;
 }
 
@@ -45,6 +47,7 @@ export async function observe(
   policy: ObjectName,
 ): Promise<Observation> {
   const changes: { readonly at: Instant; readonly replicas: number }[] = [];
+  const readiness: ReadyChange[] = [];
   const decisions: StatedDecision[] = [];
   let current: Deployment | undefined;
   let word = '';
@@ -62,6 +65,8 @@ export async function observe(
       current = deployment;
       const replicas = deployment.spec.replicas ?? 1;
       if (changes.at(-1)?.replicas !== replicas) changes.push({ at: clock.now(), replicas });
+      const ready = deployment.status?.readyReplicas ?? 0;
+      if (readiness.at(-1)?.ready !== ready) readiness.push({ at: clock.now(), ready });
     },
     remove() {
       current = undefined;
@@ -88,6 +93,7 @@ export async function observe(
         ...change,
         reason: index === 0 ? 'Initial' : reasonFor(decisions, changes[index - 1]!.replicas, change),
       })),
+    readiness: () => readiness,
     stop() {
       deployments.stop();
       policies.stop();

@@ -16,6 +16,12 @@ export interface SizeChange {
   readonly reason: string;
 }
 
+/** How many replicas served from `at` on. */
+export interface ReadyChange {
+  readonly at: Instant;
+  readonly ready: number;
+}
+
 /** What a request must meet to count as served within target; absent fields are not asked for. */
 export interface Target {
   readonly timeToFirstTokenMs?: number;
@@ -35,6 +41,11 @@ export interface ScaleEvent {
   readonly reason: string;
 }
 
+export interface ReadyEvent {
+  readonly atMs: number;
+  readonly ready: number;
+}
+
 /** The report as `--json` writes it. Quantiles are null and `withinTarget` is 0 when nothing was served. */
 export interface DemoReport {
   readonly requests: number;
@@ -47,15 +58,19 @@ export interface DemoReport {
   readonly maxReplicas: number;
   readonly finalReplicas: number;
   readonly scaleEvents: readonly ScaleEvent[];
+  /** When replicas came to serve, or left: what a start took is between the two lists. */
+  readonly readyEvents: readonly ReadyEvent[];
 }
 
 /**
  * @param sizes  in order of time; the first one is the size at `start`
+ * @param readiness  in order of time
  * @param start  when the load began, @param end when watching stopped
  */
 export function summarize(
   outcomes: readonly RequestOutcome[],
   sizes: readonly SizeChange[],
+  readiness: readonly ReadyChange[],
   target: Target,
   start: Instant,
   end: Instant,
@@ -73,6 +88,9 @@ export function summarize(
     maxReplicas: Math.max(0, ...sizes.map((size) => size.replicas)),
     finalReplicas: sizes.at(-1)?.replicas ?? 0,
     scaleEvents: scaleEvents(sizes, start),
+    readyEvents: readiness
+      .filter(({ at }) => at >= start)
+      .map(({ at, ready }) => ({ atMs: Math.round(elapsed(start, at)), ready })),
   };
 }
 

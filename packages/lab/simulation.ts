@@ -30,6 +30,8 @@ export interface World {
   readonly limits: EngineLimits;
   /** From creation to readiness on average; single starts take 0.8 to 1.3 of it, the longer ones being rarer. */
   readonly startUpMs: number;
+  /** Starts that were measured, one after another, instead; the last one holds for all that follow. */
+  readonly startsMs?: readonly number[];
   /** Replicas that find GPUs at once. */
   readonly maxReplicas: number;
   readonly minReplicas: number;
@@ -121,6 +123,7 @@ export function simulate(
   let asked = world.initialReplicas;
   let why = 'as it was found';
   let made = 0;
+  let begun = 0;
   let starts = 0;
   let abandoned = 0;
   let rejected = 0;
@@ -216,9 +219,26 @@ export function simulate(
     isStale = true;
   };
 
+  /** Pods that wait for GPUs get them, where there are any. */
+  const place = (now: number): void => {
+    if (happening('noFreeGpus', now)) return;
+    let placed = pods.reduce((sum, { placedAt }) => sum + Number(placedAt !== undefined), 0);
+    for (const pod of pods) {
+      if (pod.placedAt !== undefined || pod.deletedAt !== undefined || placed >= world.maxReplicas) continue;
+      pod.placedAt = now;
+      pod.readyAt = now + nextStart();
+      placed += 1;
+      if (now >= world.warmUpMs) starts += 1;
+    }
+  };
+
+  const nextStart = (): number => {
+    const { startsMs, startUpMs } = world;
+    begun += 1;
+    return startsMs?.[Math.min(begun, startsMs.length) - 1] ?? startUp(startUpMs, random);
+  };
+
   const runLifecycles = (now: number): void => {
-    const isShort = happening('noFreeGpus', now);
-    let placed = 0;
     for (let index = pods.length - 1; index >= 0; index -= 1) {
       const pod = pods[index]!;
       const isEmpty = pod.engine.running() + pod.engine.waiting() === 0;
@@ -227,17 +247,14 @@ export function simulate(
         freePlaces.push(pod.place);
         pods.splice(index, 1);
         isStale = true;
-      } else if (pod.placedAt !== undefined) placed += 1;
-    }
-    for (const pod of pods) {
-      if (pod.placedAt === undefined && pod.deletedAt === undefined && placed < world.maxReplicas && !isShort) {
-        pod.placedAt = now;
-        pod.readyAt = now + startUp(world.startUpMs, random);
-        placed += 1;
-        if (now >= world.warmUpMs) starts += 1;
       }
-      if (!pod.isReady && pod.deletedAt === undefined && now >= pod.readyAt) {
+    }
+    place(now);
+    for (const pod of pods) {
+      // At the nearest tick: at the next one, every start would last half a tick longer.
+      if (!pod.isReady && pod.deletedAt === undefined && now + tickMs / 2 > pod.readyAt) {
         pod.isReady = true;
+        pod.readyAt = Math.min(pod.readyAt, now);
         isStale = true;
       }
     }
@@ -319,6 +336,7 @@ export function simulate(
     moments.push({ at: now, from: asked, to, why });
     asked = to;
     match(now);
+    place(now);
   };
 
   const end = workload.spanMs;

@@ -17,6 +17,7 @@ import { isShape } from '../shapes.ts';
 import { study } from '../study.ts';
 import { type BenchCase, cases } from './cases.ts';
 import { forecastSection } from './forecast-section.ts';
+import { publishedRows } from './published.ts';
 import { type Verdict, verdictsOf } from './verdict.ts';
 
 const line = {
@@ -53,6 +54,8 @@ interface Case {
 
 const options = readCommandLine(line, process);
 const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
+/** Requests from which on single values are dear enough to be searched for. */
+const longDay = 3_000_000;
 const earlier: readonly Case[] = options.rivals === undefined ? [] : await readEarlier(options.rivals);
 const played: Case[] = [];
 for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
@@ -81,7 +84,7 @@ for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
       policies: [{ name: 'interactive', policy: defaultPolicy() }],
       rivals: before === undefined ? rivalsOf(bench) : [],
       curves: false,
-      isSearching: bench.trace.startsWith('servegen'),
+      isSearching: read.value.workload.at.length > longDay,
     },
     progress.tell,
   );
@@ -148,6 +151,15 @@ Written on ${date} at commit ${commit} by \`npm run bench:lab -- --traces DIRECT
 ${summary.join('\n')}
 
 ${forecastSection(hardware, serviceTimes(hardware)!)}
+## Beside an earlier simulation
+
+Share within the promise (GPU-hours of the whole span). In the middle, what the lab's curve of that contender gives for the published
+GPU-hours.
+
+| traffic | contender | published | lab, same GPU-hours | lab, as tuned |
+|---|---|---:|---:|---:|
+${played.flatMap(({ bench, what, contenders }) => publishedRows(bench.name, contenders, 1 - bench.warmUpSeconds / (3_600 * what.hours))).join('\n')}
+
 ## Every case
 
 ${played.map(sectionOf).join('\n')}`;
