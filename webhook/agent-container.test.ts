@@ -1,5 +1,8 @@
 // The script of reach `redirect`, run by a real shell.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { redirectContainer } from './agent-container.ts';
 
@@ -42,3 +45,27 @@ const canWriteRules = spawnSync('unshare', ['-n', 'nft', 'list', 'ruleset'], { e
   expect(printed.match(/tcp dport .*/g)).toEqual(['tcp dport 8000 redirect to :15001']);
   expect(printed).toContain('hook prerouting');
 });
+
+const canWrite = (program: string) =>
+  spawnSync('unshare', ['-n', program, '-t', 'nat', '-S'], { env: { PATH: path } }).status === 0;
+
+for (const program of ['iptables-nft', 'iptables-legacy']) {
+  const title = `where there is no nft, ${program} writes the rule, once however often it runs (needs root)`;
+  (canWrite(program) ? test : test.skip)(title, () => {
+    const directory = mkdtempSync(join(tmpdir(), 'redirect-'));
+    symlinkSync(
+      execFileSync('which', [program], { env: { PATH: path }, encoding: 'utf8' }).trim(),
+      join(directory, 'iptables'),
+    );
+    const twice = `${script}\n${script}\niptables -t nat -S PREROUTING`;
+    const printed = execFileSync('/usr/bin/unshare', ['-n', '/bin/sh', '-c', twice], {
+      env: environment('10.0.0.1', directory),
+      encoding: 'utf8',
+    });
+    rmSync(directory, { recursive: true });
+    expect(printed.match(/^port .*/gm)).toEqual(Array(2).fill('port 8000 is redirected to 15001'));
+    expect(printed.match(/^-A .*/gm)).toEqual([
+      '-A PREROUTING -p tcp -m tcp --dport 8000 -j REDIRECT --to-ports 15001',
+    ]);
+  });
+}

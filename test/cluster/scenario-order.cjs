@@ -2,6 +2,7 @@
 const { default: Sequencer } = require('@jest/test-sequencer');
 
 const order = [
+  'images',
   'install',
   'custom-resource',
   'permissions',

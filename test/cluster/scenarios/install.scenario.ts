@@ -1,8 +1,13 @@
 // docs/install.md, followed to the letter: plain manifests in and out, then Helm, which the other scenarios stand on.
 import { expect, test } from '@jest/globals';
-import { follow, get, instructions, kubectl } from './scene.ts';
+import { chapters, follow, get, instructions, kubectl } from './scene.ts';
 
 const patience = 400_000;
+
+test('every command of the page is followed by one of the scenarios', async () => {
+  // With the last one in uninstall.scenario.ts, the one before it in quickstart.scenario.ts.
+  expect(await chapters()).toEqual(['With plain manifests', 'With Helm', 'Try it', 'Uninstall']);
+});
 
 test(
   'plain manifests install, and take everything away again',

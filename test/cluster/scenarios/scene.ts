@@ -287,12 +287,20 @@ export function startTraffic(url: string): Traffic {
   };
 }
 
+const page = () => readFile(join(repository, 'docs/install.md'), 'utf8');
+const blocksIn = (section: string) => [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1]!);
+
+/** The headings of docs/install.md under which there are commands to be followed. */
+export async function chapters(): Promise<string[]> {
+  const sections = (await page()).split(/^## /m).slice(1);
+  return sections.filter((section) => blocksIn(section).length > 0).map((section) => section.split('\n')[0]!);
+}
+
 /** The shell blocks under a heading of docs/install.md, as users read them. */
 export async function instructions(heading: string): Promise<string[]> {
-  const text = await readFile(join(repository, 'docs/install.md'), 'utf8');
-  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
+  const section = (await page()).split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
   if (section === undefined) throw new Error(`docs/install.md has no section ${heading}`);
-  return [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1]!);
+  return blocksIn(section);
 }
 
 /** Runs a block of commands to its end; throws with what it said when one of them fails. */
