@@ -1,12 +1,11 @@
 // The agent: stands beside one model server, passes its traffic on, measures it, and says once a second what it saw.
-import { createClock, createHealth, createLog, onShutdown, serveHttp } from '@kubeai/daemon';
+import { createClock, createHealth, createLog, createLogLines, onShutdown, serveHttp } from '@kubeai/daemon';
 import { seconds } from '@kubeai/units';
 import { adminPages } from './admin.ts';
 import { type GpuChoice, parseConfig } from './config.ts';
 import { createDrain } from './drain.ts';
 import { createGate } from './gate.ts';
 import { maxQueued, queueDeadline, reportInterval } from './limits.ts';
-import { createLogLines } from './log-lines.ts';
 import { startPush } from './push.ts';
 import { createReportWriter } from './report-writer.ts';
 import { startContainerSource } from './sample-container.ts';

@@ -131,16 +131,16 @@ export function startPush(options: PushOptions): Push {
       if (lastRefusal !== acknowledgement.reason) log.warn('The controller refused a report', { ...acknowledgement });
       lastRefusal = acknowledgement.reason;
     }
-    // Lines are judged in the order in which they were written, so a refusal without a number means the oldest.
-    const judged = acknowledgement.sequence ?? oldestJudged(acknowledgement);
+    const judged = judgedBy(acknowledgement);
     kept = kept.filter(({ report }) => report.sequence !== judged);
     if (kept.length === 0) emptied?.();
   };
 
-  const oldestJudged = (acknowledgement: Acknowledgement): number | undefined =>
-    acknowledgement.kind === 'refused' && ofOneReport.has(acknowledgement.reason)
-      ? kept.find(({ sentOn }) => sentOn === connections)?.report.sequence
-      : undefined;
+  /** The report that is settled; lines are judged in the order in which they were written, so no number means the oldest. */
+  const judgedBy = (acknowledgement: Acknowledgement): number | undefined => {
+    if (acknowledgement.kind === 'refused' && !ofOneReport.has(acknowledgement.reason)) return undefined;
+    return acknowledgement.sequence ?? kept.find(({ sentOn }) => sentOn === connections)?.report.sequence;
+  };
 
   /** One connection, from its first byte to its last; resolves with the least time to wait before the next one. */
   const connectOnce = (request: typeof secureRequest, credentials: Credentials): Promise<Milliseconds> =>

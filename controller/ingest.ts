@@ -51,6 +51,8 @@ interface Connection {
   answeredAt: Instant | undefined;
 }
 
+type Judged = { readonly sequence: number } | { readonly sequence?: number; readonly reason: Refusal };
+
 export function createIngest(options: IngestOptions): Ingest {
   const { tokens, clock, log } = options;
   const connections = new Map<string, Connection>();
@@ -76,31 +78,34 @@ export function createIngest(options: IngestOptions): Ingest {
     }
   });
 
-  /** Judges one line; returns why it is refused. */
-  function take(connection: Connection, line: string, now: Instant): Refusal | { readonly sequence: number } {
+  /** Judges one line; returns its number where it could be read, and why it is refused. */
+  function take(connection: Connection, line: string, now: Instant): Judged {
     connection.allowance = Math.min(
       limits.reportBurst,
       connection.allowance + (elapsed(connection.lastAt, now) / 1_000) * limits.reportsPerSecond,
     );
     connection.lastAt = now;
-    if (connection.allowance < 1) return 'TooMany';
+    if (connection.allowance < 1) return { reason: 'TooMany' };
     connection.allowance -= 1;
     const parsed = parseReportLine(line);
     if (!parsed.ok) {
       log.debug('Refused a report', { pod: connection.pod, problems: parsed.problems });
-      return parsed.problems[0]?.field === 'version' ? 'UnsupportedVersion' : 'Malformed';
+      return { reason: parsed.problems[0]?.field === 'version' ? 'UnsupportedVersion' : 'Malformed' };
     }
     const report = parsed.value;
     const { pod } = connection;
+    const { sequence } = report;
     if (report.pod.uid !== pod.uid || report.pod.name !== pod.name || report.pod.namespace !== pod.namespace) {
-      return 'WrongPod';
+      return { sequence, reason: 'WrongPod' };
     }
     // Within one start of an agent numbers grow; a report that was sent again after a lost connection has been counted.
-    if (report.run === connection.run && report.sequence <= connection.sequence) return 'Duplicate';
-    if (!options.accept(report, now) && elapsed(connection.openedAt, now) > limits.unknownPodFor) return 'UnknownPod';
+    if (report.run === connection.run && sequence <= connection.sequence) return { sequence, reason: 'Duplicate' };
+    if (!options.accept(report, now) && elapsed(connection.openedAt, now) > limits.unknownPodFor) {
+      return { sequence, reason: 'UnknownPod' };
+    }
     connection.run = report.run;
-    connection.sequence = report.sequence;
-    return { sequence: report.sequence };
+    connection.sequence = sequence;
+    return { sequence };
   }
 
   function serve(request: IncomingMessage, response: ServerResponse, pod: PodIdentity, until: Instant): void {
@@ -127,18 +132,19 @@ export function createIngest(options: IngestOptions): Ingest {
     response.flushHeaders();
     request.socket.setNoDelay(true);
 
-    const refuse = (reason: Refusal, message: string = refusals[reason]) => {
+    const refuse = (reason: Refusal, sequence?: number) => {
       counts.refused[reason] += 1;
       connection.refusedInARow += 1;
       // A refusal is news; what was taken can wait.
       connection.answeredAt = undefined;
-      connection.answer += encodeAcknowledgement({ kind: 'refused', reason, message });
+      const number = sequence === undefined ? {} : { sequence };
+      connection.answer += encodeAcknowledgement({ kind: 'refused', ...number, reason, message: refusals[reason] });
     };
     const lines = createLineReader(
       maxReportBytes,
       (line) => {
         const taken = take(connection, line, clock.now());
-        if (typeof taken === 'string') return refuse(taken);
+        if ('reason' in taken) return refuse(taken.reason, taken.sequence);
         counts.accepted += 1;
         connection.refusedInARow = 0;
         connection.answer += encodeAcknowledgement({ kind: 'accepted', sequence: taken.sequence });

@@ -1,5 +1,7 @@
+import { closeSync, openSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { createLog } from './log.ts';
+import { createLogLines } from './log-lines.ts';
 
 function recording(level: 'debug' | 'info' = 'info') {
   const lines: Record<string, unknown>[] = [];
@@ -42,4 +44,17 @@ test('an error keeps its type, message, stack and causes', () => {
   expect(lines[0]).toMatchObject({
     cause: { type: 'TypeError', message: 'outer', cause: { message: 'inner' }, stack: expect.any(String) },
   });
+});
+
+test('a disk that is full, and a file that is gone, cost lines and nothing else', () => {
+  const full = openSync('/dev/full', 'w');
+  const lines = createLogLines(full);
+  const log = createLog({ level: 'info', name: 'tested', destination: lines });
+  log.info('Lost');
+  log.error('Lost, too', { cause: new Error('no space left') });
+  expect(lines.lost).toBe(2);
+  closeSync(full);
+  createLog({ level: 'info', name: 'tested', destination: full }).info('Written to a file that was closed');
+  log.info('Lost again');
+  expect(lines.lost).toBe(3);
 });

@@ -1,6 +1,7 @@
 // JSON lines, one event a line, written synchronously so that the last words of a dying process are not lost. The
 // message comes first (`log.info('Scaled the target', { from, to })`) because it is what a reader searches for.
-import { type DestinationStream, destination, pino, stdSerializers } from 'pino';
+import { type DestinationStream, pino, stdSerializers } from 'pino';
+import { createLogLines } from './log-lines.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -22,7 +23,7 @@ export interface LogOptions {
   readonly level: LogLevel;
   /** The process or part that speaks. */
   readonly name: string;
-  /** Where lines go: a file descriptor (default 1, stdout) or a stream. */
+  /** Where lines go: a file descriptor (default 1, stdout; lines that it does not take are lost) or a stream. */
   readonly destination?: number | DestinationStream;
 }
 
@@ -37,7 +38,7 @@ const redacted = secretNames.flatMap((name) => {
 /** A log of JSON lines: `level` as a word, `time` in milliseconds, `name`, `msg`, and the fields given. */
 export function createLog(options: LogOptions): Log {
   const to = options.destination ?? 1;
-  const stream = typeof to === 'number' ? destination({ fd: to, sync: true }) : to;
+  const stream = typeof to === 'number' ? createLogLines(to) : to;
   const logger = pino(
     {
       name: options.name,
