@@ -646,7 +646,7 @@ test.each<
     'the same report twice',
     async (pod) => ({ token: await tokenFor(pod), line: encodeReport(reportOf(pod, 7, 0)).repeat(2) }),
     200,
-    '"refused"',
+    '"refused":7',
     'Duplicate',
   ],
   [
