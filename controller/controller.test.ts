@@ -52,6 +52,7 @@ interface Status {
       readonly status: string;
       readonly reason: string;
       readonly message: string;
+      readonly observedGeneration?: number;
     }[];
     readonly history?: object;
   };
@@ -379,6 +380,24 @@ test('of two policies on one target the older scales; the younger says so and ta
   await client.delete(resources.policies, { namespace, name: 'a-first' });
   await until(async () => (await replicas()) === 5);
   await settled('b-second', 'Conflict', 'False');
+});
+
+test('a policy that changes, but for its metrics, is never without signals', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat');
+  const { controller, ...started } = await start();
+  await startAgent(started, pod, () => 2);
+  await settled('chat', 'Ready', 'True');
+  const change = { spec: { maxReplicas: 7 } };
+  await client.patch(resources.policies, { namespace, name: 'chat' }, change, { kind: 'merge' });
+  // Its status is written with the first decision after the change.
+  const ready = await until(async () => {
+    const found = await condition('chat', 'Ready');
+    return found?.observedGeneration === 2 && found;
+  });
+  expect(ready).toMatchObject({ status: 'True', reason: 'Scaling' });
+  expect(controller.memories().get(`${namespace}/chat`)?.last?.decision.bounds.max).toBe(7);
 });
 
 test('a GPU budget stops growth with its reason', async () => {

@@ -117,10 +117,14 @@ export function createWorld(options: WorldOptions): World {
     return memory;
   }
 
-  /** Another spec may ask for other metrics: what was measured for the old one is measured anew, within seconds. */
+  /** Where a changed policy asks for other metrics, what was measured for the old ones is measured anew, within seconds. */
   function foldOf(memory: Memory, policy: Policy): SignalFold {
-    if (memory.folding?.policy !== policy) memory.folding = { policy, fold: createSignalFold(policy) };
-    return memory.folding.fold;
+    const { folding } = memory;
+    if (folding?.policy === policy) return folding.fold;
+    const same = folding !== undefined && JSON.stringify(folding.policy.metrics) === JSON.stringify(policy.metrics);
+    const fold = same ? folding.fold : createSignalFold(policy);
+    memory.folding = { policy, fold };
+    return fold;
   }
 
   function foresightOf(memory: Memory, policy: Policy): Foresight | undefined {
