@@ -1,7 +1,8 @@
 // What a pod may ask about itself: fieldRef and resourceFieldRef. Pure.
+
+import { quantityOf } from '../api-server/quantity.ts';
 import type { Container, FieldRef, Pod, ResourceFieldRef } from '../workloads/objects.ts';
 import type { Amounts } from '../workloads/placement.ts';
-import { parseQuantity } from '../workloads/quantity.ts';
 
 /** What the kubelet knows and the object may not say yet. */
 export interface PodFacts {
@@ -50,8 +51,8 @@ export function resourceOf(
   const name = match[2]!;
   const { limits, requests } = container.resources ?? {};
   const given = match[1] === 'requests' ? (requests?.[name] ?? limits?.[name] ?? 0) : limits?.[name];
-  const amount = given === undefined ? (facts.allocatable[name] ?? 0) : (parseQuantity(given) ?? 0);
-  const divisor = parseQuantity(ref.divisor ?? 1) || 1;
+  const amount = given === undefined ? (facts.allocatable[name] ?? 0) : (quantityOf(given) ?? 0);
+  const divisor = quantityOf(ref.divisor ?? 1) || 1;
   // Tenths of a millicore are noise of binary fractions, not a reason to round up.
   return String(Math.ceil(Number((amount / divisor).toFixed(6))));
 }

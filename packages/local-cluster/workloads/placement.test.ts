@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
+import { quantityOf } from '../api-server/quantity.ts';
 import type { Container, Node, Pod, Quantities } from './objects.ts';
 import { type Amounts, type NodeLoad, place, requestsOf } from './placement.ts';
-import { parseQuantity } from './quantity.ts';
 
 test.each([
   ['500m', 0.5],
@@ -12,7 +12,7 @@ test.each([
   ['2e3', 2000],
   ['much', undefined],
 ])('the quantity %j is %d', (quantity, number) => {
-  expect(parseQuantity(quantity)).toBe(number);
+  expect(quantityOf(quantity)).toBe(number);
 });
 
 const container = (requests: Quantities, always = false): Container => ({

@@ -1,7 +1,8 @@
 // Where a pod fits: requests against what a node still has. Pure; scheduler.ts reads the world and binds.
+
+import { quantityOf } from '../api-server/quantity.ts';
 import { podsPerNode } from './limits.ts';
 import { type Container, type Node, type Pod, type Quantities, restartsAlways } from './objects.ts';
-import { parseQuantity } from './quantity.ts';
 
 export type Amounts = Readonly<Record<string, number>>;
 
@@ -39,9 +40,7 @@ export function requestsOf({ spec }: Pod): Amounts {
 const requested = ({ resources }: Container): Amounts => amountsOf({ ...resources?.limits, ...resources?.requests });
 
 export const amountsOf = (quantities: Quantities): Amounts =>
-  Object.fromEntries(
-    Object.entries(quantities).map(([resource, quantity]) => [resource, parseQuantity(quantity) ?? 0]),
-  );
+  Object.fromEntries(Object.entries(quantities).map(([resource, quantity]) => [resource, quantityOf(quantity) ?? 0]));
 
 const names = (a: Amounts, b: Amounts): string[] => [...new Set([...Object.keys(a), ...Object.keys(b)])];
 
