@@ -10,6 +10,7 @@ import {
   KubeConfig,
   KubernetesObjectApi,
   PatchStrategy,
+  PolicyV1Api,
   setHeaderOptions,
   V1MicroTime,
   Watch,
@@ -190,6 +191,43 @@ test('a token for an audience is good for that audience', async () => {
     user: { username: `system:serviceaccount:${namespace}:default` },
   });
   expect((await review('elsewhere'))?.authenticated).not.toBe(true);
+});
+
+test('an eviction that a disruption budget does not allow is told to come back', async () => {
+  const labels = { app: 'guarded' };
+  // No node takes it, so that no kubelet corrects what is said of it.
+  const nodeSelector = { 'example.com/absent': 'true' };
+  const spec = { nodeSelector, containers: [{ name: 'main', image: 'example/none' }] };
+  await core.createNamespacedPod({ namespace, body: { metadata: { name: 'guarded', labels }, spec } });
+  const merge = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+  const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
+  await core.patchNamespacedPodStatus({ name: 'guarded', namespace, body: { status } }, merge);
+  const policies = config.makeApiClient(PolicyV1Api);
+  const budget = { metadata: { name: 'guard' }, spec: { minAvailable: 1, selector: { matchLabels: labels } } };
+  await policies.createNamespacedPodDisruptionBudget({ namespace, body: budget });
+  // What the disruption controller of a whole cluster writes.
+  const counts = {
+    observedGeneration: 1,
+    currentHealthy: 1,
+    desiredHealthy: 1,
+    expectedPods: 1,
+    disruptionsAllowed: 0,
+  };
+  const counted = { name: 'guard', namespace, body: { status: counts } };
+  await policies.patchNamespacedPodDisruptionBudgetStatus(counted, merge);
+  const evict = () =>
+    core.createNamespacedPodEviction({ name: 'guarded', namespace, body: { metadata: { name: 'guarded' } } });
+  const refused = await evict().catch((error: unknown) => error as ApiException<string>);
+  expect(refused).toMatchObject({ code: 429 });
+  expect(JSON.parse((refused as ApiException<string>).body)).toMatchObject({
+    reason: 'TooManyRequests',
+    message: "Cannot evict pod as it would violate the pod's disruption budget.",
+    details: {
+      causes: [{ reason: 'DisruptionBudget', message: expect.stringContaining('guard needs 1 healthy pods') }],
+    },
+  });
+  await policies.deleteNamespacedPodDisruptionBudget({ name: 'guard', namespace });
+  expect(await codeOf(evict())).toBe(200);
 });
 
 test('dependents go with their owner', async () => {

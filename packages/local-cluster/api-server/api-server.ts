@@ -100,7 +100,7 @@ export async function startApiServer({
     pipeline,
     registry,
     tokens,
-    actions: createActions(pipeline, tokens, now),
+    actions: createActions(pipeline, store, tokens, now),
     openApi: createOpenApi(registry, document.gitVersion),
     podLog: () => podLog,
     revision: store.revision,

@@ -2,9 +2,11 @@
 // the end of a namespace.
 import type { Instant } from '@kubeai/units';
 import { badRequest, methodNotAllowed } from './api-error.ts';
+import { evictionRefusal } from './disruption.ts';
 import { isObject, type JsonObject, type KubeObject, valueAt } from './kube-object.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Caller, Target, WriteOptions } from './request.ts';
+import type { Store } from './store.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface Actions {
@@ -15,12 +17,16 @@ export interface Actions {
 const hour = 3600;
 const shortestToken = 600;
 
-export function createActions(pipeline: Pipeline, tokens: Tokens, now: () => Instant): Actions {
+export function createActions(pipeline: Pipeline, store: Store, tokens: Tokens, now: () => Instant): Actions {
   return {
     async perform(caller, target, input, options) {
       const parent = { ...target, subresource: '' };
       if (target.subresource === 'token') return requestToken(pipeline.get(parent), input, tokens, now());
       if (target.subresource === 'eviction') {
+        const inNamespace = (storage: string) => store.list(storage, target.namespace);
+        const budgets = inNamespace('poddisruptionbudgets.policy');
+        const refusal = evictionRefusal(pipeline.get(parent), budgets, inNamespace('pods.'));
+        if (refusal !== undefined) throw refusal;
         const asked = isObject(input.deleteOptions) ? input.deleteOptions : {};
         await pipeline.delete(caller, parent, { ...asked, dryRun: options.dryRun });
         return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
