@@ -1,19 +1,24 @@
 // What ten thousand agents cost the controller: `npm run bench:ingest [-- --connections N --seconds S]`. The receiving side
 // runs in a process of its own, so that its CPU time and memory are its own; every connection is TLS and sends one real
-// report a second, which is parsed, acknowledged and folded into the signals of its target (8 pods each).
+// report a second, which is parsed, acknowledged and folded into the signals of its target (8 pods each). Once a second, as
+// the controller decides, it looks how old the newest report of every pod is. Then it is killed and started again on its
+// port, and the agents come back as agents do. How long a step takes to a PATCH is told by bench:reaction.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { ClientRequest } from 'node:http';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureCertificates, type SecretStore } from '@kubeai/certificates';
 import { createClock, createLog, readCommandLine, serveHttps } from '@kubeai/daemon';
 import { createSignalFold } from '@kubeai/decision';
 import { parsePolicy } from '@kubeai/policy';
 import { encodeReport, type PodIdentity, protocolVersion, type Report } from '@kubeai/protocol';
-import { createSketch } from '@kubeai/sketch';
+import { createSketch, type EncodedSketch } from '@kubeai/sketch';
 import { after, milliseconds, minutes } from '@kubeai/units';
+import { build } from 'esbuild';
 import { z } from 'zod';
+import { firstReconnectDelay, longestReconnectDelay } from '../../agent/limits.ts';
 import { createIngest } from '../../controller/ingest.ts';
 import type { TokenReviews } from '../../controller/token-reviews.ts';
 
@@ -21,15 +26,19 @@ const podsPerTarget = 8;
 const clock = createClock();
 const podOf = (number: number): PodIdentity => ({ namespace: 'models', name: `chat-${number}`, uid: `uid-${number}` });
 
+interface Start {
+  readonly port: number;
+  readonly secret?: Readonly<Record<string, string>>;
+}
+
 interface Usage {
   readonly cpuMs: number;
   readonly rssMiB: number;
+  /** Age of the newest report of each pod whenever it is decided, since the last question, ms. */
+  readonly agesMs: EncodedSketch;
   readonly accepted: number;
   readonly connections: number;
 }
-
-if (process.argv.includes('--receive')) await receive();
-else await send();
 
 /** The controller's side, told what to do by messages: `usage` answers with a Usage. */
 async function receive(): Promise<void> {
@@ -56,6 +65,13 @@ async function receive(): Promise<void> {
     // The token is the pod's number: asking the API server is measured by nobody here.
     review: async (token) => ({ kind: 'pod', pod: podOf(Number(token)), until: after(clock.now(), minutes(60)) }),
   };
+  // When each pod's newest report was written, by the clock of the machine that both sides share: its number says so.
+  const writtenAt = new Map<string, number>();
+  const ages = createSketch();
+  clock.every(milliseconds(1_000), () => {
+    const now = Date.now();
+    for (const at of writtenAt.values()) ages.record(Math.max(0, now - at));
+  });
   const ingest = createIngest({
     tokens,
     clock,
@@ -68,10 +84,13 @@ async function receive(): Promise<void> {
         folds.set(target, fold);
       }
       fold.accept(report, receivedAt);
+      writtenAt.set(report.pod.uid, report.sequence);
       return true;
     },
   });
-  const secret: { data?: Readonly<Record<string, string>> } = {};
+  // A controller that starts again finds the certificates that its predecessor made, and takes its port.
+  const { secret: kept, port } = JSON.parse(process.argv.at(-1)!) as Start;
+  const secret: { data?: Readonly<Record<string, string>> } = kept === undefined ? {} : { data: kept };
   const store: SecretStore = {
     read: async () => (secret.data === undefined ? undefined : { version: '1', data: secret.data }),
     async create(data) {
@@ -84,7 +103,7 @@ async function receive(): Promise<void> {
   const { serving, bundle } = certificates.current();
   const listener = await serveHttps(ingest.handle, serving, {
     host: '127.0.0.1',
-    port: 0,
+    port,
     requestTimeout: milliseconds(0),
   });
   process.on('message', () => {
@@ -94,11 +113,36 @@ async function receive(): Promise<void> {
       rssMiB: process.memoryUsage().rss / 2 ** 20,
       accepted: ingest.counts.accepted,
       connections: ingest.connections(),
+      agesMs: ages.encode(),
     };
+    ages.clear();
     process.send?.(usage);
   });
-  process.send?.({ port: listener.port, bundle });
+  process.send?.({ port: listener.port, bundle, secret: secret.data });
 }
+
+/** As it is shipped: one file, without what compiles TypeScript. */
+async function bundled(directory: string): Promise<string> {
+  const outfile = join(directory, 'ingest.mjs');
+  const banner = "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);";
+  await build({
+    entryPoints: [fileURLToPath(import.meta.url)],
+    outfile,
+    bundle: true,
+    external: ['esbuild'],
+    platform: 'node',
+    format: 'esm',
+    banner: { js: banner },
+    logLevel: 'error',
+  });
+  return outfile;
+}
+
+const startReceiver = async (file: string, from: Start) => {
+  const child = fork(file, ['--receive', JSON.stringify(from)], { execArgv: [] });
+  const [ready] = (await once(child, 'message')) as [Required<Start> & { readonly bundle: string }];
+  return { child, ...ready };
+};
 
 async function send(): Promise<void> {
   const whole = (fallback: number) =>
@@ -109,53 +153,70 @@ async function send(): Promise<void> {
       summary: 'Measures what the reports of many agents cost the controller.',
       options: {
         connections: { value: 'N', describe: 'agents', fallback: '10000', schema: whole(10_000) },
-        seconds: { value: 'S', describe: 'how long to measure', fallback: '20', schema: whole(20) },
+        seconds: { value: 'S', describe: 'how long to measure; flatness is asked over 600', schema: whole(30) },
       },
     },
     process,
   );
-  const child = fork(fileURLToPath(import.meta.url), ['--receive']);
+  // Beside node_modules, where esbuild is found.
+  const directory = await mkdtemp(join(dirname(fileURLToPath(import.meta.url)), '../../node_modules/.bench-'));
+  const file = await bundled(directory);
+  let receiver = await startReceiver(file, { port: 0 });
+  const { port, bundle, secret } = receiver;
   try {
-    const [{ port, bundle }] = (await once(child, 'message')) as [{ port: number; bundle: string }];
-    const idle = await usageOf(child);
-    const agents = await connect(connections, port, bundle);
-    const lines = reportLines();
-    let sent = 0;
-    // Spread over the second, as agents that started at different moments are.
-    const timers = agents.map((agent, number) => {
-      let sequence = 0;
-      const write = () => {
-        agent.write(lines(number, sequence++));
-        sent += 1;
-      };
-      return setTimeout(
-        () => {
-          write();
-          timers[number] = setInterval(write, 1_000);
-        },
-        (number * 1_000) / connections,
-      );
-    });
-    await clock.sleep(milliseconds(3_000));
-    const before = await usageOf(child);
-    const sentBefore = sent;
-    await clock.sleep(milliseconds(duration * 1_000));
-    const after = await usageOf(child);
-    for (const timer of timers) clearInterval(timer);
+    const idle = await usageOf(receiver.child);
+    const fleet = createFleet(connections, port, bundle);
+    await fleet.open();
+    await clock.sleep(milliseconds(5_000));
+    const before = await usageOf(receiver.child);
+    const sentBefore = fleet.sent();
+    const resident: number[] = [before.rssMiB];
+    const ages = createSketch();
+    const begun = clock.monotonic();
+    while (clock.monotonic() - begun < duration * 1_000) {
+      await clock.sleep(milliseconds(Math.min(5_000, duration * 1_000)));
+      const usage = await usageOf(receiver.child);
+      resident.push(usage.rssMiB);
+      ages.merge(usage.agesMs);
+    }
+    const after = await usageOf(receiver.child);
+    const elapsedMs = clock.monotonic() - begun;
     const reports = after.accepted - before.accepted;
     const cpu = after.cpuMs - before.cpuMs;
-    const line = (name: string, value: string) => process.stdout.write(`${name.padEnd(34)}${value}\n`);
+    const line = (name: string, value: string) => process.stdout.write(`${name.padEnd(44)}${value}\n`);
     line('agents connected', String(after.connections));
-    line('reports a second, sent', ((sent - sentBefore) / duration).toFixed(0));
-    line('reports a second, taken', (reports / duration).toFixed(0));
-    line('CPU of the controller', `${((100 * cpu) / (duration * 1_000)).toFixed(1)} % of a core`);
+    line('reports a second, sent', (((fleet.sent() - sentBefore) * 1_000) / elapsedMs).toFixed(0));
+    line('reports a second, taken', ((reports * 1_000) / elapsedMs).toFixed(0));
     line('CPU a report', `${((1_000 * cpu) / reports).toFixed(1)} µs`);
     line('memory an agent', `${((1_024 * (after.rssMiB - idle.rssMiB)) / connections).toFixed(1)} KiB`);
-    line('resident memory', `${after.rssMiB.toFixed(0)} MiB`);
+
+    // The restart: killed, and there again after two seconds.
+    receiver.child.kill('SIGKILL');
+    await clock.sleep(milliseconds(2_000));
+    receiver = await startReceiver(file, { port, secret });
+    const returned = await fleet.returned();
+
+    const fifth = Math.max(1, Math.floor(resident.length / 5));
+    const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+    const growth = median(resident.slice(-fifth)) - median(resident.slice(fifth, 2 * fifth));
+    const quantile = (q: number) => (ages.quantile(q) ?? Number.NaN) / 1_000;
+    verdict('CPU of the controller, cores', cpu / elapsedMs, 0.5, 0.3);
+    verdict('resident memory, MB', Math.max(...resident), 250, 150);
+    verdict(`growth in ${duration} s, MB`, growth, 10, 3);
+    verdict('age of the data at decision, p50, s', quantile(0.5), 2.5, 1);
+    verdict('age of the data at decision, p99, s', quantile(0.99), 2.5, 1.5);
+    verdict('all agents back after a restart, s', returned.seconds, 15, 10);
+    line('most connections opened in one second', String(returned.busiestSecond));
   } finally {
-    child.kill();
+    receiver.child.kill();
+    await rm(directory, { recursive: true, force: true });
   }
   process.exit(0);
+}
+
+function verdict(what: string, value: number, must: number, excellent: number): void {
+  const word = value <= excellent ? 'excellent' : value <= must ? 'met' : 'MISSED';
+  process.stdout.write(`${word.padEnd(12)}${what}: ${value.toFixed(2)} (must ${must}, excellent ${excellent})\n`);
 }
 
 async function usageOf(child: ChildProcess): Promise<Usage> {
@@ -164,29 +225,78 @@ async function usageOf(child: ChildProcess): Promise<Usage> {
   return usage;
 }
 
-/** Opens the connections a few at a time: the handshakes are not what is measured. */
-async function connect(count: number, port: number, ca: string): Promise<ClientRequest[]> {
-  const agents: ClientRequest[] = [];
-  const open = async (number: number) => {
-    const agent = request({
-      host: '127.0.0.1',
-      port,
-      ca,
-      servername: 'kubeai-controller',
-      path: '/v1/reports',
-      method: 'POST',
-      agent: new Agent({ maxSockets: 1 }),
-      headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${number}` },
+/** Agents that report once a second, spread over the second, and come back with the agent's own back-off. */
+function createFleet(count: number, port: number, ca: string) {
+  const lines = reportLines();
+  const connected = new Set<number>();
+  const comings: number[] = [];
+  let sent = 0;
+
+  const connect = (number: number, attempts: number): Promise<void> =>
+    new Promise((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      let over = false;
+      const agent = request({
+        host: '127.0.0.1',
+        port,
+        ca,
+        servername: 'kubeai-controller',
+        path: '/v1/reports',
+        method: 'POST',
+        agent: new Agent({ maxSockets: 1 }),
+        headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${number}` },
+      });
+      const lost = () => {
+        if (over) return;
+        over = true;
+        clearInterval(timer);
+        connected.delete(number);
+        agent.destroy();
+        const delay = Math.min(longestReconnectDelay, firstReconnectDelay * 2 ** attempts);
+        const next = answered ? 0 : attempts + 1;
+        setTimeout(() => void connect(number, next), delay * (0.5 + Math.random() / 2));
+      };
+      let answered = false;
+      const write = () => {
+        // Grows by a thousand a second: the number of a report is when it was written.
+        agent.write(lines(number, Date.now()));
+        sent += 1;
+      };
+      agent.flushHeaders();
+      agent.on('response', (response) => {
+        answered = true;
+        connected.add(number);
+        comings.push(clock.monotonic());
+        response.resume().on('close', lost);
+        timer = setTimeout(() => {
+          write();
+          timer = setInterval(write, 1_000);
+        }, Math.random() * 1_000);
+        resolve();
+      });
+      agent.on('error', lost).on('close', lost);
     });
-    agent.flushHeaders();
-    const [response] = await once(agent, 'response');
-    response.resume();
-    agents[number] = agent;
+
+  return {
+    sent: () => sent,
+    /** Opens them a few at a time: the first handshakes are not what is measured. */
+    async open() {
+      for (let first = 0; first < count; first += 50)
+        await Promise.all(Array.from({ length: Math.min(50, count - first) }, (_, more) => connect(first + more, 0)));
+    },
+    /** Waits until all are there again; from now, when the controller listens again. */
+    async returned() {
+      const from = clock.monotonic();
+      comings.length = 0;
+      while (connected.size < count && clock.monotonic() - from < 120_000) await clock.sleep(milliseconds(50));
+      const ofSecond = new Map<number, number>();
+      for (const at of comings) {
+        const second = Math.floor((at - from) / 1_000);
+        ofSecond.set(second, (ofSecond.get(second) ?? 0) + 1);
+      }
+      return { seconds: (clock.monotonic() - from) / 1_000, busiestSecond: Math.max(...ofSecond.values()) };
+    },
   };
-  for (let first = 0; first < count; first += 50) {
-    await Promise.all(Array.from({ length: Math.min(50, count - first) }, (_, more) => open(first + more)));
-  }
-  return agents;
 }
 
 /** Lines as a busy pod sends them, with full sketches; only number and sequence are put in afterwards. */
@@ -239,3 +349,6 @@ function reportLines(): (number: number, sequence: number) => string {
       .replace('chat-0', `chat-${number}`)
       .replace('uid-0', `uid-${number}`);
 }
+
+if (process.argv.includes('--receive')) await receive();
+else await send();
