@@ -388,9 +388,10 @@ function print(results: ReadonlyMap<string, readonly Round[]>, verdicts: readonl
     }
   }
   console.log('');
-  // A median of nothing is no number: its scenario was left out.
-  for (const { what, value, must, excellent } of verdicts.filter((each) => !Number.isNaN(each.value))) {
-    const word = value <= excellent ? 'excellent' : value <= must ? 'met' : 'MISSED';
+  // A median of nothing is no number: its scenario was left out, or the machine was too busy with others.
+  for (const { what, value, must, excellent } of verdicts) {
+    const missed = Number.isNaN(value) ? 'not measured' : 'MISSED';
+    const word = value <= excellent ? 'excellent' : value <= must ? 'met' : missed;
     console.log(`${word.padEnd(13)}${what}: ${value.toFixed(2)} (must ${must}, excellent ${excellent})`);
   }
 }

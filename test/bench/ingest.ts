@@ -5,7 +5,7 @@
 // port, and the agents come back as agents do. How long a step takes to a PATCH is told by bench:reaction.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -147,13 +147,18 @@ const startReceiver = async (file: string, from: Start) => {
 async function send(): Promise<void> {
   const whole = (fallback: number) =>
     z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).default(fallback);
-  const { connections, seconds: duration } = readCommandLine(
+  const {
+    connections,
+    seconds: duration,
+    json,
+  } = readCommandLine(
     {
       name: 'bench:ingest',
       summary: 'Measures what the reports of many agents cost the controller.',
       options: {
         connections: { value: 'N', describe: 'agents', fallback: '10000', schema: whole(10_000) },
         seconds: { value: 'S', describe: 'how long to measure; flatness is asked over 600', schema: whole(30) },
+        json: { value: 'FILE', describe: 'keep the verdicts here', schema: z.string().optional() },
       },
     },
     process,
@@ -200,13 +205,18 @@ async function send(): Promise<void> {
     const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
     const growth = median(resident.slice(-fifth)) - median(resident.slice(fifth, 2 * fifth));
     const quantile = (q: number) => (ages.quantile(q) ?? Number.NaN) / 1_000;
-    verdict('CPU of the controller, cores', cpu / elapsedMs, 0.5, 0.3);
-    verdict('resident memory, MB', Math.max(...resident), 250, 150);
-    verdict(`growth in ${duration} s, MB`, growth, 10, 3);
-    verdict('age of the data at decision, p50, s', quantile(0.5), 2.5, 1);
-    verdict('age of the data at decision, p99, s', quantile(0.99), 2.5, 1.5);
-    verdict('all agents back after a restart, s', returned.seconds, 15, 10);
+    const verdicts: Verdict[] = [
+      { what: 'CPU of the controller, cores', value: cpu / elapsedMs, must: 0.5, excellent: 0.3 },
+      { what: 'resident memory, MB', value: Math.max(...resident), must: 250, excellent: 150 },
+      { what: `growth in ${duration} s, MB`, value: growth, must: 10, excellent: 3 },
+      { what: 'age of the data at decision, p50, s', value: quantile(0.5), must: 2.5, excellent: 1 },
+      { what: 'age of the data at decision, p99, s', value: quantile(0.99), must: 2.5, excellent: 1.5 },
+      { what: 'all agents back after a restart, s', value: returned.seconds, must: 15, excellent: 10 },
+    ];
+    for (const each of verdicts) print(each);
     line('most connections opened in one second', String(returned.busiestSecond));
+    if (json !== undefined)
+      await writeFile(json, `${JSON.stringify({ connections, duration, verdicts, returned }, null, 2)}\n`);
   } finally {
     receiver.child.kill();
     await rm(directory, { recursive: true, force: true });
@@ -214,7 +224,14 @@ async function send(): Promise<void> {
   process.exit(0);
 }
 
-function verdict(what: string, value: number, must: number, excellent: number): void {
+interface Verdict {
+  readonly what: string;
+  readonly value: number;
+  readonly must: number;
+  readonly excellent: number;
+}
+
+function print({ what, value, must, excellent }: Verdict): void {
   const word = value <= excellent ? 'excellent' : value <= must ? 'met' : 'MISSED';
   process.stdout.write(`${word.padEnd(12)}${what}: ${value.toFixed(2)} (must ${must}, excellent ${excellent})\n`);
 }

@@ -11,6 +11,7 @@ export interface Endurance {
   /** Resident MB at the end of the soak over those after its first fifth, each the median of a fifth. */
   readonly growthMb: number;
   readonly soakSeconds: number;
+  /** NaN where others held up the machine in more than half of the time. */
   readonly longestBlockMs: number;
   readonly idleConnections: number;
   /** Resident memory of one connection that had an answer and waits, kB. */
@@ -64,10 +65,12 @@ function longestBlock(agentFile: string, bareFile: string): number {
       .split('\n')
       .map((line) => line.split(' ').map(Number) as [at: number, ms: number]);
   const bare = read(bareFile);
-  const own = read(agentFile).filter(
+  const all = read(agentFile);
+  const own = all.filter(
     ([at, ms]) => !bare.some(([beside, other]) => Math.abs(beside - at) < 2 * windowMs && other > ms / 2),
   );
-  return Math.max(0, ...own.map(([, ms]) => ms));
+  // On a machine that stands still all the time nothing is left to judge by.
+  return own.length < all.length / 2 ? Number.NaN : Math.max(...own.map(([, ms]) => ms));
 }
 
 const fetched = (address: string): Promise<number> =>
