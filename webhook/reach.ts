@@ -38,7 +38,12 @@ export function reachOf(
   const goesPast = `Service ${past?.name} targets port ${serving.port} by number and goes past the agent; target it by name, ${serving.declared?.name}`;
   switch (wish) {
     case 'auto':
-      return past === undefined ? { reach: named ? 'port' : 'none' } : { reach: 'none', warning: goesPast };
+      if (past !== undefined) return { reach: 'none', warning: goesPast };
+      if (named) return { reach: 'port' };
+      return {
+        reach: 'none',
+        warning: `requests are not observed: port ${serving.port} has no name of its own, and reach redirect is not possible: ${hindrance}; name the port, and target it by that name in the Service`,
+      };
     case 'port':
       // Whoever asks for it may be about to change the Service.
       if (named) return past === undefined ? { reach: 'port' } : { reach: 'port', warning: goesPast };
