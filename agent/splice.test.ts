@@ -100,7 +100,7 @@ async function converse(runs: number, limit: number | undefined): Promise<void> 
 
 test(`${conversations} random conversations arrive byte for byte and are counted as llhttp counts them`, async () => {
   await converse(conversations, undefined);
-}, 120_000);
+});
 
 test('so do they under a concurrency limit of one', async () => {
   await converse(Math.ceil(conversations / 4), 1);

@@ -29,7 +29,7 @@ beforeAll(async () => {
   await patch(resources.policies, 'chat', { spec: { minReplicas: 2, maxReplicas: 2 } });
   await system.until('two replicas are asked for', async () => (await chatPods()).length === 2);
   await system.untilAvailable(namespace, 'chat');
-}, 120_000);
+});
 
 afterAll(() => system?.cluster.stop());
 
@@ -69,7 +69,7 @@ test.each<[string, () => Promise<void>, () => Promise<void>]>([
     await system.client.delete(resources.pods, { namespace, name: 'seen-0' });
     await patch(resources.namespaces, namespace, { metadata: { annotations: { 'kubeai.io/repair': null } } });
   },
-  150_000,
+  300_000,
 );
 
 const chatPods = async () => {

@@ -18,7 +18,7 @@ let system: System;
 
 beforeAll(async () => {
   system = await startSystem(['namespace', 'model-server', 'policy'], { kubernetesVersion: '1.28' });
-}, 120_000);
+});
 
 afterAll(() => system?.cluster.stop(), 60_000);
 
@@ -47,7 +47,7 @@ test('a pod that is deleted ends the answer it is giving first, though its agent
     return pods.length === 1 && pods[0]!.metadata.uid !== pod.metadata.uid;
   });
   await system.untilAvailable(namespace, 'chat');
-}, 90_000);
+});
 
 test('a pod that runs to completion gets no agent even if it asks, and completes', async () => {
   const spec = {
@@ -81,7 +81,7 @@ test('the controller believes it, and the Deployment grows with its traffic', as
   stop.abort();
   const { failed } = await load;
   expect(Object.values(failed).reduce((sum, count) => sum + count, 0)).toBe(0);
-}, 90_000);
+});
 
 const readPolicy = () => system.client.read<Policy>(resources.policies, { namespace, name: 'chat' });
 

@@ -46,7 +46,7 @@ beforeAll(async () => {
   system = await startSystem(['namespace', 'model-server']);
   door = await openDoor();
   prometheus = startPrometheus();
-}, 120_000);
+});
 
 afterAll(async () => {
   load.abort();
@@ -69,7 +69,7 @@ withPrometheus(
       const { byPrometheus, byAgents } = await look();
       const { current } = byPrometheus.replicas;
       return (
-        current > 2 &&
+        current >= needed &&
         [byPrometheus, byAgents].every(
           ({ replicas, signals }) =>
             replicas.recommended === current && signals.every(({ state }) => state === 'value'),
@@ -88,10 +88,10 @@ withPrometheus(
     }
 
     for (const { fault, begin, end, text } of faults) {
-      const size = await replicas();
+      // What the load needs and not what there was: a busy machine buys a replica too many, and may give it back now.
       const untouched = async () => {
         const now = await replicas();
-        expect(now).toBeGreaterThanOrEqual(size);
+        expect(now).toBeGreaterThanOrEqual(needed);
         expect(now).toBeLessThan(maxReplicas); // which a number that is believed would ask for
       };
       begin();
@@ -121,12 +121,14 @@ withPrometheus(
     door.lie('0', 0);
     await system.until('the target shrinks', async () => (await replicas()) < size);
   },
-  120_000,
+  240_000,
 );
 
 /** Of each policy. */
 const metrics = 2;
 const maxReplicas = 6;
+/** More than sixteen requests at once, eight a replica. */
+const needed = 3;
 
 interface Fault {
   readonly fault: string;
@@ -272,7 +274,7 @@ const applyPolicy = (name: string, mode: string, source: string) =>
   } as KubeObject);
 
 async function sendLoad(perSecond: number): Promise<void> {
-  const lines = Array.from({ length: 120 * perSecond }, (_, at) => `${at / perSecond},200,300`);
+  const lines = Array.from({ length: 300 * perSecond }, (_, at) => `${at / perSecond},200,300`);
   const trace = parseTrace(`TIMESTAMP,ContextTokens,GeneratedTokens\n${lines.join('\n')}\n`);
   if (!trace.ok) throw new Error(JSON.stringify(trace.problems));
   await replay(trace.value, { url: await system.serviceUrl(), signal: load.signal, clock });
