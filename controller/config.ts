@@ -1,5 +1,5 @@
 // Every flag of the controller with its default, its environment twin and its unit.
-import { type CommandLine, type CommandOption, logLevelOption, portOption, secondsOption } from '@kubeai/daemon';
+import { type CommandLine, type CommandOption, portOption, processOptions, secondsOption } from '@kubeai/daemon';
 import { z } from 'zod';
 
 const text = (fallback: string) => z.string().min(1).default(fallback);
@@ -26,13 +26,7 @@ const gpuBudgets = z
   });
 
 const options = {
-  host: {
-    describe: 'Address to listen on',
-    value: 'HOST',
-    environment: 'KUBEAI_HOST',
-    fallback: '0.0.0.0',
-    schema: text('0.0.0.0'),
-  },
+  host: processOptions.host,
   ingestPort: {
     describe: 'Port that agents report to (HTTPS)',
     value: 'PORT',
@@ -54,13 +48,7 @@ const options = {
     fallback: '8081',
     schema: portOption(8_081),
   },
-  namespace: {
-    describe: 'Namespace of the autoscaler',
-    value: 'NAME',
-    environment: 'KUBEAI_NAMESPACE',
-    fallback: 'kubeai-system',
-    schema: text('kubeai-system'),
-  },
+  namespace: processOptions.namespace,
   serviceName: {
     describe: 'Service in front of this controller',
     value: 'NAME',
@@ -104,18 +92,8 @@ const options = {
     environment: 'KUBEAI_PLUGIN_DIRECTORY',
     schema: z.string().min(1).optional(),
   },
-  kubeconfig: {
-    describe: 'Kubeconfig file; without it KUBECONFIG, else the service account',
-    value: 'FILE',
-    schema: z.string().min(1).optional(),
-  },
-  logLevel: {
-    describe: 'Least level that is logged',
-    value: 'LEVEL',
-    environment: 'KUBEAI_LOG_LEVEL',
-    fallback: 'info',
-    schema: logLevelOption('info'),
-  },
+  kubeconfig: processOptions.kubeconfig,
+  logLevel: processOptions.logLevel,
 } as const satisfies Record<string, CommandOption>;
 
 export const commandLine: CommandLine<typeof options> = {

@@ -1,5 +1,5 @@
 // Every flag of the webhook with its default, its environment twin and its unit.
-import { type CommandLine, type CommandOption, logLevelOption, type OptionValues, portOption } from '@kubeai/daemon';
+import { type CommandLine, type CommandOption, type OptionValues, portOption, processOptions } from '@kubeai/daemon';
 import { z } from 'zod';
 import type { InjectionConfig } from './agent-container.ts';
 import { parseKubernetesVersion } from './kubernetes-version.ts';
@@ -18,13 +18,7 @@ const wholeSeconds = (fallback: number, most: number) =>
     .default(fallback);
 
 const options = {
-  host: {
-    describe: 'Address to listen on',
-    value: 'HOST',
-    environment: 'KUBEAI_HOST',
-    fallback: '0.0.0.0',
-    schema: text('0.0.0.0'),
-  },
+  host: processOptions.host,
   port: {
     describe: 'Port of the webhooks (HTTPS)',
     value: 'PORT',
@@ -46,13 +40,7 @@ const options = {
     fallback: '8081',
     schema: portOption(8_081),
   },
-  namespace: {
-    describe: 'Namespace of the autoscaler',
-    value: 'NAME',
-    environment: 'KUBEAI_NAMESPACE',
-    fallback: 'kubeai-system',
-    schema: text('kubeai-system'),
-  },
+  namespace: processOptions.namespace,
   serviceName: {
     describe: 'Service in front of this webhook',
     value: 'NAME',
@@ -130,18 +118,8 @@ const options = {
     environment: 'KUBEAI_CERTIFICATE_DIRECTORY',
     schema: z.string().min(1).optional(),
   },
-  kubeconfig: {
-    describe: 'Kubeconfig file; without it KUBECONFIG, else the service account',
-    value: 'FILE',
-    schema: z.string().min(1).optional(),
-  },
-  logLevel: {
-    describe: 'Least level that is logged',
-    value: 'LEVEL',
-    environment: 'KUBEAI_LOG_LEVEL',
-    fallback: 'info',
-    schema: logLevelOption('info'),
-  },
+  kubeconfig: processOptions.kubeconfig,
+  logLevel: processOptions.logLevel,
 } as const satisfies Record<string, CommandOption>;
 
 export const commandLine: CommandLine<typeof options> = {

@@ -25,4 +25,5 @@ export {
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, logLevels } from './log.ts';
 export { createLogLines, type LogLines } from './log-lines.ts';
 export { logLevelOption, optionalSecondsOption, portOption, secondsOption } from './option-schemas.ts';
+export { processOptions } from './process-options.ts';
 export { onShutdown, type Shutdown, type StoppableProcess } from './shutdown.ts';
