@@ -15,7 +15,8 @@ export interface RunProcess {
 export interface ClusterRun {
   /** What its lines on stderr begin with. */
   readonly name: string;
-  readonly directory: string;
+  /** Of the cluster, where the run starts one. */
+  readonly directory?: string;
   /** Looks at the machine; processes that have the mark in their environment are ours. */
   look(mark: string): Promise<MachineState>;
   /** How long what is ending may take to be gone. */
@@ -54,8 +55,10 @@ export async function runWithoutTrace(
     else if (interrupted === undefined) complain(message);
     return lacking ? 2 : 1;
   };
-  const cleared = await removeDeadCluster(directory).then(() => undefined, failure);
-  if (cleared !== undefined) return cleared;
+  if (directory !== undefined) {
+    const refused = await removeDeadCluster(directory).then(() => undefined, failure);
+    if (refused !== undefined) return refused;
+  }
   const before = await look();
   const code = await work(stop.signal).catch(failure);
   const left = await leftBehind(before, look, patienceMs);

@@ -31,10 +31,13 @@ if (hindrance !== undefined) exitWith(process, name, [{ field: 'this machine', m
 const started = Date.now();
 const since = () => `${((Date.now() - started) / 1_000).toFixed(0)} s`;
 await mkdir(join(repository, '.build'), { recursive: true });
-const look = (mark: string) => machineState(defaultDirectory, [mark]);
-const code = await runWithoutTrace({ name, directory: defaultDirectory, look }, process, (signal) =>
-  given === undefined ? testOwnCluster(signal) : testGivenCluster(given, signal),
-);
+const code = await (given === undefined
+  ? runWithoutTrace(
+      { name, directory: defaultDirectory, look: (mark) => machineState(defaultDirectory, [mark]) },
+      process,
+      testOwnCluster,
+    )
+  : runWithoutTrace({ name, look: async () => [] }, process, (signal) => testGivenCluster(given, signal)));
 say(`${since()}: ended with ${code}`);
 process.exit(code);
 
