@@ -29,11 +29,11 @@ export interface WorkLevels {
   readonly rise: number;
 }
 
-/** Seconds of a full replica that a request of this moment takes; undefined until the cost of a token is known. */
-function secondsPerRequest(history: History, traffic: Traffic): number | undefined {
-  const { generatedTokensPerRequest: tokens } = traffic;
-  if (tokens === undefined) return undefined;
-  const cost = requestCost(history.work, traffic.promptTokensPerRequest ?? 0, tokens);
+/** Seconds of a full replica that a request of this moment takes; undefined until that is known, or while no token comes. */
+function secondsPerRequest({ work }: History, traffic: Traffic): number | undefined {
+  const { generatedTokensPerRequest: tokens, meanInterTokenMs: interTokenMs, inFlight, measured } = traffic;
+  if (tokens === undefined || interTokenMs === undefined) return undefined;
+  const cost = requestCost(work, { tokens, interTokenMs, load: inFlight / Math.max(1, measured) });
   return cost === undefined ? undefined : cost / 1_000;
 }
 
@@ -47,7 +47,8 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
     draft.levels = { each: cost, usual: work, spread: 0, since: now, seconds: 1, mean: work, ...peaksOf([], 1) };
     return;
   }
-  const each = significant(levels.each + (cost - levels.each) / limits.costMean);
+  const weight = Math.min(limits.costShare, Math.max(1, traffic.completionsPerSecond) / limits.costRequests);
+  const each = significant(levels.each + weight * (cost - levels.each));
   const work = traffic.arrivalsPerSecond * each;
   const off = traffic.arrivalsNow * each - levels.usual;
   const usual = significant(levels.usual + off / limits.usualMean);

@@ -61,7 +61,7 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
   const wish = wishOf(snapshot, combined, proposals, history);
 
   const raw = through(wish.replicas, [
-    (size) => tolerate(combined, tolerance, current, size),
+    (size) => tolerate(snapshot, combined, tolerance, size),
     (size) => replaceDead(snapshot, combined, tolerance.up, size),
     (size) => keepSurvivors(snapshot, history, size),
     (size) => followForecast(policy, snapshot, size),

@@ -10,7 +10,7 @@ import { learnCurve } from './load-curve.ts';
 import type { Signal, Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
-import { learnPlaces, learnTokenTimes } from './work-model.ts';
+import { learnFull, learnPlaces, learnTokenTimes } from './work-model.ts';
 
 /** The one copy of a history that a round makes: what was learned and decided is written into it. */
 export type HistoryDraft = { -readonly [Key in keyof History]: History[Key] };
@@ -77,7 +77,8 @@ function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: In
     elapsed(shrunk.at, now) < limits.regretSpan &&
     replicas > shrunk.replicas &&
     traffic.arrivalsPerSecond <= 1.15 * shrunk.arrivals;
-  if (wasWrong) draft.regret = { ...shrunk, at: now };
+  // Where the work is known, arrivals say less than it does: another mix of answers proves no size wrong.
+  if (wasWrong && draft.levels === undefined) draft.regret = { ...shrunk, at: now };
 }
 
 function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void {
@@ -177,11 +178,15 @@ function learnCapacity(draft: HistoryDraft, traffic: Traffic, now: Instant): voi
 
 /** How many a full replica serves at once, and how slowly. */
 function learnFullReplicas(draft: HistoryDraft, traffic: Traffic, now: Instant): void {
-  if (traffic.saturated) draft.saturatedSince ??= now;
-  else delete draft.saturatedSince;
-  if (traffic.places === undefined) return;
-  const areFull = draft.saturatedSince !== undefined && elapsed(draft.saturatedSince, now) >= limits.saturatedFor;
-  draft.work = learnPlaces(draft.work, traffic.places, areFull ? traffic.meanInterTokenMs : undefined);
+  if (traffic.places !== undefined) draft.work = learnPlaces(draft.work, traffic.places);
+  if (!traffic.saturated) {
+    delete draft.saturatedSince;
+    return;
+  }
+  draft.saturatedSince ??= now;
+  const { meanInterTokenMs } = traffic;
+  if (meanInterTokenMs === undefined || draft.work === undefined) return;
+  if (elapsed(draft.saturatedSince, now) >= limits.saturatedFor) draft.work = learnFull(draft.work, meanInterTokenMs);
 }
 
 /** A replica cannot give more than it can, so a high number is believed sooner than a low one. */
@@ -204,11 +209,10 @@ function learnService(draft: HistoryDraft, traffic: Traffic): void {
 }
 
 function learnTokens(draft: HistoryDraft, traffic: Traffic, load: number): void {
-  const { meanInterTokenMs, meanTimeToFirstTokenMs: firstToken, promptTokensPerRequest: prompt, queue } = traffic;
-  if (meanInterTokenMs === undefined) return;
-  const tellsPrefill = firstToken !== undefined && prompt !== undefined && prompt >= 1 && queue < 0.5;
-  const prefill = tellsPrefill ? { prefillMs: firstToken / prompt } : {};
-  draft.work = learnTokenTimes(draft.work, { concurrency: load, interTokenMs: meanInterTokenMs, ...prefill });
+  const { meanInterTokenMs: interTokenMs, meanTimeToFirstTokenMs: firstTokenMs, queue, measured } = traffic;
+  if (interTokenMs === undefined) return;
+  const first = firstTokenMs !== undefined && queue < 0.5 * measured ? { firstTokenMs } : {};
+  draft.work = learnTokenTimes(draft.work, { concurrency: load, interTokenMs, ...first });
 }
 
 /** Milliseconds an answer as long as those of now takes while nothing waits; undefined until learned. */

@@ -46,6 +46,12 @@ export const limits = {
   /** Replicas are bought to work off a backlog within so many start-ups. It piled up within one, so this bounds what they
    * add to a growth: a fifth. */
   drainStartups: 5,
+  /** So long all replicas are full before the time between their tokens is that of full ones: it is a mean of seconds. */
+  saturatedFor: seconds(15) as Milliseconds,
+  /** A quiet look's share of what full replicas showed: half of it is left after two hours. */
+  steepFade: 0.9999,
+  /** Starts within which work that waits is worked off: a step to four times the load overshoots by some per cent. */
+  workedOffIn: 3,
   /** Replicas that share the work for this long have found their pace. */
   settledAfter: seconds(10) as Milliseconds,
   /** A pod is full when this many wait for so many reports in a row, while as many as before, give or take this share, are
@@ -55,8 +61,6 @@ export const limits = {
   sameCrowd: 0.05,
   /** Looks at full replicas over which fewer places than before are believed. */
   placesMean: 30,
-  /** So long all replicas are full before the time between their tokens is that of full ones: it is a mean of seconds. */
-  saturatedFor: seconds(15) as Milliseconds,
   /** A load this much above what a replica was seen to carry is safe to try; more could double it. */
   safeStep: 1.5,
   /** A size that held for this long is halved even so: caution must not freeze a fleet that is too large for ever. */
@@ -80,8 +84,9 @@ export const limits = {
   /** Looks over which the usual work and its spread are averaged. */
   usualMean: 60,
   spreadMean: 1_800,
-  /** Mean deviations that chance goes beyond once in a while only: of a normal one, two standard deviations. */
-  spreadTimes: 2.5,
+  /** Mean deviations of work that room is kept for: of a normal one, about one and a half standard deviations. What goes
+   * beyond is a burst, for which the rises of late keep room. */
+  spreadTimes: 1.8,
   /** Of so many rises at least, this share was smaller than the one that is reckoned with. */
   risesAtLeast: 5,
   riseQuantile: 0.99,
@@ -89,8 +94,9 @@ export const limits = {
   reaction: seconds(15) as Milliseconds,
   /** Until a full replica was seen, a fleet is tried at this much more load at a time: a larger step would go far beyond full. */
   learningStep: 1.15,
-  /** Looks over which the cost of a request is averaged. */
-  costMean: 60,
+  /** Answers over which the cost of a request is averaged, for single ones differ much; a look counts for this share at most. */
+  costRequests: 100,
+  costShare: 0.2,
 
   /** Distinct recommendations kept a direction; more are folded together, against change. */
   recommendations: 20,

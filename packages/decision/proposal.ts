@@ -88,7 +88,7 @@ function proposeValue(signal: Signal, { snapshot }: Scene): Proposal {
 
 /** What arriving tokens cost, in replicas, plus what waits; unknown until the engine has shown the cost of a token. */
 function proposeWork(signal: Signal, scene: Scene): Proposal {
-  const { snapshot, history, demand } = scene;
+  const { snapshot, history } = scene;
   const { traffic } = snapshot;
   const { levels } = history;
   if (levels === undefined || traffic.generatedTokensPerRequest === undefined) {
@@ -101,12 +101,12 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
   }
   // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.
   const arriving = traffic.arrivalsPerSecond * levels.each;
-  const waiting = demand.backlog ? 0 : (traffic.queue * levels.each * 1_000) / limits.drainAtMost;
+  // A backlog piles up within one start, and is worked off within so many more: sooner, and what is bought comes too late.
+  const drainMs = Math.max(limits.drainAtLeast, limits.workedOffIn * snapshot.ledger.startupP90Ms);
+  const waiting = (traffic.queue * levels.each * 1_000) / drainMs;
   const promised = snapshot.signals.some(({ shape }) => shape === 'latency');
-  const needs = Math.max(
-    (arriving + waiting) / (signal.target / 100),
-    promised ? workToReckonWith(levels) + waiting : 0,
-  );
+  const expected = (arriving + waiting) / (signal.target / 100);
+  const needs = Math.max(expected, promised ? workToReckonWith(levels) + waiting : 0);
   const share = traffic.measured === 0 ? 1 : (traffic.measured + traffic.silent) / traffic.measured;
   return { name: 'work', needs, keeps: needs * share };
 }

@@ -55,17 +55,17 @@ function notable(proposals: readonly Proposal[]): Reason | undefined {
   return found ?? (proposals.length === 1 && isGiven('LearningWork') ? 'LearningWork' : undefined);
 }
 
-/** Small differences are noise. Shrinking is judged on the load itself, not on what survivors have to spare. */
+/** Small differences are noise, unless work is short while requests wait at every pod. Shrinking is judged on the load itself, not on what survivors have to spare. */
 export function tolerate(
+  { traffic, replicas: current }: Snapshot,
   combined: Combined,
   tolerance: { readonly up: number; readonly down: number },
-  current: number,
   wanted: number,
 ): Staged {
   if (current === 0) return { replicas: wanted };
   const near =
     wanted > current
-      ? combined.needs <= current * (1 + tolerance.up)
+      ? !(combined.winner === 'work' && traffic.saturated) && combined.needs <= current * (1 + tolerance.up)
       : wanted < current && (combined.keeps ?? current) * limits.survivorHeadroom >= current * (1 - tolerance.down);
   return staged('tolerance', wanted, near ? current : wanted, 'WithinTolerance');
 }

@@ -15,24 +15,25 @@ interface Sums {
 }
 
 export interface WorkModel extends Sums {
-  /** Milliseconds of prefill a prompt token, from answers that did not wait. */
-  readonly prefillMs?: number;
+  /** Milliseconds to the first token of answers that did not wait for a place. */
+  readonly firstTokenMs?: number;
   /** Milliseconds between tokens for each stream more; what constant load cannot tell any more is kept. */
   readonly slopeMs?: number;
-  /** Milliseconds between the tokens of full replicas, where they were seen. */
-  readonly fullMs?: number;
+  /** The same, up to where all places are taken, as full replicas showed it: batches are free until they are not. */
+  readonly steepMs?: number;
   /** Requests that a replica serves at once when it is full. */
   readonly places?: number;
 }
 
+const nothing: WorkModel = { n: 0, x: 0, y: 0, xx: 0, xy: 0 };
 const fade = 0.995;
 
 /** The model with one more quiet second: streams beside each other on a replica, milliseconds between their tokens. */
 export function learnTokenTimes(
   model: WorkModel | undefined,
-  sample: { readonly concurrency: number; readonly interTokenMs: number; readonly prefillMs?: number },
+  sample: { readonly concurrency: number; readonly interTokenMs: number; readonly firstTokenMs?: number },
 ): WorkModel {
-  const { n, x, y, xx, xy, ...rest } = model ?? { n: 0, x: 0, y: 0, xx: 0, xy: 0 };
+  const { n, x, y, xx, xy, ...rest } = model ?? nothing;
   const add = (sum: number, value: number) => significant(sum * fade + value);
   const sums: Sums = {
     n: add(n, 1),
@@ -41,52 +42,54 @@ export function learnTokenTimes(
     xx: add(xx, sample.concurrency ** 2),
     xy: add(xy, sample.concurrency * sample.interTokenMs),
   };
-  const prefill = follow(model?.prefillMs, sample.prefillMs, 30);
-  const slope = follow(model?.slopeMs, slopeOf(sums), 30);
+  const firstToken = follow(model?.firstTokenMs, sample.firstTokenMs);
+  const slope = follow(model?.slopeMs, slopeOf(sums));
   return {
     ...rest,
     ...sums,
-    ...(prefill === undefined ? {} : { prefillMs: prefill }),
+    ...(firstToken === undefined ? {} : { firstTokenMs: firstToken }),
     ...(slope === undefined ? {} : { slopeMs: slope }),
+    // What full replicas showed was true beside the answers of then: it gives way to what is seen since.
+    ...(rest.steepMs === undefined ? {} : { steepMs: significant(rest.steepMs * limits.steepFade) }),
   };
 }
 
 /** The model after a look at full replicas: who serves more than ever has room for more, and is believed at once. */
-export function learnPlaces(model: WorkModel | undefined, seen: number, interTokenMs?: number): WorkModel {
-  const sums = model ?? { n: 0, x: 0, y: 0, xx: 0, xy: 0 };
-  const before = model?.places;
+export function learnPlaces(model: WorkModel = nothing, seen: number): WorkModel {
+  const { places: before } = model;
   const places = before === undefined || seen > before ? seen : before + (seen - before) / limits.placesMean;
-  const full = follow(model?.fullMs, interTokenMs, 30);
-  return { ...sums, places: significant(places), ...(full === undefined ? {} : { fullMs: full }) };
+  return { ...model, places: significant(places) };
+}
+
+/** The model after a look at a target whose replicas are all full: how much slower than at the loads of before they are. */
+export function learnFull(model: WorkModel, interTokenMs: number): WorkModel {
+  const { n, x, y, places } = model;
+  if (places === undefined || n < limits.curveSamples || places - x / n < 0.25 * places) return model;
+  const steep = Math.max(0, (interTokenMs - y / n) / (places - x / n));
+  return { ...model, steepMs: significant(steep) };
 }
 
 /**
- * Milliseconds of a full replica that a request takes: its own time beside as many others as there are places, over the places.
- * @returns undefined until a full replica was seen, and how token times grow with load
+ * Milliseconds of a full replica that a request takes: how long its answer would take with all places taken, over the places.
+ * @param now tokens of an answer, milliseconds between them, and the load of a replica at which they were measured
+ * @returns undefined until a full replica was seen
  */
 export function requestCost(
   model: WorkModel | undefined,
-  promptTokens: number,
-  generatedTokens: number,
+  now: { readonly tokens: number; readonly interTokenMs: number; readonly load: number },
 ): number | undefined {
   if (model?.places === undefined) return undefined;
-  const full = model.fullMs ?? fullTokenTime(model, model.places);
-  if (full === undefined) return undefined;
-  return (promptTokens * (model.prefillMs ?? 0) + generatedTokens * full) / model.places;
+  const { places, firstTokenMs = 0, slopeMs, steepMs } = model;
+  // No batch makes tokens slower than in proportion; until loads have differed, a quarter of that is taken.
+  const proportion = now.interTokenMs / Math.max(1, now.load);
+  const slope = Math.min(Math.max(slopeMs ?? steepMs ?? proportion / 4, steepMs ?? 0), proportion);
+  const full = now.interTokenMs + slope * Math.max(0, places - now.load);
+  return (firstTokenMs + now.tokens * full) / places;
 }
 
-/** Milliseconds between the tokens of a full replica, told from those of emptier ones. */
-function fullTokenTime({ n, x, y, slopeMs }: WorkModel, places: number): number | undefined {
-  if (n < limits.curveSamples) return undefined;
-  const [load, interToken] = [x / n, y / n];
-  // Until loads have differed enough to tell, a quarter of a token's time is taken to grow with the streams beside it.
-  const slope = slopeMs ?? (0.25 * interToken) / Math.max(1, load);
-  return Math.max(interToken, interToken + slope * (places - load));
-}
-
-/** The mean of about so many seconds of what is told now and then. */
-const follow = (before: number | undefined, now: number | undefined, seconds: number): number | undefined =>
-  now === undefined ? before : significant(before === undefined ? now : before + (now - before) / seconds);
+/** The mean of about half a minute of what is told now and then. */
+const follow = (before: number | undefined, now: number | undefined): number | undefined =>
+  now === undefined ? before : significant(before === undefined ? now : before + (now - before) / limits.curveSamples);
 
 /** The slope, where the loads of the recent past differ enough: a quarter of the mean tells it from noise. */
 function slopeOf({ n, x, y, xx, xy }: Sums): number | undefined {

@@ -1,7 +1,8 @@
 // What one word stands for. A preset is a set of defaults in the very fields a user would write; whatever the policy says
 // itself wins, block by block: `metrics.work` given by the user replaces the preset's, `{ enabled: false }` removes it.
 //
-// interactive  people wait for words: first token and reading speed are promises, room is kept for the next burst.
+// interactive  people wait for words: first token and reading speed are promises, room is kept for what chance and bursts did
+//              lately, and given back soon after.
 // throughput   programs wait for answers: keep every replica well filled, tolerate a short queue.
 // batch        nobody waits: replicas are as full as they get, and leave late because starting them is the dear part.
 
@@ -15,11 +16,11 @@ export const presets: Readonly<Record<PresetName, PresetDefaults>> = {
     metrics: {
       timeToFirstToken: { targetP95Ms: 2_000 },
       interTokenLatency: { targetP95Ms: 200 },
-      work: { targetUtilization: 90 },
+      work: { targetUtilization: 95 },
     },
-    cooldownPeriod: 300,
+    cooldownPeriod: 120,
     scaleUp: { stabilizationWindowSeconds: 0 },
-    scaleDown: { stabilizationWindowSeconds: 300 },
+    scaleDown: { stabilizationWindowSeconds: 120 },
   },
   throughput: {
     metrics: { requestQueueDepth: { enabled: true, targetDepth: 8 }, work: { targetUtilization: 85 } },

@@ -1,0 +1,89 @@
+import { expect, test } from '@jest/globals';
+import { after, type Instant, instant, seconds } from '@kubeai/units';
+import { learnLevels, type WorkLevels, workToReckonWith } from './arriving-work.ts';
+import { emptyHistory } from './history.ts';
+import type { HistoryDraft } from './learn.ts';
+import { ledgerOf } from './ledger.ts';
+import type { Snapshot } from './snapshot.ts';
+import { learnPlaces } from './work-model.ts';
+
+const start = instant(1_700_000_000_000);
+/** A request costs a full replica of ten places a second: 100 tokens of 100 ms. */
+const request = { generatedTokensPerRequest: 100, meanInterTokenMs: 100 };
+
+const snapshotOf = (arrivals: number, startupMs: number, now: Instant): Snapshot => ({
+  replicas: 4,
+  ledger: { ...ledgerOf(4, [], emptyHistory(4, now), now), startupP90Ms: startupMs, startupP50Ms: startupMs },
+  signals: [],
+  traffic: {
+    ...request,
+    inFlight: 40,
+    inFlightAssumed: 0,
+    queue: 0,
+    arrivalsPerSecond: arrivals,
+    arrivalsNow: arrivals,
+    completionsPerSecond: arrivals,
+    rising: false,
+    draining: false,
+    steady: true,
+    saturated: false,
+    promptTokensPerSecond: 0,
+    generatedTokensPerSecond: 100 * arrivals,
+    idle: false,
+    measured: 4,
+    silent: 0,
+  },
+});
+
+/** What is known after these arrivals a second, second by second. */
+function levelsAfter(arrivals: readonly number[], startupMs = 60_000): WorkLevels {
+  const draft: HistoryDraft = { ...emptyHistory(4, start), work: learnPlaces(undefined, 10) };
+  let now = start;
+  for (const each of arrivals) {
+    now = after(now, seconds(1));
+    learnLevels(draft, snapshotOf(each, startupMs, now), now);
+  }
+  return draft.levels!;
+}
+
+const repeat = <Value>(times: number, list: readonly Value[]): Value[] =>
+  Array.from({ length: times }, () => list).flat();
+const minutesOf = (...levels: number[]): number[] => levels.flatMap((level) => repeat(60, [level]));
+
+test('without the cost of a request there is no work', () => {
+  const draft: HistoryDraft = emptyHistory(4, start);
+  learnLevels(draft, snapshotOf(5, 60_000, start), start);
+  expect(draft.levels).toBeUndefined();
+});
+
+test('steady work asks for itself and nothing more', () => {
+  const levels = levelsAfter(repeat(30, minutesOf(8)));
+  expect(levels.each).toBeCloseTo(1, 5);
+  expect(workToReckonWith(levels)).toBeCloseTo(8 * levels.each, 1);
+});
+
+test('seconds that are off their minute ask for room', () => {
+  const steady = workToReckonWith(levelsAfter(repeat(1_800, [8])));
+  const uneven = workToReckonWith(levelsAfter(repeat(900, [4, 12])));
+  expect(uneven).toBeGreaterThan(1.3 * steady);
+  expect(uneven).toBeLessThan(2 * steady);
+});
+
+test('a burst that came before is reckoned with while it is away, and no more than the highest of them', () => {
+  const levels = levelsAfter(repeat(6, minutesOf(4, 4, 4, 12, 4, 4)));
+  expect(workToReckonWith(levels)).toBeGreaterThan(11 * levels.each);
+  expect(workToReckonWith(levels)).toBeLessThan(13 * levels.each);
+});
+
+test('what rose slowly is reckoned with as far as it rises within a start', () => {
+  const climb = minutesOf(...Array.from({ length: 40 }, (_, minute) => 4 + 0.2 * minute));
+  const [soon, late] = [levelsAfter(climb, 45_000), levelsAfter(climb, 225_000)].map(({ rise, each }) => rise / each);
+  expect(soon).toBeCloseTo(0.2, 1);
+  expect(late).toBeCloseTo(0.8, 1);
+});
+
+test('bursts are forgotten after an hour and a half', () => {
+  const levels = levelsAfter([...minutesOf(4, 12), ...repeat(95, minutesOf(4))]);
+  expect(levels.minutes).toHaveLength(90);
+  expect(workToReckonWith(levels)).toBeLessThan(5 * levels.each);
+});
