@@ -19,5 +19,6 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '/.build/'],
   modulePathIgnorePatterns: ['/.build/'],
   coverageProvider: 'v8',
+  setupFiles: ['<rootDir>/test/property-seed.mjs'],
   reporters: ['default', '<rootDir>/test/closing-line.mjs'],
 };

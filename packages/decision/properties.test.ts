@@ -306,14 +306,14 @@ test('constant demand is a fixed point: a target that has settled never changes 
         let size = from;
         let history = emptyHistory(size, now);
         const sizes: number[] = [];
-        for (let step = 1; step <= 900; step += 1) {
+        for (let step = 1; step <= 2_000; step += 1) {
           const at = instant(now + 10_000 * step) as Instant;
           const decided = decide(policy, loadOf(policy, worth, size), history, at);
           history = decided.history;
           size = decided.decision.replicas;
           sizes.push(size);
         }
-        expect(new Set(sizes.slice(600)).size).toBe(1);
+        expect(new Set(sizes.slice(1_600)).size).toBe(1);
       },
     ),
     { numRuns: 40 },

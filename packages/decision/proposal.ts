@@ -92,12 +92,7 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
   const { traffic } = snapshot;
   const { levels } = history;
   if (levels === undefined || traffic.generatedTokensPerRequest === undefined) {
-    return {
-      name: 'work',
-      needs: 0,
-      keeps: carriedKeeps(signal, scene, true, limits.learningStep),
-      because: 'LearningWork',
-    };
+    return { name: 'work', needs: 0, keeps: keepsWhileLearning(signal, scene), because: 'LearningWork' };
   }
   // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.
   const arriving = traffic.arrivalsPerSecond * levels.each;
@@ -109,6 +104,12 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
   const needs = Math.max(expected, promised ? workToReckonWith(levels) + waiting : 0);
   const share = traffic.measured === 0 ? 1 : (traffic.measured + traffic.silent) / traffic.measured;
   return { name: 'work', needs, keeps: needs * share };
+}
+
+/** A small step down at a time, or one replica where the fleet is too small for a step. */
+function keepsWhileLearning(signal: Signal, scene: Scene): number {
+  const step = Math.min(carriedKeeps(signal, scene, true, limits.learningStep), scene.snapshot.replicas - 1);
+  return Math.max(carriedKeeps(signal, scene, true), step);
 }
 
 /** Metrics that even an idle replica misses. */

@@ -40,7 +40,8 @@ export function forecastSection(hardware: Hardware, times: ServiceTimes): string
         maxReplicas: 100,
         balancer: 'leastRequests',
         patienceMs: 60_000,
-        warmUpMs: 0,
+        // The second of two days, of which the first was seen; the others come as they come.
+        warmUpMs: workload.name === 'diurnal' ? workload.spanMs / 2 : 0,
         seed: 1,
         promise: { firstTokenMs: 2_000, perTokenMs: 200 },
         policies: [{ name: mode, policy }],
