@@ -70,7 +70,6 @@ export const cases: readonly BenchCase[] = [
   serveGenDay(4, 60, 'train'),
   serveGenDay(4, 180, 'train'),
   serveGenDay(8, 180, 'validation'),
-  serveGenDay(9, 60, 'validation'),
   serveGenDay(9, 180, 'validation'),
   serveGenTenth(4, 60, 'train'),
   serveGenTenth(4, 180, 'train'),
