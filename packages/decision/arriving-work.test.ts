@@ -5,6 +5,7 @@ import { emptyHistory } from './history.ts';
 import type { HistoryDraft } from './learn.ts';
 import { ledgerOf } from './ledger.ts';
 import type { Snapshot } from './snapshot.ts';
+import { trafficOf } from './testing/traffic-of.ts';
 import { learnPlaces } from './work-model.ts';
 
 const start = instant(1_700_000_000_000);
@@ -15,24 +16,12 @@ const snapshotOf = (arrivals: number, startupMs: number, now: Instant): Snapshot
   replicas: 4,
   ledger: { ...ledgerOf(4, [], emptyHistory(4, now), now), startupP90Ms: startupMs, startupP50Ms: startupMs },
   signals: [],
-  traffic: {
+  traffic: trafficOf(40, {
     ...request,
-    inFlight: 40,
-    inFlightAssumed: 0,
-    queue: 0,
     arrivalsPerSecond: arrivals,
     arrivalsNow: arrivals,
     completionsPerSecond: arrivals,
-    rising: false,
-    draining: false,
-    steady: true,
-    saturated: false,
-    promptTokensPerSecond: 0,
-    generatedTokensPerSecond: 100 * arrivals,
-    idle: false,
-    measured: 4,
-    silent: 0,
-  },
+  }),
 });
 
 /** What is known after these arrivals a second, second by second. */

@@ -6,7 +6,7 @@ import { elapsed, type Instant } from '@kubeai/units';
 import type { History } from './history.ts';
 import type { HistoryDraft } from './learn.ts';
 import { limits } from './limits.ts';
-import type { Traffic } from './signal.ts';
+import { replicaLoad, type Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
 import { requestCost } from './work-model.ts';
@@ -31,9 +31,9 @@ export interface WorkLevels {
 
 /** Seconds of a full replica that a request of this moment takes; undefined until that is known, or while no token comes. */
 function secondsPerRequest({ work }: History, traffic: Traffic): number | undefined {
-  const { generatedTokensPerRequest: tokens, meanInterTokenMs: interTokenMs, inFlight, measured } = traffic;
+  const { generatedTokensPerRequest: tokens, meanInterTokenMs: interTokenMs } = traffic;
   if (tokens === undefined || interTokenMs === undefined) return undefined;
-  const cost = requestCost(work, { tokens, interTokenMs, load: inFlight / Math.max(1, measured) });
+  const cost = requestCost(work, { tokens, interTokenMs, load: replicaLoad(traffic) });
   return cost === undefined ? undefined : cost / 1_000;
 }
 

@@ -7,9 +7,10 @@ import { continueHistory, emptyHistory, type History, restoreHistory, withEvent,
 import type { Ledger } from './ledger.ts';
 import { limits } from './limits.ts';
 import type { Reason } from './reasons.ts';
-import type { Signal, Traffic } from './signal.ts';
+import type { Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 import { policyOf } from './testing/policy-of.ts';
+import { trafficOf } from './testing/traffic-of.ts';
 
 const now = instant(1_700_000_000_000);
 const ago = (seconds: number) => instant(now - 1_000 * seconds);
@@ -35,26 +36,6 @@ const signal = (value: number | undefined, facts: Partial<Signal> = {}): Signal 
   ...facts,
 });
 
-const traffic = (inFlight: number, facts: Partial<Traffic> = {}): Traffic => ({
-  inFlight,
-  inFlightAssumed: 0,
-  queue: 0,
-  arrivalsPerSecond: inFlight / 4,
-  arrivalsNow: inFlight / 4,
-  completionsPerSecond: inFlight / 4,
-  rising: false,
-  draining: false,
-  steady: true,
-  saturated: false,
-  meanLatencyMs: 4_000,
-  promptTokensPerSecond: 0,
-  generatedTokensPerSecond: 0,
-  idle: false,
-  measured: 4,
-  silent: 0,
-  ...facts,
-});
-
 const ledger = (facts: Partial<Ledger> & { readonly serving?: number; readonly failing?: number } = {}): Ledger => {
   const { serving = 4, failing = 0, ...rest } = facts;
   return {
@@ -72,7 +53,7 @@ const snapshot = (total: number | undefined, facts: Partial<Snapshot> = {}): Sna
   replicas: 4,
   ledger: ledger(),
   signals: [signal(total)],
-  traffic: traffic(total ?? 0),
+  traffic: trafficOf(total ?? 0),
   ...facts,
 });
 
@@ -94,7 +75,7 @@ interface Row {
   readonly reason: Reason;
 }
 
-const idle = { signals: [signal(0, { state: 'idle', value: 0 })], traffic: traffic(0, { idle: true }) };
+const idle = { signals: [signal(0, { state: 'idle', value: 0 })], traffic: trafficOf(0, { idle: true }) };
 
 const rows: readonly Row[] = [
   { name: 'load at its target stays', snapshot: snapshot(40), replicas: 4, reason: 'WithinTarget' },
@@ -127,7 +108,7 @@ const rows: readonly Row[] = [
   {
     name: 'the last replica stays while a pod is silent',
     spec: { minReplicas: 0 },
-    snapshot: snapshot(0, { replicas: 1, signals: [signal(0)], traffic: traffic(0, { idle: false }) }),
+    snapshot: snapshot(0, { replicas: 1, signals: [signal(0)], traffic: trafficOf(0, { idle: false }) }),
     history: calm({ replicas: 1 }),
     replicas: 1,
     reason: 'NotIdle',
@@ -167,7 +148,7 @@ const rows: readonly Row[] = [
     name: 'too few pods heard to shrink',
     snapshot: snapshot(10, {
       signals: [signal(10, { measured: 3, silent: 1, assumed: 10 })],
-      traffic: traffic(10, { measured: 3, silent: 1 }),
+      traffic: trafficOf(10, { measured: 3, silent: 1 }),
     }),
     replicas: 4,
     reason: 'QuorumMissing',
@@ -177,7 +158,7 @@ const rows: readonly Row[] = [
     snapshot: snapshot(10, {
       replicas: 5,
       signals: [signal(10, { measured: 4, silent: 1, assumed: 10 })],
-      traffic: traffic(10, { measured: 4, silent: 1 }),
+      traffic: trafficOf(10, { measured: 4, silent: 1 }),
       ledger: ledger({ serving: 5 }),
     }),
     history: calm({ replicas: 5 }),

@@ -14,8 +14,6 @@ export interface Demand {
   readonly inFlight: number;
   /** Replicas above which a queue or a latency is backlog; infinite when it is not. */
   readonly replicas: number;
-  /** In-flight requests of now are counted in part only. */
-  readonly backlog: boolean;
 }
 
 /** Arrivals must have grown by more than chance explains before growth is followed by more growth. */
@@ -24,12 +22,9 @@ const noticeable = 1.2;
 export function demandOf(snapshot: Snapshot, history: History, now: Instant): Demand {
   const { traffic, ledger } = snapshot;
   const { growth } = history;
-  const all = { inFlight: traffic.inFlight, replicas: Number.POSITIVE_INFINITY, backlog: false };
+  const all = { inFlight: traffic.inFlight, replicas: Number.POSITIVE_INFINITY };
   const service = serviceTime(history, traffic);
-  // What waits is worked off in a few start-ups: sooner, and replicas are bought that come too late to matter; never,
-  // and whoever waits now waits for as long as the load lasts.
-  const drain = (1_000 * traffic.queue) / Math.max(limits.drainAtLeast, limits.drainStartups * ledger.startupP90Ms);
-  const asked = traffic.arrivalsPerSecond + drain;
+  const asked = traffic.arrivalsPerSecond + drainPerSecond(snapshot, limits.drainStartups);
   const carried = service === undefined ? undefined : (asked * service) / 1_000;
 
   const starting = growth !== undefined && ledger.credited > 0;
@@ -45,8 +40,14 @@ export function demandOf(snapshot: Snapshot, history: History, now: Instant): De
   const scale = more > noticeable ? more : 1;
   const replicas = byArrivals ?? (trusted ? Number.POSITIVE_INFINITY : growth.replicas * scale);
   const inFlight = Math.min(traffic.inFlight, carried ?? (trusted ? traffic.inFlight : growth.inFlight * scale));
-  return { inFlight, replicas, backlog: inFlight < traffic.inFlight };
+  return { inFlight, replicas };
 }
+
+/** Waiting requests a second that have to be answered beside those that arrive, so that all are worked off within so many
+ * start-ups. Sooner, and replicas are bought that come too late to matter; never, and whoever waits now waits for as long as
+ * the load lasts. */
+export const drainPerSecond = ({ traffic, ledger }: Snapshot, startups: number): number =>
+  (1_000 * traffic.queue) / Math.max(limits.drainAtLeast, startups * ledger.startupP90Ms);
 
 /** The yardstick after a decision to grow: within the first moments it follows the demand, then it stands. */
 export function growthAfter(growth: Growth | undefined, snapshot: Snapshot, wanted: number, now: Instant): Growth {

@@ -8,7 +8,7 @@ import { floorOf, tokensOf } from './learn.ts';
 import { limits } from './limits.ts';
 import { carriedWithin, isLearned } from './load-curve.ts';
 import { carriedKeeps, type Scene, servingOf } from './scene.ts';
-import type { Signal } from './signal.ts';
+import { replicaLoad, type Signal } from './signal.ts';
 
 export function proposeLatency(signal: Signal, scene: Scene): Proposal {
   const { name, target } = signal;
@@ -50,12 +50,10 @@ const nobodyWaits = ({ snapshot: { traffic } }: Scene): boolean =>
 
 const inFlightOf = ({ snapshot: { traffic } }: Scene): number => traffic.inFlight + traffic.inFlightAssumed;
 
-const loadOf = ({ snapshot: { traffic } }: Scene): number => traffic.inFlight / Math.max(1, traffic.measured);
-
 /** The promise cannot be kept: hold what keeps answers near to what an idle replica gives, and buy nothing. */
 function proposeNearFloor({ name }: Signal, scene: Scene, { curve }: LearnedLoad): Proposal {
   const { load, beyond } = carriedWithin(curve, Math.max(limits.infeasibleSlowdown, curve[0]!.slowdown));
-  const carries = Math.max(1, load, beyond ? loadOf(scene) : 0);
+  const carries = Math.max(1, load, beyond ? replicaLoad(scene.snapshot.traffic) : 0);
   const keeps = inFlightOf(scene) / carries;
   return {
     name,
@@ -70,7 +68,7 @@ function proposeByCurve(signal: Signal, scene: Scene, learned: LearnedLoad, allo
   const { snapshot, demand } = scene;
   const serving = servingOf(snapshot);
   const { load, beyond } = carriedWithin(learned.curve, allowed);
-  const carries = beyond ? Math.max(load, loadOf(scene)) : load;
+  const carries = beyond ? Math.max(load, replicaLoad(scene.snapshot.traffic)) : load;
   const needs = demand.inFlight / carries;
   const fits = inFlightOf(scene) / (carries * limits.survivorHeadroom);
   if (signal.value! > target) {
@@ -101,7 +99,7 @@ const boundedGrowth = ({ value, target }: Signal, serving: number, demand: Deman
 function whileSlow({ name }: Signal, scene: Scene, needs: number, keeps: number): Proposal {
   const { snapshot, history, demand } = scene;
   const learned = history.loads[name];
-  if (learned !== undefined && learned.good > 0 && loadOf(scene) <= 1.15 * learned.good) {
+  if (learned !== undefined && learned.good > 0 && replicaLoad(scene.snapshot.traffic) <= 1.15 * learned.good) {
     const cap = (learned.missedAt ?? snapshot.replicas) + 1;
     if (needs > cap)
       return { name, needs: cap, keeps: Math.min(Math.max(keeps, needs), cap), because: 'NotCausedByLoad' };

@@ -7,7 +7,7 @@ import { learnLevels } from './arriving-work.ts';
 import { type History, type LearnedLoad, withEvent, within } from './history.ts';
 import { limits } from './limits.ts';
 import { learnCurve } from './load-curve.ts';
-import type { Signal, Traffic } from './signal.ts';
+import { replicaLoad, type Signal, type Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
 import { learnFull, learnPlaces, learnTokenTimes } from './work-model.ts';
@@ -83,7 +83,7 @@ function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: In
 
 function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void {
   const { traffic, signals, ledger, replicas } = snapshot;
-  const load = traffic.inFlight / traffic.measured;
+  const load = replicaLoad(traffic);
   if (!(load > 0) || traffic.silent > 0) return;
   const quiet = traffic.steady && !traffic.rising && ledger.credited === 0;
   for (const signal of signals) {

@@ -4,6 +4,7 @@
 import type { MetricName } from '@kubeai/policy';
 import { workToReckonWith } from './arriving-work.ts';
 import type { Proposal } from './decision.ts';
+import { drainPerSecond } from './demand.ts';
 import { proposeLatency } from './latency-proposal.ts';
 import { isSound } from './learn.ts';
 import { limits } from './limits.ts';
@@ -96,9 +97,7 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
   }
   // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.
   const arriving = traffic.arrivalsPerSecond * levels.each;
-  // A backlog piles up within one start, and is worked off within so many more: sooner, and what is bought comes too late.
-  const drainMs = Math.max(limits.drainAtLeast, limits.workedOffIn * snapshot.ledger.startupP90Ms);
-  const waiting = (traffic.queue * levels.each * 1_000) / drainMs;
+  const waiting = drainPerSecond(snapshot, limits.workedOffIn) * levels.each;
   const promised = snapshot.signals.some(({ shape }) => shape === 'latency');
   const expected = (arriving + waiting) / (signal.target / 100);
   const needs = Math.max(expected, promised ? workToReckonWith(levels) + waiting : 0);

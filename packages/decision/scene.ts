@@ -3,7 +3,7 @@ import { elapsed, type Instant } from '@kubeai/units';
 import type { Demand } from './demand.ts';
 import type { History } from './history.ts';
 import { limits } from './limits.ts';
-import type { Signal } from './signal.ts';
+import { replicaLoad, type Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface Scene {
@@ -23,7 +23,7 @@ export const servingOf = ({ ledger, replicas, traffic }: Snapshot): number =>
 export function carriedKeeps({ name }: Signal, scene: Scene, holds: boolean, step = stepOf(scene)): number {
   const { snapshot, history } = scene;
   const { traffic } = snapshot;
-  const load = traffic.inFlight / Math.max(1, traffic.measured);
+  const load = replicaLoad(traffic);
   const carries = Math.max(1, history.loads[name]?.good ?? 0, holds ? step * load : load);
   return (traffic.inFlight + traffic.inFlightAssumed) / carries;
 }

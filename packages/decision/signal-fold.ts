@@ -76,9 +76,8 @@ interface PodState {
   /** Nor does its engine say how many it has. */
   blind: boolean;
   inFlight: number;
-  /** Requests being served and requests that wait for a place, by the newest report. */
+  /** Requests being served. */
   running: number;
-  waiting: number;
   /** Reports in a row in which requests waited and as many as before were served: the pod has no place left. */
   fullFor: number;
   queueSource: string;
@@ -149,7 +148,7 @@ export function createSignalFold(policy: Policy): SignalFold {
       state.unobserved = report.unobserved === true;
       state.blind = isBlind(report);
       state.inFlight = agentMetrics.inFlight(report);
-      followPlaces(state, report);
+      followPlaces(state, report, state.totals[queueSlot]!);
       state.queueSource = queueSources[report.queue.source];
       for (let slot = 0; slot < slots.length; slot += 1) state.totals[slot] = slots[slot]!.of(report);
       for (let at = 0; at < gaugeNames.length; at += 1) {
@@ -188,7 +187,6 @@ export function createSignalFold(policy: Policy): SignalFold {
       blind: false,
       inFlight: 0,
       running: 0,
-      waiting: 0,
       fullFor: 0,
       queueSource: 'agent',
       totals: slots.map(() => 0),
@@ -403,13 +401,12 @@ export function foldSignals(
 }
 
 /** A step under way makes newcomers wait for a moment; only who waits for long, beside as many as ever, waits for a place. */
-function followPlaces(state: PodState, report: Report): void {
-  const waiting = report.queue.length;
-  const running = report.engine?.running ?? Math.max(0, agentMetrics.inFlight(report) - waiting);
+function followPlaces(state: PodState, { engine, queue }: Report, waitedBefore: number): void {
+  const running = engine?.running ?? Math.max(0, state.inFlight - queue.length);
   const sameCrowd = Math.abs(running - state.running) <= Math.max(1, limits.sameCrowd * running);
-  state.fullFor = sameCrowd && waiting >= limits.fullQueue && state.waiting >= limits.fullQueue ? state.fullFor + 1 : 0;
+  const stillWait = Math.min(queue.length, waitedBefore) >= limits.fullQueue;
+  state.fullFor = sameCrowd && stillWait ? state.fullFor + 1 : 0;
   state.running = running;
-  state.waiting = waiting;
 }
 
 /** Requests that a pod serves at once when it is full: the mean of those that are; undefined while none is. */

@@ -93,6 +93,9 @@ export interface Traffic {
   readonly ageMs?: number;
 }
 
+/** Requests in flight on one replica, on average. */
+export const replicaLoad = ({ inFlight, measured }: Traffic): number => inFlight / Math.max(1, measured);
+
 export interface Folded {
   readonly signals: readonly Signal[];
   readonly traffic: Traffic;

@@ -55,7 +55,8 @@ function notable(proposals: readonly Proposal[]): Reason | undefined {
   return found ?? (proposals.length === 1 && isGiven('LearningWork') ? 'LearningWork' : undefined);
 }
 
-/** Small differences are noise, unless work is short while requests wait at every pod. Shrinking is judged on the load itself, not on what survivors have to spare. */
+/** Small differences are noise, unless work is short while requests wait at every pod. Shrinking is judged on the load itself,
+ * not on what survivors have to spare. */
 export function tolerate(
   { traffic, replicas: current }: Snapshot,
   combined: Combined,
