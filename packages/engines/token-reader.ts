@@ -230,6 +230,15 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
   compiled ??= compilePaths(pathsOfAnswers);
   const skim = createSkim(compiled, sink);
 
+  const beginEvent = () => {
+    hasText = false;
+    hasOutput = false;
+    hasUsage = false;
+    isErrorObject = false;
+    message = undefined;
+    skim.reset();
+  };
+
   /** The event or JSON value has ended. */
   const finishEvent = (isDoneMarker: boolean) => {
     events += 1;
@@ -240,12 +249,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     else eventsNotJson += 1;
     if (hasUsage) eventsWithUsage += 1;
     if (isErrorObject && message !== undefined) error = message;
-    hasText = false;
-    hasOutput = false;
-    hasUsage = false;
-    isErrorObject = false;
-    message = undefined;
-    skim.reset();
+    beginEvent();
   };
 
   const json = createJsonFraming(skim, finishEvent);
@@ -312,12 +316,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       jsonEvents = 0;
       eventsNotJson = 0;
       eventsWithUsage = 0;
-      hasText = false;
-      hasOutput = false;
-      hasUsage = false;
-      isErrorObject = false;
-      message = undefined;
-      skim.reset();
+      beginEvent();
       skim.forget();
       json.reset();
       sse.reset();
