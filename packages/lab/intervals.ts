@@ -3,7 +3,7 @@
 import type { FieldProblem, Result } from '@kubeai/units';
 import type { DrawOptions } from './draw-options.ts';
 import { createRandom } from './random.ts';
-import { parseTable } from './servegen.ts';
+import { columnNames, parseTable } from './servegen.ts';
 import { createDraft, type Workload } from './workload.ts';
 
 export interface Interval {
@@ -23,10 +23,7 @@ const optional = ['prompt_tokens', 'output_tokens'];
 
 /** `t_s,requests[,prompt_tokens,output_tokens]`: so many requests from this second until the next row's. */
 export function parseCounts(text: string): Result<Interval[], FieldProblem> {
-  const header = text
-    .slice(0, (text.indexOf('\n') + text.length + 1) % (text.length + 1))
-    .split(',')
-    .map((name) => name.trim());
+  const header = columnNames(text);
   const columns = ['t_s', 'requests', ...optional.filter((name) => header.includes(name))];
   let previous = -1;
   const table = parseTable<Omit<Interval, 'seconds'>>(text, columns, (cells) => {

@@ -5,7 +5,15 @@ import type { FieldProblem, Result } from '@kubeai/units';
 import type { DrawOptions } from './draw-options.ts';
 import { drawIntervals, type Interval, parseCounts } from './intervals.ts';
 import { isJournal, parseJournal } from './journal.ts';
-import { generate, parseRates, parseTokens, type RateWindow, rateColumns, type TokenWindow } from './servegen.ts';
+import {
+  columnNames,
+  generate,
+  parseRates,
+  parseTokens,
+  type RateWindow,
+  rateColumns,
+  type TokenWindow,
+} from './servegen.ts';
 import { isShape, shapeNames, shapeOf } from './shapes.ts';
 import type { Incident } from './simulation.ts';
 import { limited, multiplied, type Workload, workloadOfSchedule } from './workload.ts';
@@ -63,11 +71,7 @@ function drawnFrom(
   text: string,
   options: WorkloadOptions,
 ): Result<Workload, FieldProblem> | Promise<Result<Workload, FieldProblem>> {
-  const columns = text
-    .split(/\r?\n/, 1)[0]!
-    .replace(/^\uFEFF/, '')
-    .split(',')
-    .map((name) => name.trim());
+  const columns = columnNames(text);
   const intervals = (read: Result<Interval[], FieldProblem>): Result<Workload, FieldProblem> =>
     read.ok
       ? { ok: true, value: drawIntervals(baseName(file), read.value, drawOptions(options)) }

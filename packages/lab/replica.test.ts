@@ -1,14 +1,21 @@
 // The fast engine is held to the one of the model server, step for step: the same requests, the same moments of first and
 // last tokens.
 import { expect, test } from '@jest/globals';
-import { createEngine, kvBlocksOf, type Sequence, serviceTimes } from '@kubeai/model-server';
+import { createEngine, type Sequence, serviceTimes } from '@kubeai/model-server';
 import { type Instant, instant } from '@kubeai/units';
 import { createRandom } from './random.ts';
-import { createFleet, createReplica, type EngineLimits, type RequestBook, stepTimesOf } from './replica.ts';
+import {
+  createFleet,
+  createReplica,
+  type EngineLimits,
+  engineLimitsOf,
+  type RequestBook,
+  stepTimesOf,
+} from './replica.ts';
 
 const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
 const times = serviceTimes(hardware)!;
-const roomy: EngineLimits = { maxBatch: 32, maxQueue: 1_024, maxBatchedTokens: 2_048, kvBlocks: kvBlocksOf(hardware) };
+const roomy = engineLimitsOf(hardware, 32);
 
 interface Request {
   readonly at: number;

@@ -3,7 +3,7 @@
 // count of its steps, at which each of them ends, so that a step costs the same for two members as for thirty, and steps in
 // which nothing changes are counted and not played. replica.test.ts holds both engines to the same answers.
 import assert from 'node:assert';
-import type { ServiceTimes } from '@kubeai/model-server';
+import { type Hardware, kvBlocksOf, type ServiceTimes } from '@kubeai/model-server';
 
 export interface EngineLimits {
   readonly maxBatch: number;
@@ -11,6 +11,14 @@ export interface EngineLimits {
   readonly maxBatchedTokens: number;
   readonly kvBlocks: number;
 }
+
+/** What the model server has room for on this hardware, and otherwise by default. */
+export const engineLimitsOf = (hardware: Hardware, maxBatch: number): EngineLimits => ({
+  maxBatch,
+  maxQueue: 1_024,
+  maxBatchedTokens: 2_048,
+  kvBlocks: kvBlocksOf(hardware),
+});
 
 /** Durations of steps by size, looked up instead of interpolated. */
 export interface StepTimes {

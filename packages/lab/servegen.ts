@@ -45,6 +45,14 @@ const tokenWindowSeconds = 21_600;
 const wrong = (line: number, field: string, message: string) =>
   ({ ok: false, problems: [{ field: `line ${line}: ${field}`, message }] }) as const;
 
+/** What the first line of a CSV calls its columns. */
+export const columnNames = (text: string): readonly string[] =>
+  text
+    .split(/\r?\n/, 1)[0]!
+    .replace(/^\uFEFF/, '')
+    .split(',')
+    .map((name) => name.trim());
+
 /** Rows of a CSV with these very columns; each cell is judged by its column. Stops at the first problem. */
 export function parseTable<Row>(
   text: string,
@@ -52,8 +60,8 @@ export function parseTable<Row>(
   rowOf: (cells: Readonly<Record<string, number>>, words: Readonly<Record<string, string>>) => Row | FieldProblem,
   textColumns: readonly string[] = [],
 ): Result<Row[], FieldProblem> {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const names = lines[0]!.split(',').map((name) => name.trim());
+  const lines = text.split(/\r?\n/);
+  const names = columnNames(text);
   const unknown = names.find((name) => !columns.includes(name));
   if (unknown !== undefined) return wrong(1, `column "${unknown}"`, `is unknown; there must be ${columns.join(', ')}`);
   const missing = columns.find((name) => !names.includes(name));

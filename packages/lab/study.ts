@@ -1,12 +1,12 @@
 // One trace, all contenders, the whole of each grid: what `npm run lab` and `npm run bench:lab` are both made of.
-import { type Hardware, kvBlocksOf, type ServiceTimes } from '@kubeai/model-server';
+import type { Hardware, ServiceTimes } from '@kubeai/model-server';
 import type { Policy } from '@kubeai/policy';
 import { offeredWork } from './clairvoyant.ts';
 import { tuned } from './compare.ts';
 import type { Contender } from './contender.ts';
 import { type Arena, gridOf, policyGrid, type RivalName } from './contenders.ts';
 import { ours } from './ours.ts';
-import { type EngineLimits, stepTimesOf } from './replica.ts';
+import { engineLimitsOf, stepTimesOf } from './replica.ts';
 import { type Promise as Promised, type Score, scoreOf } from './score.ts';
 import { type Question, searched } from './search.ts';
 import { type Incident, type Outcome, simulate, type World } from './simulation.ts';
@@ -59,12 +59,7 @@ export interface Study {
 /** Plays everybody. `progress` is told who plays and the share of the whole that is done. */
 export function study(options: StudyOptions, progress?: (who: string, share: number) => void): Study {
   const { workload, hardware } = options;
-  const limits: EngineLimits = {
-    maxBatch: options.maxBatch,
-    maxQueue: 1_024,
-    maxBatchedTokens: 2_048,
-    kvBlocks: kvBlocksOf(hardware),
-  };
+  const limits = engineLimitsOf(hardware, options.maxBatch);
   const times = stepTimesOf(options.times, limits);
   const work = offeredWork(workload, times, limits);
   const meanWork = work.reduce((sum, each) => sum + each, 0) / work.length;

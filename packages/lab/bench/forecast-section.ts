@@ -1,10 +1,10 @@
 // What the forecast is worth: the same policy with prediction off and on, on climbs that repeat and on a walk that does not.
-import type { Hardware, ServiceTimes } from '@kubeai/model-server';
 import { defaultPolicy } from '../ours.ts';
 import { createRandom } from '../random.ts';
 import { shapeOf } from '../shapes.ts';
 import { study } from '../study.ts';
 import { type Workload, workloadOf } from '../workload.ts';
+import { setting } from './setting.ts';
 
 /** Twelve hours of a rate that moves by chance each minute and knows no tomorrow. */
 function randomWalk(seed: number): Workload {
@@ -25,28 +25,21 @@ function randomWalk(seed: number): Workload {
 }
 
 /** A Markdown section: misses and GPU-hours with the forecast off and on, starts of three minutes. */
-export function forecastSection(hardware: Hardware, times: ServiceTimes): string {
+export function forecastSection(): string {
   const workloads = [shapeOf('ramp', 1).workload, shapeOf('diurnal', 1).workload, randomWalk(1)];
   const rows = workloads.map((workload) => {
     const [off, on] = (['Off', 'On'] as const).map((mode) => {
       const policy = { ...defaultPolicy(), prediction: { mode } };
       const { results } = study({
+        ...setting,
         workload,
         incidents: [],
-        hardware,
-        times,
-        maxBatch: 32,
         startUpMs: 180_000,
-        maxReplicas: 100,
-        balancer: 'leastRequests',
-        patienceMs: 60_000,
         // The second of two days, of which the first was seen; the others come as they come.
         warmUpMs: workload.name === 'diurnal' ? workload.spanMs / 2 : 0,
         seed: 1,
-        promise: { firstTokenMs: 2_000, perTokenMs: 200 },
         policies: [{ name: mode, policy }],
         rivals: [],
-        curves: false,
         isSearching: false,
       });
       return results[0]!.chosen;

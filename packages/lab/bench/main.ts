@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createClock, exitWith, readCommandLine } from '@kubeai/daemon';
-import { serviceTimes } from '@kubeai/model-server';
 import { z } from 'zod';
 import { type RivalName, rivalNames } from '../contenders.ts';
 import { defaultPolicy } from '../ours.ts';
@@ -18,6 +17,7 @@ import { study } from '../study.ts';
 import { type BenchCase, cases } from './cases.ts';
 import { forecastSection } from './forecast-section.ts';
 import { publishedRows } from './published.ts';
+import { setting } from './setting.ts';
 import { type Verdict, verdictsOf } from './verdict.ts';
 
 const line = {
@@ -53,7 +53,6 @@ interface Case {
 }
 
 const options = readCommandLine(line, process);
-const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
 /** Requests from which on single values are dear enough to be searched for. */
 const longDay = 3_000_000;
 const earlier: readonly Case[] = options.rivals === undefined ? [] : await readEarlier(options.rivals);
@@ -70,20 +69,13 @@ for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
   const progress = createProgress(process.stderr, `${bench.name}: `);
   const result = study(
     {
+      ...setting,
       ...read.value,
-      hardware,
-      times: serviceTimes(hardware)!,
-      maxBatch: 32,
       startUpMs: bench.startUpSeconds * 1_000,
-      maxReplicas: 100,
-      balancer: 'leastRequests',
-      patienceMs: 60_000,
       warmUpMs: bench.warmUpSeconds * 1_000,
       seed: bench.seed,
-      promise: { firstTokenMs: 2_000, perTokenMs: 200 },
       policies: [{ name: 'interactive', policy: defaultPolicy() }],
       rivals: before === undefined ? rivalsOf(bench) : [],
-      curves: false,
       isSearching: read.value.workload.at.length > longDay,
     },
     progress.tell,
@@ -150,7 +142,7 @@ Written on ${date} at commit ${commit} by \`npm run bench:lab -- --traces DIRECT
 |---|---|---|---:|---:|---:|---|
 ${summary.join('\n')}
 
-${forecastSection(hardware, serviceTimes(hardware)!)}
+${forecastSection()}
 ## Beside an earlier simulation
 
 Share within the promise (GPU-hours of the whole span). In the middle, what the lab's curve of that contender gives for the published

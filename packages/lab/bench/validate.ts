@@ -5,16 +5,16 @@
 // npm run validate:lab -- --demo FILE [--trace FILE] [--policy FILE]
 import { readFile } from 'node:fs/promises';
 import { exitWith, readCommandLine } from '@kubeai/daemon';
-import { kvBlocksOf, serviceTimes } from '@kubeai/model-server';
 import type { FieldProblem, Result } from '@kubeai/units';
 import { z } from 'zod';
 import { ours } from '../ours.ts';
 import { readPolicy } from '../read-policy.ts';
 import { readWorkload } from '../read-workload.ts';
-import { stepTimesOf } from '../replica.ts';
+import { engineLimitsOf, stepTimesOf } from '../replica.ts';
 import { scoreOf } from '../score.ts';
 import { simulate } from '../simulation.ts';
 import { agreementOf, areaOf, type SizeAt, sizesOf, startsOf } from './agreement.ts';
+import { setting } from './setting.ts';
 
 const line = {
   name: 'validate:lab',
@@ -54,9 +54,9 @@ if (!read.ok) exitWith(process, line.name, read.problems);
 
 const { scaleEvents, readyEvents, ttftMs } = demo.value;
 const initial = scaleEvents[0]!.from;
-// What examples/quickstart runs, behind a Service of the local cluster, which takes its endpoints in turn.
-const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
-const limits = { maxBatch: 32, maxQueue: 1_024, maxBatchedTokens: 2_048, kvBlocks: kvBlocksOf(hardware) };
+// examples/quickstart runs the replicas of the bench, behind a Service of the local cluster, which takes its endpoints in turn.
+const { hardware, times, maxBatch, promise } = setting;
+const limits = engineLimitsOf(hardware, maxBatch);
 const startsMs = startsOf(scaleEvents, readyEvents, initial);
 // The controller of a demonstration has seen its target idle before the load begins: it does not start from nothing.
 const idleMs = 5_000;
@@ -68,7 +68,7 @@ const workload = {
 const outcome = simulate(
   workload,
   {
-    times: stepTimesOf(serviceTimes(hardware)!, limits),
+    times: stepTimesOf(times, limits),
     limits,
     startUpMs: startsMs.reduce((sum, each) => sum + each, 0) / startsMs.length,
     startsMs,
@@ -83,7 +83,7 @@ const outcome = simulate(
   },
   ours('demonstration', policy.value),
 );
-const score = scoreOf(workload, outcome, { firstTokenMs: 2_000, perTokenMs: 200 }, hardware.tensorParallel);
+const score = scoreOf(workload, outcome, promise, hardware.tensorParallel);
 const real: readonly SizeAt[] = sizesOf(scaleEvents, initial);
 const simulated: readonly SizeAt[] = sizesOf(
   outcome.moments.map(({ at, from, to }) => ({ atMs: at - idleMs, from, to })),
