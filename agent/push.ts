@@ -78,6 +78,10 @@ const ofOneReport: ReadonlySet<Refusal> = new Set([
   'UnsupportedVersion',
 ]);
 
+/** Milliseconds. Doubling, and anywhere in its upper half: agents that lost one controller do not come back as one. */
+export const reconnectDelay = (attempts: number): number =>
+  Math.min(longestReconnectDelay, firstReconnectDelay * 2 ** attempts) * (0.5 + Math.random() / 2);
+
 /** Connects by itself, again and again, until stopped. */
 export function startPush(options: PushOptions): Push {
   const { clock, log } = options;
@@ -232,11 +236,10 @@ export function startPush(options: PushOptions): Push {
       }
       if (stopped.signal.aborted) return;
       if (wasRotated) continue;
-      // Doubling, and anywhere in its upper half: agents that lost one controller do not come back as one.
-      const delay = Math.min(longestReconnectDelay, firstReconnectDelay * 2 ** attempts);
+      const delay = reconnectDelay(attempts);
       if (attempts === 0) log.warn('Lost the controller', { problem });
       attempts = Math.min(attempts + 1, 16);
-      await clock.sleep(milliseconds(Math.max(least, delay * (0.5 + Math.random() / 2))), stopped.signal);
+      await clock.sleep(milliseconds(Math.max(least, delay)), stopped.signal);
     }
   })();
 

@@ -28,13 +28,15 @@ export async function bundleProcess(repository: string, name: ProcessName, direc
   return outfile;
 }
 
-/** Bundles a program with everything it imports into one file. Throws what esbuild finds wrong. */
-export async function bundle(entryPoint: string, outfile: string): Promise<void> {
+/** Bundles a program with everything it imports, but packages that are to be found beside it, into one file. Throws what
+ * esbuild finds wrong. */
+export async function bundle(entryPoint: string, outfile: string, external: readonly string[] = []): Promise<void> {
   await mkdir(dirname(outfile), { recursive: true });
   await build({
     entryPoints: [entryPoint],
     outfile,
     bundle: true,
+    external: [...external],
     platform: 'node',
     target: 'node20',
     format: 'esm',

@@ -8,8 +8,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { bundleProcess } from '../../docker/bundle.ts';
+import { bundle, bundleProcess } from '../../docker/bundle.ts';
 import { type Endurance, endure } from './agent/endurance.ts';
 import { loadOn, type Outcome, type Work } from './agent/load-process.ts';
 import {
@@ -25,6 +24,7 @@ import {
   residentOf,
   start,
 } from './agent/processes.ts';
+import { median, printVerdict, type Verdict } from './verdict.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../..');
@@ -94,16 +94,7 @@ const agentEnvironment = {
 };
 async function bundleHelper(name: string, directory: string): Promise<string> {
   const outfile = join(directory, `${name}.mjs`);
-  const banner = "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);";
-  await build({
-    entryPoints: [join(here, 'agent', `${name}.ts`)],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    banner: { js: banner },
-    logLevel: 'error',
-  });
+  await bundle(join(here, 'agent', `${name}.ts`), outfile);
   return outfile;
 }
 
@@ -194,11 +185,6 @@ backend model
   return proxies;
 }
 
-const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted.length === 0 ? Number.NaN : sorted[Math.floor(sorted.length / 2)]!;
-};
-
 function shuffled<Item>(items: readonly Item[]): Item[] {
   const copy = [...items];
   for (let at = copy.length - 1; at > 0; at -= 1) {
@@ -261,13 +247,6 @@ function ratio(
 
 const cpu = (measured: Measured): number => measured.cpuUsPerRequest;
 const added = (measured: Measured, direct: Measured): number => Math.max(1, measured.p50Us - direct.p50Us);
-
-interface Verdict {
-  readonly what: string;
-  readonly value: number;
-  readonly must: number;
-  readonly excellent: number;
-}
 
 interface Idle {
   readonly residentToBareNode: number;
@@ -389,11 +368,7 @@ function print(results: ReadonlyMap<string, readonly Round[]>, verdicts: readonl
   }
   console.log('');
   // A median of nothing is no number: its scenario was left out, or the machine was too busy with others.
-  for (const { what, value, must, excellent } of verdicts) {
-    const missed = Number.isNaN(value) ? 'not measured' : 'MISSED';
-    const word = value <= excellent ? 'excellent' : value <= must ? 'met' : missed;
-    console.log(`${word.padEnd(13)}${what}: ${value.toFixed(2)} (must ${must}, excellent ${excellent})`);
-  }
+  for (const verdict of verdicts) printVerdict(verdict);
 }
 
 async function main({ rounds, seconds, only, soak, json }: Options): Promise<void> {

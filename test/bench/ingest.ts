@@ -16,11 +16,12 @@ import { parsePolicy } from '@kubeai/policy';
 import { encodeReport, type PodIdentity, protocolVersion, type Report } from '@kubeai/protocol';
 import { createSketch, type EncodedSketch } from '@kubeai/sketch';
 import { after, milliseconds, minutes } from '@kubeai/units';
-import { build } from 'esbuild';
 import { z } from 'zod';
-import { firstReconnectDelay, longestReconnectDelay } from '../../agent/limits.ts';
+import { reconnectDelay } from '../../agent/push.ts';
 import { createIngest } from '../../controller/ingest.ts';
 import type { TokenReviews } from '../../controller/token-reviews.ts';
+import { bundle } from '../../docker/bundle.ts';
+import { median, printVerdict, type Verdict } from './verdict.ts';
 
 const podsPerTarget = 8;
 const clock = createClock();
@@ -124,17 +125,8 @@ async function receive(): Promise<void> {
 /** As it is shipped: one file, without what compiles TypeScript. */
 async function bundled(directory: string): Promise<string> {
   const outfile = join(directory, 'ingest.mjs');
-  const banner = "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);";
-  await build({
-    entryPoints: [fileURLToPath(import.meta.url)],
-    outfile,
-    bundle: true,
-    external: ['esbuild'],
-    platform: 'node',
-    format: 'esm',
-    banner: { js: banner },
-    logLevel: 'error',
-  });
+  // This file asks for the bundler itself, which cannot be bundled.
+  await bundle(fileURLToPath(import.meta.url), outfile, ['esbuild']);
   return outfile;
 }
 
@@ -202,7 +194,6 @@ async function send(): Promise<void> {
     const returned = await fleet.returned();
 
     const fifth = Math.max(1, Math.floor(resident.length / 5));
-    const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
     const growth = median(resident.slice(-fifth)) - median(resident.slice(fifth, 2 * fifth));
     const quantile = (q: number) => (ages.quantile(q) ?? Number.NaN) / 1_000;
     const verdicts: Verdict[] = [
@@ -213,7 +204,7 @@ async function send(): Promise<void> {
       { what: 'age of the data at decision, p99, s', value: quantile(0.99), must: 2.5, excellent: 1.5 },
       { what: 'all agents back after a restart, s', value: returned.seconds, must: 15, excellent: 10 },
     ];
-    for (const each of verdicts) print(each);
+    for (const verdict of verdicts) printVerdict(verdict);
     line('most connections opened in one second', String(returned.busiestSecond));
     if (json !== undefined)
       await writeFile(json, `${JSON.stringify({ connections, duration, verdicts, returned }, null, 2)}\n`);
@@ -222,18 +213,6 @@ async function send(): Promise<void> {
     await rm(directory, { recursive: true, force: true });
   }
   process.exit(0);
-}
-
-interface Verdict {
-  readonly what: string;
-  readonly value: number;
-  readonly must: number;
-  readonly excellent: number;
-}
-
-function print({ what, value, must, excellent }: Verdict): void {
-  const word = value <= excellent ? 'excellent' : value <= must ? 'met' : 'MISSED';
-  process.stdout.write(`${word.padEnd(12)}${what}: ${value.toFixed(2)} (must ${must}, excellent ${excellent})\n`);
 }
 
 async function usageOf(child: ChildProcess): Promise<Usage> {
@@ -269,9 +248,8 @@ function createFleet(count: number, port: number, ca: string) {
         clearInterval(timer);
         connected.delete(number);
         agent.destroy();
-        const delay = Math.min(longestReconnectDelay, firstReconnectDelay * 2 ** attempts);
         const next = answered ? 0 : attempts + 1;
-        setTimeout(() => void connect(number, next), delay * (0.5 + Math.random() / 2));
+        setTimeout(() => void connect(number, next), reconnectDelay(attempts));
       };
       let answered = false;
       const write = () => {

@@ -17,6 +17,7 @@ import { createController } from '../../controller/controller.ts';
 import { createMetrics } from '../../controller/metrics.ts';
 import { audience } from '../../controller/token-reviews.ts';
 import { startApiServer } from '../../packages/local-cluster/api-server/api-server.ts';
+import { printVerdict } from './verdict.ts';
 
 const targets = 40;
 const quietSeconds = 6;
@@ -76,11 +77,7 @@ for (const [q, must, excellent] of [
   [0.5, 500, 120],
   [0.99, 1_500, 300],
 ] as const) {
-  const value = quantile(fromSocket, q);
-  const word = value <= excellent ? 'excellent' : value <= must ? 'met' : 'MISSED';
-  process.stdout.write(
-    `${word.padEnd(12)}step at a socket to PATCH, p${q * 100}: ${value.toFixed(0)} ms (must ${must}, excellent ${excellent})\n`,
-  );
+  printVerdict({ what: `step at a socket to PATCH, p${q * 100}, ms`, value: quantile(fromSocket, q), must, excellent });
 }
 process.stdout.write(
   `reports it took: ${Math.min(...results.map(({ reports }) => reports))} to ${Math.max(...results.map(({ reports }) => reports))}\n`,

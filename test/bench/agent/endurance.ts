@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
+import { median } from '../verdict.ts';
 import { loadOn } from './load-process.ts';
 import { family, listening, proxyCore, residentOf, start } from './processes.ts';
 
@@ -36,8 +37,6 @@ const held = Math.min(10_000, Math.floor((openFiles - 200) / 2));
 const fifths = 5;
 
 const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 const windowMs = 250;
 
