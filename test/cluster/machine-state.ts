@@ -2,9 +2,10 @@
 // is one whose two pictures are the same. Of processes only ours are seen; everything else is seen whole, because nothing
 // in it should change while a cluster runs in namespaces of its own.
 import { execFile } from 'node:child_process';
-import { access, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findProgram } from './programs.ts';
 
 /** One line for each thing that is there, starting with what it is. */
 export type MachineState = readonly string[];
@@ -19,6 +20,9 @@ export type Marks = readonly string[];
 export const runVariable = 'KUBEAI_CLUSTER_RUN';
 
 const attemptIntervalMs = 500;
+
+/** Whatever PATH says: two pictures must be taken with the same programs. */
+const systemPlaces = { assets: undefined, searchPath: '/usr/sbin:/usr/bin:/sbin:/bin', cache: '' };
 
 const execute = promisify(execFile);
 const text = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');
@@ -93,7 +97,7 @@ async function rules(): Promise<string[]> {
   const lines = await Promise.all(
     [...programs.map((program) => [program]), ['nft', '--stateless', 'list', 'ruleset']].map(
       async ([program, ...words]) => {
-        const path = await findSystemProgram(program!);
+        const path = await findProgram(program!, systemPlaces);
         if (path === undefined) return [];
         const { stdout } = await execute(path, words).catch(() => ({ stdout: 'cannot be read' }));
         const said = stdout.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
@@ -103,20 +107,6 @@ async function rules(): Promise<string[]> {
     ),
   );
   return lines.flat();
-}
-
-async function findSystemProgram(name: string): Promise<string | undefined> {
-  for (const directory of ['/usr/sbin', '/usr/bin', '/sbin', '/bin']) {
-    const path = join(directory, name);
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-  }
-  return undefined;
 }
 
 /** The groups right below each hierarchy; ours are all in one of them. */
