@@ -276,6 +276,17 @@ async function startAgent(ingest: { listener: SecureListener; bundle: string }, 
   return agent;
 }
 
+/** A controller whose one policy has grown its target, because of an agent that keeps reporting too much. */
+async function startUnderLoad() {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat');
+  const controller = await start();
+  await startAgent(controller, pod, () => 30);
+  await until(async () => (await replicas()) > 1);
+  return controller;
+}
+
 async function until<Value>(
   look: () => Promise<Value | false | undefined> | Value | false | undefined,
 ): Promise<Value> {
@@ -343,12 +354,7 @@ test('load on an agent becomes replicas, a status, an Event, a metric and a line
 });
 
 test('a restarted controller knows what was decided, and remembers the window', async () => {
-  await createDeployment(1);
-  const pod = await createPod('chat-a');
-  await applyPolicy('chat');
-  const first = await start();
-  await startAgent(first, pod, () => 30);
-  await until(async () => (await replicas()) > 1);
+  const first = await startUnderLoad();
   await until(() => (first.controller.memories().get(`${namespace}/chat`)?.history?.events.length ?? 0) > 0);
   const before = first.controller.memories().get(`${namespace}/chat`)!;
   await first.stop();
@@ -732,12 +738,7 @@ async function servePages({ controller, metrics }: { controller: Controller; met
 }
 
 test('the API tells the present of each policy in numbers and words, once and each second', async () => {
-  await createDeployment(1);
-  const pod = await createPod('chat-a');
-  await applyPolicy('chat');
-  const controller = await start();
-  await startAgent(controller, pod, () => 30);
-  await until(async () => (await replicas()) > 1);
+  const controller = await startUnderLoad();
   const pages = await servePages(controller);
   try {
     const { policies } = (await (await fetch(`${pages.url}/api/policies`)).json()) as { policies: object[] };
@@ -785,12 +786,7 @@ const browserPath = '/usr/bin/chromium';
 const withBrowser = existsSync(browserPath) ? test : test.skip;
 
 withBrowser('the dashboard draws a policy in a browser, without an error and without asking anybody else', async () => {
-  await createDeployment(1);
-  const pod = await createPod('chat-a');
-  await applyPolicy('chat');
-  const controller = await start();
-  await startAgent(controller, pod, () => 30);
-  await until(async () => (await replicas()) > 1);
+  const controller = await startUnderLoad();
   const pages = await servePages(controller);
   const profile = join(folder, 'browser');
   const browser = await chromium.launchPersistentContext(profile, {
