@@ -1,7 +1,6 @@
 // What an autoscaler sees of a simulated target, and what it answers. Each contender looks at its own pace and through
 // its own pipeline; none is told more than the real one could know (but the clairvoyant, who says so in its name).
-import type { PodFacts } from '@kubeai/decision';
-import type { Report } from '@kubeai/protocol';
+import type { PodFacts, ReceivedReport } from '@kubeai/decision';
 
 /** One pod as seen at a look. Means are over the last whole second. */
 export interface PodView {
@@ -25,8 +24,8 @@ export interface View {
   readonly pods: readonly PodView[];
   /** No metric arrives: the pipeline is down. */
   readonly blind: boolean;
-  /** For contenders that ask for them: the agents' reports since the last look, and pods as Kubernetes tells them. */
-  readonly reports: readonly Report[];
+  /** For contenders that ask for them: the agents' reports that came since the last look, and pods as Kubernetes tells them. */
+  readonly reports: readonly ReceivedReport[];
   readonly facts: () => readonly PodFacts[];
 }
 

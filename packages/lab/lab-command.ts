@@ -45,6 +45,8 @@ export async function lab(process: CommandProcess): Promise<void> {
       maxBatch: options.maxBatch,
       startUpMs: options.startUp,
       maxReplicas: options.maxReplicas,
+      nodes: { standing: options.standing ?? options.maxReplicas, arrivalMs: options.nodeArrival },
+      wire: { lossShare: options.reportLoss, delayMs: options.reportDelay },
       balancer: options.balancer,
       patienceMs: options.patience,
       warmUpMs: options.warmUp,

@@ -5,6 +5,7 @@ import { knownHardware } from '@kubeai/model-server';
 import { z } from 'zod';
 import { isRival, type RivalName, rivalNames } from './contenders.ts';
 import { shapeNames } from './shapes.ts';
+import { usualWire } from './wire.ts';
 
 const wholeNumber = (least: number, most: number) =>
   z
@@ -13,6 +14,13 @@ const wholeNumber = (least: number, most: number) =>
       error: `must be a whole number between ${least} and ${most}`,
     })
     .transform(Number);
+
+const share = z
+  .string()
+  .refine((text) => text.trim() !== '' && Number(text) >= 0 && Number(text) <= 1, {
+    error: 'must be a share from 0 to 1',
+  })
+  .transform(Number);
 
 const rivals = z
   .string()
@@ -77,9 +85,33 @@ export const labLine = {
     },
     maxReplicas: {
       value: 'COUNT',
-      describe: 'replicas that find GPUs',
+      describe: 'replicas for which there are GPUs',
       schema: wholeNumber(1, 1_000).default(100),
       fallback: '100',
+    },
+    standing: {
+      value: 'COUNT',
+      describe: 'of them, those whose nodes stand ready; for each further one a node must come first',
+      schema: wholeNumber(0, 1_000).optional(),
+      fallback: 'all',
+    },
+    nodeArrival: {
+      value: 'SECONDS',
+      describe: 'from a replica without GPUs to its node, before its own start begins',
+      schema: secondsOption(180, 1),
+      fallback: '180',
+    },
+    reportLoss: {
+      value: 'SHARE',
+      describe: "agents' reports that never reach the controller",
+      schema: share.default(usualWire.lossShare),
+      fallback: String(usualWire.lossShare),
+    },
+    reportDelay: {
+      value: 'SECONDS',
+      describe: 'what a report takes on average; single ones half to twice of it',
+      schema: secondsOption(usualWire.delayMs / 1_000),
+      fallback: String(usualWire.delayMs / 1_000),
     },
     startUp: {
       value: 'SECONDS',

@@ -4,7 +4,7 @@ import { createForecaster } from '@kubeai/forecast';
 import { type MetricTarget, type Policy, parsePolicy } from '@kubeai/policy';
 import { after, type Milliseconds } from '@kubeai/units';
 import type { Contender } from './contender.ts';
-import { epoch } from './simulation.ts';
+import { epoch } from './simulated-time.ts';
 
 /** `preset: interactive` and nothing else. */
 export function defaultPolicy(): Policy {
@@ -48,7 +48,7 @@ export function ours(name: string, policy: Policy): Contender {
       return {
         look({ now: at, replicas, reports, facts }) {
           const now = after(epoch, at as Milliseconds);
-          for (const report of reports) fold.accept(report, now);
+          for (const { report, receivedAt } of reports) fold.accept(report, receivedAt);
           const pods = facts();
           const { signals, traffic } = fold.fold(pods, now);
           const ledger = ledgerOf(replicas, pods, history, now);

@@ -1,12 +1,12 @@
 // A target on a virtual clock: requests arrive as recorded, a load balancer spreads them over ready pods, pods take their
-// time to start and leave only when their last answer has gone, GPUs are finite, agents report each second, and a
-// contender says how many replicas there should be. The same input and seed give the same output, to the byte.
+// time to start and leave only when their last answer has gone, GPUs are finite and may have to be brought, agents report
+// each second over a wire that delays and loses, and a contender says how many replicas there should be. The same input and seed give the same output, to the byte.
 import assert from 'node:assert';
 import type { PodFacts } from '@kubeai/decision';
-import type { Report } from '@kubeai/protocol';
-import { type Instant, instant } from '@kubeai/units';
+import type { Instant } from '@kubeai/units';
 import { type AgentProbe, createAgentProbe } from './agent-probe.ts';
 import type { Answer, Contender, PodView } from './contender.ts';
+import { createNodes, type NodesOptions } from './nodes.ts';
 import { createRandom, type Random } from './random.ts';
 import {
   createFleet,
@@ -16,6 +16,8 @@ import {
   type RequestBook,
   type StepTimes,
 } from './replica.ts';
+import { epoch } from './simulated-time.ts';
+import { createWire, type WireOptions } from './wire.ts';
 import type { Workload } from './workload.ts';
 
 /** What happens to the world around the target, in milliseconds of simulated time. */
@@ -32,8 +34,10 @@ export interface World {
   readonly startUpMs: number;
   /** Starts that were measured, one after another, instead; the last one holds for all that follow. */
   readonly startsMs?: readonly number[];
-  /** Replicas that find GPUs at once. */
+  /** Replicas for which there are GPUs. */
   readonly maxReplicas: number;
+  readonly nodes: NodesOptions;
+  readonly wire: WireOptions;
   readonly minReplicas: number;
   readonly initialReplicas: number;
   readonly balancer: 'leastRequests' | 'roundRobin';
@@ -59,7 +63,7 @@ export interface Outcome {
   /** By request: when the first and the last token came; NaN for those that never did. */
   readonly firstAt: Float64Array;
   readonly doneAt: Float64Array;
-  /** From a pod's place on its GPUs to its end, summed, in seconds. */
+  /** From a pod's place on its GPUs to its end, summed, in seconds; and nodes that came for one and are empty. */
   readonly replicaSeconds: number;
   readonly starts: number;
   readonly abandoned: number;
@@ -94,8 +98,6 @@ interface Pod {
   old: boolean;
 }
 
-/** The simulated epoch: schedules of policies need a date. A Monday, 00:00 UTC. */
-export const epoch: Instant = instant(Date.UTC(2024, 0, 1));
 const tickMs = 1_000;
 
 /** Plays a workload against a contender. `progress` is told the share that is done, now and then. */
@@ -130,7 +132,10 @@ export function simulate(
   let replicaMs = 0;
   let turn = 0;
   let next = 0;
-  let reports: Report[] = [];
+  // Chance of their own, so that the same starts are drawn whoever looks and however reports travel.
+  const wire = createWire(world.wire, tickMs, createRandom(world.seed + 1));
+  const nodeRandom = createRandom(world.seed + 2);
+  const nodes = createNodes(world.nodes, world.maxReplicas, world.initialReplicas, (mean) => startUp(mean, nodeRandom));
   const happening = (kind: Incident['kind'], now: number): boolean =>
     world.incidents.some((incident) => incident.kind === kind && now >= incident.from && now < incident.until);
 
@@ -222,9 +227,15 @@ export function simulate(
   /** Pods that wait for GPUs get them, where there are any. */
   const place = (now: number): void => {
     if (happening('noFreeGpus', now)) return;
+    const waits = ({ placedAt, deletedAt }: Pod) => placedAt === undefined && deletedAt === undefined;
     let placed = pods.reduce((sum, { placedAt }) => sum + Number(placedAt !== undefined), 0);
+    nodes.follow(
+      pods.reduce((sum, pod) => sum + Number(waits(pod)), 0),
+      placed,
+      now,
+    );
     for (const pod of pods) {
-      if (pod.placedAt !== undefined || pod.deletedAt !== undefined || placed >= world.maxReplicas) continue;
+      if (!waits(pod) || placed >= nodes.room()) continue;
       pod.placedAt = now;
       pod.readyAt = now + nextStart();
       placed += 1;
@@ -250,6 +261,7 @@ export function simulate(
       }
     }
     place(now);
+    replicaMs += nodes.empty() * judgedSpan(now - tickMs, now);
     for (const pod of pods) {
       // At the nearest tick: at the next one, every start would last half a tick longer.
       if (!pod.isReady && pod.deletedAt === undefined && now + tickMs / 2 > pod.readyAt) {
@@ -307,7 +319,7 @@ export function simulate(
       };
       if (pod.probe !== undefined && pod.isReady) {
         const report = pod.probe.report(pod.view, pod.engine);
-        if (!happening('metricOutage', now)) reports.push(report);
+        if (!happening('metricOutage', now)) wire.send(report, now);
       }
       pod.busyMs = busyMs;
       pod.areaMs = areaMs;
@@ -324,10 +336,9 @@ export function simulate(
       replicas: asked,
       pods: pods.map(({ view }) => view),
       blind: happening('metricOutage', now),
-      reports,
+      reports: contender.needsReports ? wire.receive(now) : [],
       facts: () => pods.map(factsOf),
     });
-    reports = [];
     if (answer === undefined) return;
     why = answer.why;
     if (answer.replicas === asked) return;
@@ -339,9 +350,8 @@ export function simulate(
     place(now);
   };
 
-  const end = workload.spanMs;
-  let lastShare = 0;
-  for (let now = tickMs; now <= end; now += tickMs) {
+  /** Requests that arrive until `now`, and what replicas do until then. */
+  const serveUntil = (now: number): void => {
     refresh();
     while (next < count && at[next]! <= now) {
       const arrived = at[next]!;
@@ -352,11 +362,21 @@ export function simulate(
       next += 1;
     }
     for (const pod of pods) pod.engine.advance(now);
+  };
+
+  const end = workload.spanMs;
+  const looksAfterMs = contender.needsReports ? wire.mostCameAfterMs : 0;
+  let lastShare = 0;
+  for (let now = tickMs; now <= end; now += tickMs) {
+    serveUntil(now);
     runLifecycles(now);
     runRollout(now);
     match(now);
     observe(now);
-    if (now % contender.everyMs === 0) ask(now);
+    if (now % contender.everyMs === 0) {
+      if (looksAfterMs > 0) serveUntil(now + looksAfterMs);
+      ask(now + looksAfterMs);
+    }
     if (now % 60_000 === 0) {
       minutes.push({
         asked,

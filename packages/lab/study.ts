@@ -20,6 +20,8 @@ export interface StudyOptions {
   readonly maxBatch: number;
   readonly startUpMs: number;
   readonly maxReplicas: number;
+  readonly nodes: World['nodes'];
+  readonly wire: World['wire'];
   readonly balancer: World['balancer'];
   readonly patienceMs: number;
   /** Milliseconds at the beginning that nobody is judged by: what is learned of a target is learned once in its life. */
@@ -70,7 +72,8 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
     limits,
     meanWork,
     peakWork,
-    startUpMs: options.startUpMs,
+    // Who knows everything knows that a node may have to come first.
+    startUpMs: options.startUpMs + (options.nodes.standing < options.maxReplicas ? options.nodes.arrivalMs : 0),
     maxReplicas: options.maxReplicas,
   };
   const world: World = {
@@ -79,6 +82,8 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
     startUpMs: options.startUpMs,
     minReplicas: 1,
     maxReplicas: options.maxReplicas,
+    nodes: options.nodes,
+    wire: options.wire,
     initialReplicas: Math.min(options.maxReplicas, Math.max(1, Math.ceil(peakOf(work.subarray(0, 30)) / 0.7))),
     balancer: options.balancer,
     patienceMs: options.patienceMs,

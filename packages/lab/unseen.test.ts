@@ -62,6 +62,8 @@ test.each<[string, () => Workload]>([
     maxBatch: 16,
     startUpMs: 45_000,
     maxReplicas: 12,
+    nodes: { standing: 4, arrivalMs: 60_000 },
+    wire: { lossShare: 0.05, delayMs: 300 },
     balancer: 'roundRobin',
     patienceMs: 20_000,
     warmUpMs: 0,

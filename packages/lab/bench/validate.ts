@@ -55,7 +55,7 @@ if (!read.ok) exitWith(process, line.name, read.problems);
 const { scaleEvents, readyEvents, ttftMs } = demo.value;
 const initial = scaleEvents[0]!.from;
 // examples/quickstart runs the replicas of the bench, behind a Service of the local cluster, which takes its endpoints in turn.
-const { hardware, times, maxBatch, promise } = setting;
+const { hardware, times, maxBatch, promise, nodes, wire } = setting;
 const limits = engineLimitsOf(hardware, maxBatch);
 const startsMs = startsOf(scaleEvents, readyEvents, initial);
 // The controller of a demonstration has seen its target idle before the load begins: it does not start from nothing.
@@ -74,6 +74,8 @@ const outcome = simulate(
     startsMs,
     minReplicas: 1,
     maxReplicas: policy.value.maxReplicas,
+    nodes,
+    wire,
     initialReplicas: initial,
     balancer: 'roundRobin',
     patienceMs: 300_000,
