@@ -157,6 +157,10 @@ test('passes requests, shows what it saw, reports it, drains and leaves without 
     push: { connected: true },
   });
 
+  // A crowd that comes at once is no matter of the next second.
+  await Promise.all(Array.from({ length: 12 }, () => page(`${agent.listen}/v1/completions`)));
+  await eventually(() => controller.received.some(({ report }) => report.jumped === true), 'the jump in a report');
+
   // A stream is open when the pod is told to go.
   const stream = page(`${agent.listen}/stream`);
   await eventually(

@@ -6,6 +6,7 @@ import { type GpuChoice, parseConfig } from './config.ts';
 import { createDrain } from './drain.ts';
 import { createGate } from './gate.ts';
 import { maxQueued, queueDeadline, reportInterval } from './limits.ts';
+import { createLoadJump } from './load-jump.ts';
 import { startPush } from './push.ts';
 import { createReportWriter } from './report-writer.ts';
 import { startContainerSource } from './sample-container.ts';
@@ -37,7 +38,8 @@ const lines = createLogLines(1);
 const log = createLog({ level: config.logLevel, name: 'kubeai-agent', destination: lines });
 const server = { host: config.podIp, port: config.upstreamPort };
 
-const book = createTrafficBook(clock.monotonic());
+const jump = createLoadJump(clock, () => report(drain.draining));
+const book = createTrafficBook(clock.monotonic(), jump.began);
 const gate =
   config.concurrencyLimit > 0
     ? createGate({ limit: config.concurrencyLimit, maxQueued, deadline: queueDeadline }, clock)
@@ -83,7 +85,8 @@ const writer = createReportWriter({
 const push = config.controller === undefined ? undefined : startPush({ ...config.controller, clock, log });
 const report = (leaving: boolean): void => {
   const now = clock.monotonic();
-  const written = writer.write(now, leaving);
+  const written = writer.write(now, { leaving, jumped: jump.seen });
+  jump.told(written.traffic, written.windowMs, now);
   if (written.traffic.started > 0 || written.traffic.unobservedConnections > 0) thrift.end();
   push?.send(written, now);
 };

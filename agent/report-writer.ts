@@ -24,9 +24,14 @@ export interface Sources {
   readonly host: Source<Omit<HostSample, 'ageMs'>>;
 }
 
+export interface ReportMarks {
+  readonly leaving: boolean;
+  readonly jumped: boolean;
+}
+
 export interface ReportWriter {
   /** Closes the window that began at the last call. */
-  write(now: number, leaving: boolean): Report;
+  write(now: number, marks: ReportMarks): Report;
   /** The last report written, undefined before the first. */
   latest(): Report | undefined;
 }
@@ -57,7 +62,7 @@ export function createReportWriter({
   let latest: Report | undefined;
 
   return {
-    write(now, leaving) {
+    write(now, { leaving, jumped }) {
       const absent: Partial<Record<OptionalPart, Absence>> = {};
       /** The part with its age, under its name; or a line in `absent`. */
       const part = <Name extends OptionalPart, Sample extends object>(name: Name, reading: Reading<Sample>) => {
@@ -77,6 +82,7 @@ export function createReportWriter({
         windowMs: Math.min(maxWindowMs, Math.max(1, Math.round(now - windowStart))),
         pod,
         traffic,
+        ...(jumped ? { jumped: true as const } : {}),
         ...(observes ? {} : { unobserved: true as const }),
         queue: queueOf(engine?.engine, gate, traffic.waitingFirstByte),
         ...engine,

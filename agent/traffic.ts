@@ -77,8 +77,14 @@ export interface TrafficBook {
   closeWindow(now: number): Traffic;
 }
 
-/** Empty books, opened at `start` (monotonic milliseconds, as every `now`). */
-export function createTrafficBook(start: number): TrafficBook {
+/**
+ * Empty books, opened at `start` (monotonic milliseconds, as every `now`).
+ * @param began hears of each beginning of load: requests in flight now, and begun in this window
+ */
+export function createTrafficBook(
+  start: number,
+  began: (inFlight: number, started: number) => void = () => undefined,
+): TrafficBook {
   const byRoute = new Map<Route, RouteTotals>();
   const unobserved = new Map<BlindReason, number>();
   const window = {
@@ -166,6 +172,7 @@ export function createTrafficBook(start: number): TrafficBook {
         count(1, now);
         started += 1;
         waiting += 1;
+        began(inFlight, started);
       }
       return { route, load, startedAt: now, firstByteAt: -1, lastTokenAt: -1, tokenEvents: 0, ended: false };
     },

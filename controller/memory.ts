@@ -74,12 +74,12 @@ export function createLoadStep(): LoadStep {
   let steppedAt: Instant | undefined;
   let newest: Instant | undefined;
   return {
-    add({ pod, traffic }, now) {
+    add({ pod, traffic, jumped }, now) {
       const load = Math.max(traffic.inFlight, traffic.concurrency);
       total += load - (byPod.get(pod.uid)?.load ?? 0);
       byPod.set(pod.uid, { load, at: now });
       newest = now;
-      if (total > decidedFor + Math.max(2, 0.2 * decidedFor)) steppedAt = now;
+      if (jumped === true || total > decidedFor + Math.max(2, 0.2 * decidedFor)) steppedAt = now;
       return steppedAt !== undefined && elapsed(steppedAt, now) <= limits.stepLasts;
     },
     newestAt: () => newest,

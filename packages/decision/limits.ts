@@ -1,5 +1,5 @@
 // Every bound and every span of the decision, with its reason.
-import { type Milliseconds, minutes, seconds } from '@kubeai/units';
+import { type Milliseconds, milliseconds, minutes, seconds } from '@kubeai/units';
 
 export const limits = {
   /** An agent reports each second; five silent seconds are no hiccup any more. */
@@ -54,10 +54,10 @@ export const limits = {
   workedOffIn: 3,
   /** Replicas that share the work for this long have found their pace. */
   settledAfter: seconds(10) as Milliseconds,
-  /** A pod is full when this many wait for so many reports in a row, while as many as before, give or take this share, are
-   * served. Newcomers wait for the step under way too, but not for long and not several at a time. */
+  /** A pod is full when this many wait for nearly two seconds of reports, while as many as before, give or take this share,
+   * are served. Newcomers wait for the step under way too, but not for long and not several at a time. */
   fullQueue: 2,
-  fullReports: 2,
+  fullFor: milliseconds(1_800) as Milliseconds,
   sameCrowd: 0.05,
   /** Looks at full replicas over which fewer places than before are believed. */
   placesMean: 30,

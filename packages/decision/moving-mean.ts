@@ -5,6 +5,8 @@ import { limits } from './limits.ts';
 
 export interface MovingMean {
   add(value: number, now: Instant): void;
+  /** The value has jumped and will stay for so long at least: what that will make of the fast mean counts now. */
+  foresee(value: number, span: number): void;
   /** The slow mean, or the fast one in a burst and after a drop. */
   steady(): number;
   fast(): number;
@@ -42,6 +44,11 @@ export function createMovingMean(spread = 1): MovingMean {
       slow += (value - slow) * (1 - Math.exp(-span / (burst ? limits.burstMean : limits.slowMean)));
       last = now;
       burst = burst ? fast > slow : fast - slow > chance();
+    },
+    foresee(value, span) {
+      if (value <= fast) return;
+      fast += (value - fast) * (1 - Math.exp(-span / limits.fastMean));
+      burst ||= fast - slow > chance();
     },
     // After a drop the slow mean may take its minute: whether a backlog drains is read from how far it lags.
     steady: () => (burst || slow - fast > chance() ? fast : slow),

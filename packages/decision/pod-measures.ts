@@ -21,6 +21,9 @@ export const agentMetrics = {
 } as const satisfies Record<string, (report: Report) => number>;
 export type AgentMetric = keyof typeof agentMetrics;
 
+/** How many there are at the end of a window; the others are means over it. */
+export const levels: ReadonlySet<string> = new Set<AgentMetric>(['inFlight', 'waitingFirstByte', 'requestQueueDepth']);
+
 /** Shares of single pods, in percent; undefined where a pod has no such thing or it was not measured. */
 export const gauges = {
   gpuUtilization: (report: Report) => report.gpu?.utilizationPercent,

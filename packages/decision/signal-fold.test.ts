@@ -292,3 +292,63 @@ test('requests that a Service leads past the agent are told by the engine', () =
   const told = [...Array(8).keys()].flatMap((second) => both(second, { concurrency: 0, running: 2 }));
   expect(signalOf(concurrency, told, 7)).toMatchObject({ state: 'value', value: 4 });
 });
+
+test('windows count by their length, however many fall between two looks', () => {
+  const policy = policyOf({
+    metrics: { custom: [{ name: 'r', agentMetric: 'requestsPerSecond', target: 1 }] },
+  });
+  /** The rate after a quiet minute and a second in windows of so many milliseconds, with a look after each or one at the end. */
+  const rateAfter = (windows: readonly (readonly [windowMs: number, started: number])[], lookEach: boolean) => {
+    const fold = createSignalFold(policy);
+    const pods = [podOf('a', now)];
+    for (let second = 0; second < 60; second += 1) {
+      fold.accept(reportOf('a', second, { concurrency: 2, perSecond: 2 }), at(second));
+      fold.fold(pods, at(second));
+    }
+    let time = 59_000;
+    windows.forEach(([windowMs, started], index) => {
+      time += windowMs;
+      const report = reportOf('a', 60 + index, { concurrency: 2, perSecond: started });
+      fold.accept({ ...report, windowMs }, instant(now + time));
+      if (lookEach) fold.fold(pods, instant(now + time));
+    });
+    return fold.fold(pods, at(60)).traffic.arrivalsNow;
+  };
+  const whole = rateAfter([[1_000, 60]], false);
+  const parts = [
+    [50, 56],
+    [950, 4],
+  ] as const;
+  expect(rateAfter(parts, false)).toBeCloseTo(whole, 2);
+  // Looked at twice, the earlier of the two has begun to fade.
+  expect(Math.abs(rateAfter(parts, true) / whole - 1)).toBeLessThan(0.2);
+});
+
+test.each<[string, number, boolean, (value: number) => boolean]>([
+  ['for as long as an answer takes', 8_000, true, (value) => value > 20],
+  ['no more than it can last', 50, true, (value) => value < 5],
+  ['not at all where the agent does not call it one', 8_000, false, (value) => value < 5],
+])('a jump that an agent tells of early is believed %s', (_name, latencyMs, jumped, holds) => {
+  const fold = createSignalFold(policyOf({ metrics: concurrency }));
+  const pods = [podOf('a', now)];
+  for (let second = 0; second < 60; second += 1) {
+    fold.accept(reportOf('a', second, { concurrency: 2, latencyMs }), at(second));
+    fold.fold(pods, at(second));
+  }
+  const report = reportOf('a', 60, { concurrency: 3, perSecond: 28 });
+  const soon = instant(now + 59_300);
+  fold.accept(
+    {
+      ...report,
+      windowMs: 300,
+      traffic: { ...report.traffic, inFlight: 30 },
+      ...(jumped ? { jumped: true as const } : {}),
+    },
+    soon,
+  );
+  const { signals, traffic } = fold.fold(pods, soon);
+  expect(holds(signals[0]!.value!)).toBe(true);
+  expect(traffic.inFlight).toBe(signals[0]!.value);
+  // Looking again does not make it more.
+  expect(fold.fold(pods, soon).signals[0]).toEqual(signals[0]);
+});

@@ -19,6 +19,7 @@ import {
   gauges,
   isBlind,
   isBusy,
+  levels,
 } from './pod-measures.ts';
 import type { ExternalSample, Folded, MissingCause, Signal, Traffic } from './signal.ts';
 import { significant } from './significant.ts';
@@ -51,15 +52,24 @@ const families: Readonly<Partial<Record<MetricName, { readonly family: LatencyFa
 /** The fast mean of events a second covers twice its span, and so wanders less than a count. */
 const rateSpread = 1 / Math.sqrt((2 * limits.fastMean) / 1_000);
 
+/** A total over pods. */
+interface Slot {
+  readonly name: string;
+  readonly of: (report: Report) => number;
+  /** See createMovingMean. */
+  readonly spread: number;
+  readonly isLevel: boolean;
+}
+
 /** Totals over pods that every target has; custom metrics of agents follow behind. */
 const totals = [
-  { name: 'concurrency', of: agentMetrics.concurrency, spread: 1 },
-  { name: 'requestQueueDepth', of: agentMetrics.requestQueueDepth, spread: 1 },
-  { name: 'tokensPerSecond', of: agentMetrics.tokensPerSecond, spread: 1 },
-  { name: 'promptTokensPerSecond', of: agentMetrics.promptTokensPerSecond, spread: 1 },
-  { name: 'arrivals', of: agentMetrics.requestsPerSecond, spread: rateSpread },
-  { name: 'completions', of: completionsPerSecond, spread: rateSpread },
-] as const;
+  { name: 'concurrency', of: agentMetrics.concurrency, spread: 1, isLevel: false },
+  { name: 'requestQueueDepth', of: agentMetrics.requestQueueDepth, spread: 1, isLevel: true },
+  { name: 'tokensPerSecond', of: agentMetrics.tokensPerSecond, spread: 1, isLevel: false },
+  { name: 'promptTokensPerSecond', of: agentMetrics.promptTokensPerSecond, spread: 1, isLevel: false },
+  { name: 'arrivals', of: agentMetrics.requestsPerSecond, spread: rateSpread, isLevel: false },
+  { name: 'completions', of: completionsPerSecond, spread: rateSpread, isLevel: false },
+] as const satisfies readonly Slot[];
 const slotOf = (name: (typeof totals)[number]['name']): number => totals.findIndex((total) => total.name === name);
 const [inFlightSlot, queueSlot, tokensSlot, promptSlot, arrivalsSlot, completionsSlot] = totals.map(({ name }) =>
   slotOf(name),
@@ -78,11 +88,16 @@ interface PodState {
   inFlight: number;
   /** Requests being served. */
   running: number;
-  /** Reports in a row in which requests waited and as many as before were served: the pod has no place left. */
+  /** Milliseconds in a row in which requests waited and as many as before were served: the pod has no place left. */
   fullFor: number;
   queueSource: string;
-  /** By slot. */
+  /** The last report told of a jump that no look has taken account of yet. */
+  jumped: boolean;
+  /** By slot, as of the last look. */
   readonly totals: number[];
+  /** What was reported since, each times its window: windows are of any length, and several may fall between two looks. */
+  readonly sums: number[];
+  windows: number;
   /** By gauge of the policy; NaN where the pod does not tell. */
   readonly gauges: number[];
   readonly gaugeAges: number[];
@@ -112,13 +127,14 @@ export function createSignalFold(policy: Policy): SignalFold {
   const everSeen = new Set<MetricName>();
   /** Pods that served at the last look. */
   let served = 0;
+  /** How long an answer took when one was last seen. */
+  let answerTakes = 0;
 
   const customs = policy.metrics.flatMap(({ name, agentMetric }) => {
     const of = name.startsWith('custom:') ? agentMetrics[agentMetric as AgentMetric] : undefined;
-    return of === undefined ? [] : [{ name, of, spread: 1 }];
+    return of === undefined ? [] : [{ name, of, spread: 1, isLevel: levels.has(agentMetric ?? '') }];
   });
-  const slots: readonly { readonly name: string; readonly of: (report: Report) => number; readonly spread: number }[] =
-    [...totals, ...customs];
+  const slots: readonly Slot[] = [...totals, ...customs];
   const means: readonly MovingMean[] = slots.map(({ spread }) => createMovingMean(spread));
   const gaugeNames = policy.metrics.flatMap(({ name }) => (name in gauges ? [name as Gauge] : []));
   const gaugeMeans: readonly MovingMean[] = gaugeNames.map(() => createMovingMean());
@@ -150,7 +166,13 @@ export function createSignalFold(policy: Policy): SignalFold {
       state.inFlight = agentMetrics.inFlight(report);
       followPlaces(state, report, state.totals[queueSlot]!);
       state.queueSource = queueSources[report.queue.source];
-      for (let slot = 0; slot < slots.length; slot += 1) state.totals[slot] = slots[slot]!.of(report);
+      state.jumped ||= report.jumped === true;
+      for (let slot = 0; slot < slots.length; slot += 1) {
+        const { of, isLevel } = slots[slot]!;
+        if (isLevel) state.totals[slot] = of(report);
+        else state.sums[slot]! += of(report) * report.windowMs;
+      }
+      state.windows += report.windowMs;
       for (let at = 0; at < gaugeNames.length; at += 1) {
         const value = gauges[gaugeNames[at]!](report);
         state.gauges[at] = value !== undefined && value >= 0 && value < Number.POSITIVE_INFINITY ? value : Number.NaN;
@@ -165,6 +187,7 @@ export function createSignalFold(policy: Policy): SignalFold {
 
     fold(podFacts, now) {
       if (pods.size > podFacts.length) forgetGone(pods, podFacts);
+      for (const state of pods.values()) settleTotals(state);
       const fleet = fleetOf(podFacts, pods, now);
       // A mean per pod is no total: when replicas join, it would tell of the old crowd for a minute and buy twice.
       if (served > 0 && fleet.serving > 0 && fleet.serving !== served) {
@@ -189,7 +212,10 @@ export function createSignalFold(policy: Policy): SignalFold {
       running: 0,
       fullFor: 0,
       queueSource: 'agent',
+      jumped: false,
       totals: slots.map(() => 0),
+      sums: slots.map(() => 0),
+      windows: 0,
       gauges: gaugeNames.map(() => Number.NaN),
       gaugeAges: gaugeNames.map(() => 0),
       gaugeSources: gaugeNames.map(() => 'agent'),
@@ -199,6 +225,11 @@ export function createSignalFold(policy: Policy): SignalFold {
   /** Brings the means up to now; tells whether requests in flight climb. */
   function followTotals({ fresh, idle, now }: Fleet): boolean {
     let inFlight = 0;
+    let jumped = 0;
+    for (const state of fresh) {
+      if (state.jumped) jumped += state.inFlight - state.totals[inFlightSlot]!;
+      state.jumped = false;
+    }
     for (let slot = 0; slot < slots.length; slot += 1) {
       const mean = means[slot]!;
       if (idle) mean.reset(0, now);
@@ -209,8 +240,25 @@ export function createSignalFold(policy: Policy): SignalFold {
         mean.add(sum, now);
       }
     }
+    if (jumped > 0) {
+      // What a jump's window averages is mostly the time before. What is in flight now will be so for as long as an answer
+      // takes, whatever comes next; waiting until it has been would only bring the same decision later.
+      inFlight += jumped;
+      answerTakes = latencies.mean(now) ?? answerTakes;
+      means[inFlightSlot]!.foresee(inFlight, answerTakes);
+    }
     const fast = means[inFlightSlot]!.fast();
     return inFlight - fast > Math.max(0.1 * fast, Math.sqrt(fast));
+  }
+
+  function settleTotals(state: PodState): void {
+    if (state.windows === 0) return;
+    for (let slot = 0; slot < slots.length; slot += 1) {
+      if (slots[slot]!.isLevel) continue;
+      state.totals[slot] = state.sums[slot]! / state.windows;
+      state.sums[slot] = 0;
+    }
+    state.windows = 0;
   }
 
   function trafficOf(fleet: Fleet, rising: boolean): Traffic {
@@ -401,11 +449,11 @@ export function foldSignals(
 }
 
 /** A step under way makes newcomers wait for a moment; only who waits for long, beside as many as ever, waits for a place. */
-function followPlaces(state: PodState, { engine, queue }: Report, waitedBefore: number): void {
+function followPlaces(state: PodState, { engine, queue, windowMs }: Report, waitedBefore: number): void {
   const running = engine?.running ?? Math.max(0, state.inFlight - queue.length);
   const sameCrowd = Math.abs(running - state.running) <= Math.max(1, limits.sameCrowd * running);
   const stillWait = Math.min(queue.length, waitedBefore) >= limits.fullQueue;
-  state.fullFor = sameCrowd && stillWait ? state.fullFor + 1 : 0;
+  state.fullFor = sameCrowd && stillWait ? state.fullFor + windowMs : 0;
   state.running = running;
 }
 
@@ -414,7 +462,7 @@ function placesOf({ fresh }: Fleet): number | undefined {
   let sum = 0;
   let full = 0;
   for (const { fullFor, running } of fresh) {
-    if (fullFor < limits.fullReports || running <= 0) continue;
+    if (fullFor < limits.fullFor || running <= 0) continue;
     sum += running;
     full += 1;
   }

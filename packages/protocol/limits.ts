@@ -12,7 +12,7 @@ export const maxAcknowledgementBytes = 4 * 1024;
 /** An agent keeps 60 s for replay; half as much again allows for a slow start of the connection. */
 export const maxReportAgeMs = 90_000;
 
-/** A window is a second; an agent whose node was suspended says how long it slept, up to this. */
+/** A window is a second, or less when the load jumps; an agent whose node was suspended says how long it slept, up to this. */
 export const maxWindowMs = 600_000;
 
 /** Older samples say nothing about now; the agent leaves them out long before. */

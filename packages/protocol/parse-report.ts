@@ -69,6 +69,7 @@ export function parseReport(input: unknown): Result<Report, FieldProblem> {
     sequence: door.count(report, 'sequence', ''),
     ageMs: door.number(report, 'ageMs', '', 0, maxReportAgeMs),
     windowMs: door.number(report, 'windowMs', '', 1, maxWindowMs),
+    ...(door.flag(report, 'jumped', '') ? { jumped: true as const } : {}),
     pod: podOf(door, report),
     traffic: trafficOf(door, report),
     ...(door.flag(report, 'unobserved', '') ? { unobserved: true as const } : {}),

@@ -11,7 +11,8 @@ const report: Report = {
   run: '5b0c7a0e',
   sequence: 17,
   ageMs: 0,
-  windowMs: 1_003,
+  windowMs: 403,
+  jumped: true,
   pod: { namespace: 'models', name: 'llama-0', uid: '7f1e' },
   traffic: {
     inFlight: 3,
@@ -109,6 +110,7 @@ test.each<[string, unknown, string]>([
   ['container.memoryBytes', -1, 'container.memoryBytes'],
   ['absent.gpu', 'Holiday', 'absent.gpu'],
   ['leaving', 'yes', 'leaving'],
+  ['jumped', 1, 'jumped'],
 ])('%s of %j is refused by name', (path, value, field) => {
   const result = parseReport(altered(path, value));
   expect(result).toEqual({ ok: false, problems: [{ field, message: expect.any(String) }] });

@@ -146,6 +146,9 @@ export interface Report {
   /** Age of the window's end when the line was written: 0 live, more in a replay. */
   readonly ageMs: number;
   readonly windowMs: number;
+  /** The load jumped within the window, which was ended early to tell: what stays of it is `inFlight`, and the means are
+   * mostly of the time before. */
+  readonly jumped?: true;
   readonly pod: PodIdentity;
   readonly traffic: Traffic;
   /** Requests do not pass this agent (reach `none`): its zeros in `traffic` say nothing about the pod. */

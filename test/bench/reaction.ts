@@ -1,18 +1,25 @@
-// How long a step of load takes to become a change of size: `npm run bench:reaction`. Forty policies, each with one pod whose
-// agent reports once a second over TLS, the controller with its ordinary tick, and an API server in the same process.
-// Measured from the moment an agent writes a report to the moment the API server has stored the new size; once from the
-// first report that shows the step, once from the report that the decision followed.
-import { readFileSync } from 'node:fs';
-import { Agent, request } from 'node:https';
+// How long a step of load takes to become a change of size: `npm run bench:reaction`. Forty policies, each with one pod: a
+// model server, the agent's own splice, books, reports and push before it, the controller with its ordinary tick, and an
+// API server, all in one process. Two requests are on their way all the time; at some moment of the agent's second thirty
+// are. Measured from the first byte of the step to the moment the API server has stored the new size.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, get, Agent as HttpAgent } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
 import { createClock, createLog, serveHttps } from '@kubeai/daemon';
 import { createKubeClient, type KubeObject, PooledKubeConfig, resources } from '@kubeai/kube';
-import { encodeReport, protocolVersion, type Report } from '@kubeai/protocol';
-import { createSketch } from '@kubeai/sketch';
 import { milliseconds, seconds } from '@kubeai/units';
 import { parse } from 'yaml';
+import { reportInterval } from '../../agent/limits.ts';
+import { createLoadJump } from '../../agent/load-jump.ts';
+import { startPush } from '../../agent/push.ts';
+import { createReportWriter } from '../../agent/report-writer.ts';
+import { absentSource } from '../../agent/source.ts';
+import { startSplice } from '../../agent/splice.ts';
+import { createTrafficBook } from '../../agent/traffic.ts';
 import { createController } from '../../controller/controller.ts';
 import { createMetrics } from '../../controller/metrics.ts';
 import { audience } from '../../controller/token-reviews.ts';
@@ -20,7 +27,10 @@ import { startApiServer } from '../../packages/local-cluster/api-server/api-serv
 import { printVerdict } from './verdict.ts';
 
 const targets = 40;
-const quietSeconds = 6;
+const quietSeconds = 10;
+const quietLoad = 2;
+const stepLoad = 30;
+const answerTakes = seconds(2);
 const clock = createClock();
 const log = createLog({ level: 'error', name: 'bench' });
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -46,6 +56,15 @@ const { serving, bundle } = certificates.current();
 const local = { host: '127.0.0.1', port: 0, requestTimeout: milliseconds(0) };
 const listener = await serveHttps(controller.ingest.handle, serving, local);
 
+const directory = mkdtempSync(join(tmpdir(), 'kubeai-reaction-'));
+const caFile = join(directory, 'ca.crt');
+writeFileSync(caFile, bundle);
+const server = createServer((_request, response) => {
+  setTimeout(() => response.setHeader('content-type', 'application/json').end('{}'), answerTakes);
+});
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+const upstream = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+
 const scaledAt = new Map<string, number>();
 api.client('bench').watch<never>('deployments.apps', {}, ({ object }) => {
   const { metadata, spec } = object as KubeObject & { spec: { replicas: number } };
@@ -63,29 +82,56 @@ const line = (name: string, values: number[]) => {
   );
 };
 line(
-  'first report of the step to the new size',
-  results.map(({ fromFirst }) => fromFirst),
+  'step at a socket to the first report of it',
+  results.map(({ told }) => told),
 );
 line(
-  'last report before it to the new size',
-  results.map(({ fromLast }) => fromLast),
+  'first report of the step to the new size',
+  results.map(({ scaled, told }) => scaled - told),
 );
-// The step itself falls anywhere into the second that the first report tells of: here, spread evenly over it.
-const reportEveryMs = 1_000;
-const fromSocket = results.map(({ fromFirst }, at) => fromFirst + (reportEveryMs * (at + 0.5)) / targets);
+const fromSocket = results.map(({ scaled }) => scaled);
 for (const [q, must, excellent] of [
   [0.5, 500, 120],
   [0.99, 1_500, 300],
 ] as const) {
   printVerdict({ what: `step at a socket to PATCH, p${q * 100}, ms`, value: quantile(fromSocket, q), must, excellent });
 }
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 process.stdout.write(
-  `reports it took: ${Math.min(...results.map(({ reports }) => reports))} to ${Math.max(...results.map(({ reports }) => reports))}\n`,
+  `early reports: ${sum(results.map(({ quietEarly }) => quietEarly))} among ${sum(results.map(({ quietReports }) => quietReports))} before the step, ${sum(results.map(({ early }) => early))} after it\n`,
 );
+rmSync(directory, { recursive: true });
 process.exit(0);
 
-/** One target from quiet to its first growth. */
+/** One target from quiet to its first growth; spans in milliseconds, from the step on. */
 async function measure(name: string, number: number) {
+  const { pod, token } = await createTarget(name);
+  const tokenFile = join(directory, `${name}.token`);
+  writeFileSync(tokenFile, token);
+  await clock.sleep(milliseconds((number * reportInterval) / targets));
+  const agent = await startAgent(pod, tokenFile);
+  const load = startLoad(agent.port);
+  load.grow(quietLoad);
+  // Prime to the stagger of the agents: steps fall evenly into their seconds.
+  await clock.sleep(milliseconds(quietSeconds * 1_000 + number * 137));
+  const before = agent.reports.length;
+  const stepped = clock.monotonic();
+  load.grow(stepLoad - quietLoad);
+  while (!scaledAt.has(name)) await clock.sleep(milliseconds(5));
+  load.stop();
+  await agent.stop();
+  const since = agent.reports.slice(before);
+  return {
+    told: since[0]!.at - stepped,
+    scaled: scaledAt.get(name)! - stepped,
+    quietReports: before,
+    quietEarly: agent.reports.slice(0, before).filter(({ isEarly }) => isEarly).length,
+    early: since.filter(({ isEarly }) => isEarly).length,
+  };
+}
+
+/** A Deployment of one pod that has served for long, its policy, and the pod's token. */
+async function createTarget(name: string) {
   const labels = { app: name };
   const template = { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'kubeai/model-server' }] } };
   const metadata = { namespace, name };
@@ -117,56 +163,71 @@ async function measure(name: string, number: number) {
   const { token } = await api
     .client('bench')
     .issueToken({ namespace, name: 'default' }, { audiences: [audience], expirationSeconds: 3_600, pod });
-  const agent = request({
-    host: '127.0.0.1',
-    port: listener.port,
-    ca: bundle,
-    servername: 'kubeai-controller',
-    path: '/v1/reports',
-    method: 'POST',
-    agent: new Agent({ maxSockets: 1 }),
-    headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${token}` },
-  });
-  agent.on('response', (response) => response.resume());
-  await clock.sleep(milliseconds((number * 1_000) / targets));
-  const writes: number[] = [];
-  for (let sequence = 0; !scaledAt.has(name); sequence++) {
-    if (sequence >= quietSeconds) writes.push(clock.monotonic());
-    agent.write(encodeReport(reportOf(pod, sequence, sequence < quietSeconds ? 2 : 30)));
-    await clock.sleep(seconds(1));
-  }
-  agent.destroy();
-  const at = scaledAt.get(name)!;
-  const before = writes.filter((written) => written <= at);
-  return { fromFirst: at - before[0]!, fromLast: at - before.at(-1)!, reports: before.length };
+  return { pod, token };
 }
 
-function reportOf(pod: Report['pod'], sequence: number, inFlight: number): Report {
-  const empty = createSketch().encode();
-  return {
-    version: protocolVersion,
-    run: 'bench',
-    sequence,
-    ageMs: 0,
-    windowMs: 1_000,
+/** What of the agent lies between a socket and a report, wired as its main.ts does. */
+async function startAgent(pod: Parameters<typeof createReportWriter>[0]['pod'], tokenFile: string) {
+  const jump = createLoadJump(clock, () => report());
+  const book = createTrafficBook(clock.monotonic(), jump.began);
+  const absent = absentSource('NotAsked');
+  const splice = await startSplice({
+    listen: { host: '127.0.0.1', port: 0 },
+    upstream,
+    book,
+    clock,
+    log,
+    gate: undefined,
+  });
+  const writer = createReportWriter({
     pod,
-    traffic: {
-      inFlight,
-      waitingFirstByte: 0,
-      concurrency: inFlight,
-      started: inFlight,
-      finished: { '2xx': 2 },
-      failed: 0,
-      aborted: 0,
-      rejected: 0,
-      generatedTokens: 0,
-      latencyMs: empty,
-      timeToFirstByteMs: empty,
-      timeToFirstTokenMs: empty,
-      interTokenMs: empty,
-      unobservedConnections: 0,
+    run: 'bench',
+    book,
+    gate: undefined,
+    sources: { engine: absent, gpu: absent, container: absent, host: absent },
+    observes: true,
+    start: clock.monotonic(),
+  });
+  const url = new URL(`https://127.0.0.1:${listener.port}`);
+  const push = startPush({ url, serverName: 'kubeai-controller', tokenFile, caFile, clock, log });
+  const reports: { readonly at: number; readonly isEarly: boolean }[] = [];
+  const report = (): void => {
+    const now = clock.monotonic();
+    const written = writer.write(now, { leaving: false, jumped: jump.seen });
+    jump.told(written.traffic, written.windowMs, now);
+    push.send(written, now);
+    reports.push({ at: now, isEarly: written.jumped === true });
+  };
+  const reporting = clock.every(reportInterval, report);
+  return {
+    port: splice.port,
+    reports,
+    async stop() {
+      reporting.stop();
+      await push.stop(milliseconds(1));
+      await splice.close();
     },
-    queue: { length: 0, source: 'firstByte' },
-    absent: {},
+  };
+}
+
+/** Clients that ask again as soon as they have their answer. */
+function startLoad(port: number) {
+  const agent = new HttpAgent({ keepAlive: true });
+  let stopped = false;
+  const ask = (): void => {
+    if (stopped) return;
+    get({ host: '127.0.0.1', port, agent }, (response) => response.resume().on('end', ask)).on(
+      'error',
+      () => undefined,
+    );
+  };
+  return {
+    grow(clients: number) {
+      for (let at = 0; at < clients; at += 1) ask();
+    },
+    stop() {
+      stopped = true;
+      agent.destroy();
+    },
   };
 }
