@@ -3,7 +3,7 @@
 import type { FieldProblem, Result } from '@kubeai/units';
 import type { DrawOptions } from './draw-options.ts';
 import { createRandom } from './random.ts';
-import { columnNames, parseTable } from './servegen.ts';
+import { columnNames, parseTable, spanProblem } from './servegen.ts';
 import { createDraft, type Workload } from './workload.ts';
 
 export interface Interval {
@@ -26,11 +26,15 @@ export function parseCounts(text: string): Result<Interval[], FieldProblem> {
   const header = columnNames(text);
   const columns = ['t_s', 'requests', ...optional.filter((name) => header.includes(name))];
   let previous = -1;
+  let start: number | undefined;
   const table = parseTable<Omit<Interval, 'seconds'>>(text, columns, (cells) => {
     const second = cells['t_s']!;
     if (second <= previous)
       return { field: 't_s', message: 'is not after the line above: intervals must be sorted by time' };
     previous = second;
+    start ??= second;
+    const tooLate = spanProblem(start, second);
+    if (tooLate !== undefined) return tooLate;
     const { prompt_tokens = usualLengths.prompt, output_tokens = usualLengths.output } = cells;
     return { second, requests: cells['requests']!, prompt: prompt_tokens, output: output_tokens };
   });
@@ -48,6 +52,10 @@ export function parseCounts(text: string): Result<Interval[], FieldProblem> {
     })),
   };
 }
+
+/** Requests that intervals have. */
+export const countOf = (intervals: readonly Interval[]): number =>
+  intervals.reduce((sum, { requests }) => sum + requests, 0);
 
 /** Draws the requests of a stretch. */
 export function drawIntervals(

@@ -1,5 +1,6 @@
 // The journal of a live controller as a trace: every line is a decision with the traffic it was made from, written when
 // something changed and at least each minute. The rate of a line holds until the next one of the same policy.
+import { linesOf, longestTrace } from '@kubeai/load';
 import type { FieldProblem, Result } from '@kubeai/units';
 import { z } from 'zod';
 import { type Interval, usualLengths } from './intervals.ts';
@@ -39,10 +40,7 @@ export function parseJournal(text: string, policy: string | undefined): Result<I
   const wrong = (field: string, message: string) => ({ ok: false, problems: [{ field, message }] }) as const;
   const last = new Map<string, number>();
   const rows: { key: string; at: number; rate: number; prompt: number | undefined; output: number | undefined }[] = [];
-  for (const [index, line] of text
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
-    .entries()) {
+  for (const [index, line] of linesOf(text).entries()) {
     if (line.trim() === '') continue;
     const where = `line ${index + 1}: `;
     let json: unknown;
@@ -61,6 +59,9 @@ export function parseJournal(text: string, policy: string | undefined): Result<I
       return wrong(`${where}now`, 'is before the last line of this policy: a journal is sorted by time');
     }
     last.set(key, now);
+    if (now - (rows[0]?.at ?? now / 1_000) * 1_000 > longestTrace) {
+      return wrong(`${where}now`, `is more than ${longestTrace / 86_400_000} days after the first line`);
+    }
     const { arrivalsPerSecond, promptTokensPerRequest, generatedTokensPerRequest } = snapshot.traffic;
     rows.push({
       key,

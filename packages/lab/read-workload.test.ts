@@ -85,6 +85,26 @@ test.each<[string, string, string | Buffer, RegExp, (string | Buffer)?]>([
   ],
   ['rates: unsorted times', 'f4_rates.csv', `${rates}0,600,1,1,Gamma,1,1\n0,0,1,1,Gamma,1,1\n`, /line 3: t_s .*sorted/],
   ['rates: a distribution nobody fitted', 'g_rates.csv', `${rates}0,0,1,1,Pareto,1,1\n`, /line 2: dist must be Gamma/],
+  [
+    'rates: milliseconds for seconds',
+    'g5_rates.csv',
+    `${goodRates}0,1e9,1,1,Gamma,1,1\n`,
+    /line 4: t_s is more than 366/,
+  ],
+  [
+    'rates: more than a run holds',
+    'g6_rates.csv',
+    `${rates}0,0,1e12,1,Gamma,1,1\n`,
+    /g6_rates.csv would give 6.00e\+14 requests/,
+    goodTokens,
+  ],
+  [
+    'rates: another day',
+    'g7_rates.csv',
+    `${rates}0,864000,1,1,Gamma,1,1\n`,
+    /g7_rates.csv: t_s has no row between 0 and 86400 s, but from 864000 to 864000 s: see --from/,
+    goodTokens,
+  ],
   ['rates: no row', 'g2_rates.csv', rates, /g2_rates.csv: .*holds no row/],
   ['rates: a gzip that is cut off', 'g3_rates.csv.gz', cut(goodRates), /g3_rates.csv.gz (is cut off|is damaged)/],
   ['rates without token lengths', 'h_rates.csv', goodRates, /h_rates.csv needs .*--tokens/],
@@ -118,6 +138,25 @@ test.each<[string, string, string | Buffer, RegExp, (string | Buffer)?]>([
     cut(tokens),
   ],
   ['counts: an unknown column', 'i0.csv', 't_s,requests,words\n0,5,5\n', /i0.csv: line 1: column "words" is unknown/],
+  [
+    'counts: no requests',
+    'i1.csv',
+    't_s,count\n0,5\n',
+    /i1.csv: line 1: column "count" is unknown; there must be t_s, req/,
+  ],
+  [
+    'counts: more than a run holds',
+    'i6.csv',
+    't_s,requests\n0,1e15\n',
+    /i6.csv would give 1.00e\+15 requests, .*--thin/,
+  ],
+  [
+    'counts: milliseconds for seconds',
+    'i7.csv',
+    't_s,requests\n0,1\n1e9,1\n',
+    /i7.csv: line 3: t_s is more than 366 days/,
+  ],
+  ['counts: hexadecimal', 'i8.csv', 't_s,requests\n0,0x10\n', /i8.csv: line 2: requests must be a number/],
   ['counts: unsorted times', 'i.csv', 't_s,requests\n60,5\n0,5\n', /i.csv: line 3: t_s .*sorted/],
   [
     'counts: negative tokens',
@@ -135,6 +174,12 @@ test.each<[string, string, string | Buffer, RegExp, (string | Buffer)?]>([
     /l.jsonl: line 2: the line is no JSON/,
   ],
   ['a journal: unsorted times', 'm.jsonl', decision(5, quiet) + decision(4, quiet), /m.jsonl: line 2: now .*sorted/],
+  [
+    'a journal: seconds and milliseconds',
+    'm2.jsonl',
+    decision(1e9, quiet) + decision(1e12, quiet),
+    /m2.jsonl: line 2: now is more than 366 days after the first line/,
+  ],
   [
     'a journal: a rate below nought',
     'n.jsonl',
@@ -202,4 +247,47 @@ test.each<[string, string, string]>([
   expect(fast.at.every((each) => each >= 0 && each <= 5_000)).toBe(true);
   const thinned = await requestsOf(name, content, { thin: 0.2, duration: milliseconds(90_000) });
   expect(thinned.at.length).toBeLessThan(all.at.length / 2);
+});
+
+const inQuotes = (text: string) => text.replaceAll(/[^,\n]+/g, '"$&"');
+test.each<[string, string, string, boolean]>([
+  ['requests', 'v.csv', `${requests}0,10,5\n1,10,5\n`, true],
+  ['JSON lines', 'v1.jsonl', '{"timestamp":0,"input_length":5,"output_length":6}\n', false],
+  ['rates', 'v_rates.csv', goodRates, true],
+  ['counts', 'v2.csv', 't_s,requests\n0,100\n100,0\n', true],
+  ['a journal', 'v3.jsonl', decision(0, quiet) + decision(100_000, quiet), false],
+])('%s may be written as spreadsheets and other systems do', async (_, name, content, isTable) => {
+  const written: (string | Buffer)[] = [
+    `\uFEFF${content}`,
+    content.replaceAll('\n', '\r\n'),
+    `\n\n${content.replaceAll('\n', '\n\n')} \n`,
+    content.trimEnd(),
+    gzipSync(content),
+    ...(isTable ? [inQuotes(content), content.replaceAll(',', ', ')] : []),
+  ];
+  file('v_tokens.csv', goodTokens);
+  const expected = await requestsOf(name, content);
+  for (const [index, each] of written.entries()) {
+    file(`${index}v_tokens.csv`, `\uFEFF${inQuotes(goodTokens).replaceAll('\n', '\r\n')}`);
+    const workload = await requestsOf(`${index}${name}`, each);
+    expect({ index, ...workload, name: '' }).toEqual({ index, ...expected, name: '' });
+  }
+});
+
+test('rates and lengths may be told in windows of another length, and end before the day does', async () => {
+  // A minute a window, one of them left out for want of traffic; lengths by the hour.
+  const windows = Array.from({ length: 120 }, (_, minute) => `0,${60 * minute},${minute < 60 ? 2 : 4},1,Gamma,1,1\n`);
+  file('w_tokens.csv', `${tokens}0,0,9,9,9,9,9,9,9,9\n0,3600,900,900,900,900,90,90,90,90\n`);
+  const { at, prompt, spanMs } = await requestsOf('w_rates.csv', rates + windows.toSpliced(30, 1).join(''));
+  expect(spanMs).toBe(7_200_000);
+  expect(at.filter((each) => each < 3_600_000)).toHaveLength(59 * 120);
+  expect(at).toHaveLength(59 * 120 + 60 * 240);
+  expect(new Set(prompt)).toEqual(new Set([9, 900]));
+});
+
+test('windows whose gaps no number holds are as even as can be', async () => {
+  file('x_tokens.csv', goodTokens);
+  const { at } = await requestsOf('x_rates.csv', `${rates}0,0,1,1,Weibull,1e-9,1\n0,600,1,1,Gamma,1e-9,1\n`);
+  expect(at).toHaveLength(1_200);
+  expect(at.every(Number.isFinite)).toBe(true);
 });

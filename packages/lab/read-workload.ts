@@ -3,15 +3,16 @@
 import { parseTrace, readTraceText, type ScheduleOptions, scheduleOf } from '@kubeai/load';
 import type { FieldProblem, Result } from '@kubeai/units';
 import type { DrawOptions } from './draw-options.ts';
-import { drawIntervals, type Interval, parseCounts } from './intervals.ts';
+import { countOf, drawIntervals, type Interval, parseCounts } from './intervals.ts';
 import { isJournal, parseJournal } from './journal.ts';
 import {
   columnNames,
+  expectedOf,
   generate,
   parseRates,
   parseTokens,
   type RateWindow,
-  rateColumns,
+  stretchOf,
   type TokenWindow,
 } from './servegen.ts';
 import { isShape, shapeNames, shapeOf } from './shapes.ts';
@@ -38,6 +39,8 @@ export interface ReadWorkload {
 }
 
 const jitterMs = 30_000;
+/** What a run holds in memory: some five gigabytes. Three weeks of the busiest recorded traffic thinned to a fleet of forty. */
+const mostRequests = 100_000_000;
 const day = 86_400;
 
 /** Reads a workload. Every problem names file, line and column. */
@@ -72,12 +75,18 @@ function drawnFrom(
   options: WorkloadOptions,
 ): Result<Workload, FieldProblem> | Promise<Result<Workload, FieldProblem>> {
   const columns = columnNames(text);
-  const intervals = (read: Result<Interval[], FieldProblem>): Result<Workload, FieldProblem> =>
-    read.ok
-      ? { ok: true, value: drawIntervals(baseName(file), read.value, drawOptions(options)) }
-      : located(file, read.problems);
-  if (rateColumns.filter((name) => columns.includes(name)).length >= 4) return readRates(file, text, options);
-  if (columns.includes('requests')) return intervals(parseCounts(text));
+  const intervals = (read: Result<Interval[], FieldProblem>): Result<Workload, FieldProblem> => {
+    if (!read.ok) return located(file, read.problems);
+    const draw = drawOptions(options);
+    return (
+      tooMany(file, countOf(read.value) * draw.thin) ?? {
+        ok: true,
+        value: drawIntervals(baseName(file), read.value, draw),
+      }
+    );
+  };
+  if (columns.includes('client')) return readRates(file, text, options);
+  if (columns.includes('t_s') || columns.includes('requests')) return intervals(parseCounts(text));
   if (isJournal(text)) return intervals(parseJournal(text, options.of));
   return readRequests(file, text, options);
 }
@@ -91,6 +100,12 @@ const drawOptions = ({ fromSecond, duration, speed, thin, copies, seed }: Worklo
   seed,
 });
 
+function tooMany(file: string, requests: number): Result<never, FieldProblem> | undefined {
+  if (requests <= mostRequests) return undefined;
+  const message = `would give ${requests.toPrecision(3)} requests, and a run holds ${mostRequests}: keep a share with --thin`;
+  return { ok: false, problems: [{ field: file, message }] };
+}
+
 function readRequests(file: string, text: string, options: WorkloadOptions): Result<Workload, FieldProblem> {
   const read = parseTrace(text);
   if (!read.ok) return located(file, read.problems);
@@ -99,6 +114,8 @@ function readRequests(file: string, text: string, options: WorkloadOptions): Res
     .filter(({ at }) => at >= from)
     .map((request) => ({ ...request, at: (request.at - from) as typeof request.at }));
   const workload = workloadOfSchedule(baseName(file), scheduleOf(rest, options));
+  const wrong = tooMany(file, workload.at.length * options.copies);
+  if (wrong !== undefined) return wrong;
   return { ok: true, value: multiplied(workload, options.copies, jitterMs, options.seed) };
 }
 
@@ -138,6 +155,18 @@ async function readRates(
     known = { rates: rates.value, tokens: tokens.value };
     parsed.set(file, known);
   }
-  const { seconds = day, ...draw } = drawOptions(options);
-  return { ok: true, value: generate(baseName(file), known.rates, known.tokens, { ...draw, seconds }) };
+  const { seconds = day, fromSecond, ...draw } = drawOptions(options);
+  const stretch = stretchOf(known.rates, fromSecond, seconds);
+  const last = known.rates.reduce((most, { second }) => Math.max(most, second), 0);
+  if (stretch.windows.length === 0) {
+    const first = known.rates.reduce((least, { second }) => Math.min(least, second), Number.POSITIVE_INFINITY);
+    const message = `has no row between ${stretch.from} and ${stretch.from + seconds} s, but from ${first} to ${last} s: see --from and --duration`;
+    return { ok: false, problems: [{ field: `${file}: t_s`, message }] };
+  }
+  return (
+    tooMany(file, expectedOf(stretch) * draw.thin) ?? {
+      ok: true,
+      value: generate(baseName(file), stretch, known.tokens, draw),
+    }
+  );
 }

@@ -2,7 +2,7 @@
 // answers are log-normal, about 1,000 and 200 tokens. `scale` multiplies every rate: 1 takes a handful of replicas.
 import { createRandom } from './random.ts';
 import type { Incident } from './simulation.ts';
-import { type Workload, workloadOf } from './workload.ts';
+import { createDraft, type Workload } from './workload.ts';
 
 interface Shape {
   readonly minutes: number;
@@ -58,7 +58,7 @@ export function shapeOf(
 ): { readonly workload: Workload; readonly incidents: readonly Incident[] } {
   const shape: Shape = shapes[name];
   const random = createRandom(seed);
-  const rows: { at: number; promptTokens: number; outputTokens: number }[] = [];
+  const draft = createDraft();
   const span = shape.minutes * minute;
   let at = 0;
   let rate = 0;
@@ -81,12 +81,8 @@ export function shapeOf(
     at += gap;
     const length = (mean: number, spread: number) =>
       Math.max(1, Math.round(mean * Math.exp(spread * random.normal() - spread ** 2 / 2)));
-    rows.push({
-      at,
-      promptTokens: length(1_000, 0.8),
-      outputTokens: length(shape.output?.(at / minute) ?? 200, 0.8),
-    });
+    draft.add(at, length(1_000, 0.8), length(shape.output?.(at / minute) ?? 200, 0.8));
   }
   const steps = (shape.steps ?? []).map((at) => at * minute);
-  return { workload: { ...workloadOf(name, rows, span), steps }, incidents: shape.incidents ?? [] };
+  return { workload: { ...draft.workload(name, span), steps }, incidents: shape.incidents ?? [] };
 }

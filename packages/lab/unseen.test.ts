@@ -4,7 +4,7 @@ import { serviceTimes } from '@kubeai/model-server';
 import { drawIntervals, parseCounts } from './intervals.ts';
 import { defaultPolicy } from './ours.ts';
 import { reportOf, textOf } from './report.ts';
-import { generate, parseRates, parseTokens } from './servegen.ts';
+import { generate, parseRates, parseTokens, stretchOf } from './servegen.ts';
 import { study } from './study.ts';
 import { type Workload, workloadOf } from './workload.ts';
 
@@ -24,7 +24,7 @@ function storms(): Workload {
   const rates = unwrapped(parseRates(`client,t_s,rate_rps,iat_cv,dist,p1,p2\n${windows.join('\n')}`));
   const header = 'client,t_s,in_mean,in_p50,in_p90,in_p99,out_mean,out_p50,out_p90,out_p99';
   const tokens = unwrapped(parseTokens(`${header}\n1,0,9000,7000,15000,60000,900,700,2000,9000`));
-  return generate('storms', rates, tokens, drawn);
+  return generate('storms', stretchOf(rates, 0, 1_800), tokens, drawn);
 }
 
 /** Two humps and a nightly hour of nothing, half an hour a day. */

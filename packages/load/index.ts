@@ -1,4 +1,6 @@
 // Load as it was recorded: reads a trace, replays it open loop, reports what users would have seen.
+export { cellsOf, clipped, linesOf } from './csv.ts';
+export { longestTrace } from './limits.ts';
 export { replayOptions } from './options.ts';
 export { type Failure, failures, type Outcome, type RequestRecord } from './play-request.ts';
 export { readTrace, readTraceText } from './read-trace.ts';

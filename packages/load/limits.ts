@@ -1,8 +1,11 @@
 // Every bound of a replay, with its reason.
 import { type Milliseconds, seconds } from '@kubeai/units';
 
-/** A trace is held in memory: half a gigabyte of text is some ten million requests. */
-export const maxTraceBytes = 536_870_912;
+/** A trace is held in memory as one text, and this is the longest that Node has: some ten million requests. */
+export const maxTraceBytes = 536_870_888;
+
+/** What spans more is no trace but a unit that was mistaken: milliseconds where seconds are due. */
+export const longestTrace: Milliseconds = seconds(366 * 86_400);
 
 /** Open requests at once, each with its own connection. More are not sent but counted as tooManyInFlight. */
 export const maxInFlight = 2_000;

@@ -33,6 +33,7 @@ export async function readTraceText(path: string): Promise<Result<string, FieldP
       return wrong(gzipFailures[codeOf(cause)] ?? `is damaged: ${(cause as Error).message}`);
     }
   }
+  if (bytes.length > maxTraceBytes) return wrong(tooLarge);
   return { ok: true, value: bytes.toString('utf8') };
 }
 
@@ -44,7 +45,9 @@ const readFailures: Record<string, string> = {
   EACCES: 'may not be read: permission denied',
 };
 
+const tooLarge = `holds more than ${maxTraceBytes} bytes: split it, or thin it`;
+
 const gzipFailures: Record<string, string> = {
   Z_BUF_ERROR: 'is cut off: the gzip stream has no end; fetch the file again',
-  ERR_BUFFER_TOO_LARGE: `unpacks to more than ${maxTraceBytes} bytes`,
+  ERR_BUFFER_TOO_LARGE: tooLarge,
 };

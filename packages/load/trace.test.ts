@@ -45,6 +45,7 @@ test.each<[string, string, number[][]]>([
       [1_500, 7, 0],
     ],
   ],
+  ['cells in quotes', '"TIMESTAMP","ContextTokens","GeneratedTokens"\n"2024-02-28 23:59:59","1","2"\n', [[0, 1, 2]]],
   [
     'JSON lines in milliseconds',
     '{"timestamp": 1000, "input_length": 6, "output_length": 7, "hash_ids": [1, 2]}\n{"timestamp": 4000, "input_length": 8, "output_length": 9}\n',
@@ -74,6 +75,9 @@ test.each<[string, string]>([
   [csv('yesterday,2,3'), 'line 2: TIMESTAMP must be a date and time or a number of seconds, not "yesterday"'],
   [csv('2024-13-01 00:00:00,2,3'), 'line 2: TIMESTAMP must be a date'],
   [csv('-1,2,3'), 'line 2: TIMESTAMP must be a date'],
+  [csv('1,2,3', '1e999,2,3'), 'line 3: TIMESTAMP must be a date'],
+  [csv('1,2,3', '1700000000,2,3'), 'line 3: TIMESTAMP is more than 366 days after the first request'],
+  [`${'x'.repeat(500)},1,2`, `line 1: column "${'x'.repeat(60)}…" is unknown`],
   [csv('1,-2,3'), 'line 2: ContextTokens must be a whole number of tokens, 0 or more, not "-2"'],
   [csv('1,2,3.5'), 'line 2: GeneratedTokens must be a whole number of tokens, 0 or more, not "3.5"'],
   [csv('1,2,'), 'line 2: GeneratedTokens must be a whole number of tokens, 0 or more, not ""'],

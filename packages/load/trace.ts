@@ -4,6 +4,8 @@
 // `input_length`, `output_length`); their timestamp is a number of MILLISECONDS, as it is there. The unit follows from
 // the form and is never guessed from the numbers: a guess that is wrong is wrong by a factor of a thousand.
 import { type FieldProblem, type Milliseconds, milliseconds, type Result } from '@kubeai/units';
+import { cellsOf, clipped, linesOf } from './csv.ts';
+import { longestTrace } from './limits.ts';
 
 export interface TraceRequest {
   /** Since the first request of the trace. */
@@ -27,7 +29,7 @@ type RowReader = (line: string) => Result<Row, FieldProblem>;
  * a file that is wrong once, a thousand further lines are wrong in the same way.
  */
 export function parseTrace(text: string): Result<Trace, FieldProblem> {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const lines = linesOf(text);
   const start = lines.findIndex((line) => line.trim() !== '');
   if (start === -1) return problem('the file', 'is empty');
   if (lines[start]!.trimStart().startsWith('{')) return readRows(lines, start, 'timestamp', readJsonRow);
@@ -54,31 +56,36 @@ function readRows(
       return located(index, problem(timeColumn, 'is before the line above: requests must be sorted by time'));
     }
     first ??= time;
+    if (time - first > longestTrace) return located(index, problem(timeColumn, tooLate));
     previous = time;
     trace.push({ at: milliseconds(time - first), promptTokens, outputTokens });
   }
   return trace.length === 0 ? problem('the file', 'holds no request') : { ok: true, value: trace };
 }
 
+const tooLate = `is more than ${longestTrace / 86_400_000} days after the first request`;
+
 const csvColumns = { time: 'TIMESTAMP', promptTokens: 'ContextTokens', outputTokens: 'GeneratedTokens' } as const;
 
 /** From the header line, a reader for the lines below it. */
 function csvReader(header: string): Result<RowReader, FieldProblem> {
-  const names = header.split(',').map((name) => name.trim());
+  const names = cellsOf(header);
   const wanted: readonly string[] = Object.values(csvColumns);
   const unknown = names.find((name) => !wanted.includes(name));
-  if (unknown !== undefined) return problem(`column "${unknown}"`, `is unknown; there must be ${wanted.join(', ')}`);
+  if (unknown !== undefined)
+    return problem(`column "${clipped(unknown)}"`, `is unknown; there must be ${wanted.join(', ')}`);
   const missing = wanted.find((name) => !names.includes(name));
   if (missing !== undefined) return problem(`column ${missing}`, 'is missing');
   if (names.length > wanted.length) return problem('the header', 'names a column twice');
   const at = (name: string) => names.indexOf(name);
   const [timeAt, promptAt, outputAt] = [at(csvColumns.time), at(csvColumns.promptTokens), at(csvColumns.outputTokens)];
   const value: RowReader = (line) => {
-    const cells = line.split(',');
+    const cells = cellsOf(line);
     if (cells.length !== names.length) return problem('the line', `has ${cells.length} cells, not ${names.length}`);
-    const time = timeOf(cells[timeAt]!.trim());
+    const time = timeOf(cells[timeAt]!);
     if (time === undefined) {
-      return problem(csvColumns.time, `must be a date and time or a number of seconds, not "${cells[timeAt]}"`);
+      const found = clipped(cells[timeAt]!);
+      return problem(csvColumns.time, `must be a date and time or a number of seconds, not "${found}"`);
     }
     const promptTokens = wholeNumber(cells[promptAt]!);
     if (promptTokens === undefined) return notTokens(csvColumns.promptTokens, cells[promptAt]);
@@ -101,10 +108,11 @@ function readJsonRow(line: string): Result<Row, FieldProblem> {
   if (typeof row !== 'object' || row === null || Array.isArray(row))
     return problem('the line', 'must be a JSON object');
   const unknown = Object.keys(row).find((name) => !jsonFields.includes(name));
-  if (unknown !== undefined) return problem(`field "${unknown}"`, `is unknown; known are ${jsonFields.join(', ')}`);
+  if (unknown !== undefined)
+    return problem(`field "${clipped(unknown)}"`, `is unknown; known are ${jsonFields.join(', ')}`);
   const { timestamp, input_length, output_length } = row as Record<string, unknown>;
   if (typeof timestamp !== 'number' || !Number.isFinite(timestamp)) {
-    return problem('timestamp', `must be a number of milliseconds, not ${JSON.stringify(timestamp)}`);
+    return problem('timestamp', `must be a number of milliseconds, not ${clipped(String(JSON.stringify(timestamp)))}`);
   }
   if (!isWhole(input_length)) return notTokens('input_length', input_length);
   if (!isWhole(output_length)) return notTokens('output_length', output_length);
@@ -116,7 +124,7 @@ const plainNumber = /^\d+(\.\d+)?(e[+-]?\d+)?$/i;
 
 /** Milliseconds, from a UTC date and time or from seconds. Only differences matter, so the epoch is whatever it is. */
 function timeOf(text: string): number | undefined {
-  if (plainNumber.test(text)) return Number(text) * 1_000;
+  if (plainNumber.test(text)) return Number.isFinite(Number(text)) ? Number(text) * 1_000 : undefined;
   const parts = dateAndTime.exec(text);
   if (parts === null) return undefined;
   const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
@@ -133,14 +141,14 @@ function timeOf(text: string): number | undefined {
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-const wholeNumber = (text: string): number | undefined => (/^\s*\d{1,15}\s*$/.test(text) ? Number(text) : undefined);
+const wholeNumber = (text: string): number | undefined => (/^\d{1,15}$/.test(text) ? Number(text) : undefined);
 
 type Wrong = { readonly ok: false; readonly problems: readonly FieldProblem[] };
 
 const problem = (field: string, message: string): Wrong => ({ ok: false, problems: [{ field, message }] });
 
 const notTokens = (field: string, value: unknown): Wrong =>
-  problem(field, `must be a whole number of tokens, 0 or more, not ${JSON.stringify(value)}`);
+  problem(field, `must be a whole number of tokens, 0 or more, not ${clipped(String(JSON.stringify(value)))}`);
 
 /** The same problem, with the line of the file (from 1) before the field. */
 const located = (index: number, { problems }: Wrong): Wrong => ({
