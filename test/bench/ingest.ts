@@ -2,7 +2,8 @@
 // runs in a process of its own, so that its CPU time and memory are its own; every connection is TLS and sends one real
 // report a second, which is parsed, acknowledged and folded into the signals of its target (8 pods each). Once a second, as
 // the controller decides, it looks how old the newest report of every pod is. Then it is killed and started again on its
-// port, and the agents come back as agents do. How long a step takes to a PATCH is told by bench:reaction.
+// port, and the agents come back as agents do. Every phase has an end, and says on stderr how far it is. How long a step
+// takes to a PATCH is told by bench:reaction.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -15,7 +16,7 @@ import { createSignalFold } from '@kubeai/decision';
 import { parsePolicy } from '@kubeai/policy';
 import { encodeReport, type PodIdentity, protocolVersion, type Report } from '@kubeai/protocol';
 import { createSketch, type EncodedSketch } from '@kubeai/sketch';
-import { after, milliseconds, minutes } from '@kubeai/units';
+import { after, type Milliseconds, milliseconds, minutes, seconds } from '@kubeai/units';
 import { z } from 'zod';
 import { reconnectDelay } from '../../agent/push.ts';
 import { createIngest } from '../../controller/ingest.ts';
@@ -24,6 +25,8 @@ import { bundle } from '../../docker/bundle.ts';
 import { median, printVerdict, type Verdict } from './verdict.ts';
 
 const podsPerTarget = 8;
+/** Connecting ten thousand takes 30 s, coming back is asked within 15: who takes longer than this does not end. */
+const patience = seconds(120);
 const clock = createClock();
 const podOf = (number: number): PodIdentity => ({ namespace: 'models', name: `chat-${number}`, uid: `uid-${number}` });
 
@@ -130,9 +133,30 @@ async function bundled(directory: string): Promise<string> {
   return outfile;
 }
 
+const elapsedSince = (from: Milliseconds) => clock.monotonic() - from;
+const say = (text: string) => process.stderr.write(`${text}\n`);
+
+/** The next message of the other side; an error when there will be none. */
+async function answerOf(child: ChildProcess): Promise<unknown> {
+  const over = new AbortController();
+  try {
+    const { signal } = over;
+    const died = once(child, 'exit', { signal }).then(([code, name]) => {
+      throw new Error(`the receiving side ended (${code ?? name})`);
+    });
+    const late = clock.sleep(patience, signal).then(() => {
+      throw new Error(`the receiving side said nothing for ${patience / 1_000} s`);
+    });
+    const [message] = (await Promise.race([once(child, 'message', { signal }), died, late])) as [unknown];
+    return message;
+  } finally {
+    over.abort();
+  }
+}
+
 const startReceiver = async (file: string, from: Start) => {
   const child = fork(file, ['--receive', JSON.stringify(from)], { execArgv: [] });
-  const [ready] = (await once(child, 'message')) as [Required<Start> & { readonly bundle: string }];
+  const ready = (await answerOf(child)) as Required<Start> & { readonly bundle: string };
   return { child, ...ready };
 };
 
@@ -170,14 +194,16 @@ async function send(): Promise<void> {
     const resident: number[] = [before.rssMiB];
     const ages = createSketch();
     const begun = clock.monotonic();
-    while (clock.monotonic() - begun < duration * 1_000) {
-      await clock.sleep(milliseconds(Math.min(5_000, duration * 1_000)));
+    for (let left = duration * 1_000; left > 0; left = duration * 1_000 - elapsedSince(begun)) {
+      await clock.sleep(milliseconds(Math.min(5_000, left)));
       const usage = await usageOf(receiver.child);
       resident.push(usage.rssMiB);
       ages.merge(usage.agesMs);
+      const past = Math.round(elapsedSince(begun) / 1_000);
+      say(`${past} of ${duration} s: ${usage.connections} agents, ${usage.rssMiB.toFixed(0)} MB`);
     }
     const after = await usageOf(receiver.child);
-    const elapsedMs = clock.monotonic() - begun;
+    const elapsedMs = elapsedSince(begun);
     const reports = after.accepted - before.accepted;
     const cpu = after.cpuMs - before.cpuMs;
     const line = (name: string, value: string) => process.stdout.write(`${name.padEnd(44)}${value}\n`);
@@ -192,6 +218,7 @@ async function send(): Promise<void> {
     await clock.sleep(milliseconds(2_000));
     receiver = await startReceiver(file, { port, secret });
     const returned = await fleet.returned();
+    say(`back after ${returned.seconds.toFixed(1)} s`);
 
     const fifth = Math.max(1, Math.floor(resident.length / 5));
     const growth = median(resident.slice(-fifth)) - median(resident.slice(fifth, 2 * fifth));
@@ -217,8 +244,7 @@ async function send(): Promise<void> {
 
 async function usageOf(child: ChildProcess): Promise<Usage> {
   child.send('usage');
-  const [usage] = (await once(child, 'message')) as [Usage];
-  return usage;
+  return (await answerOf(child)) as Usage;
 }
 
 /** Agents that report once a second, spread over the second, and come back with the agent's own back-off. */
@@ -228,68 +254,80 @@ function createFleet(count: number, port: number, ca: string) {
   const comings: number[] = [];
   let sent = 0;
 
-  const connect = (number: number, attempts: number): Promise<void> =>
-    new Promise((resolve) => {
-      let timer: NodeJS.Timeout | undefined;
-      let over = false;
-      const agent = request({
-        host: '127.0.0.1',
-        port,
-        ca,
-        servername: 'kubeai-controller',
-        path: '/v1/reports',
-        method: 'POST',
-        agent: new Agent({ maxSockets: 1 }),
-        headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${number}` },
-      });
-      const lost = () => {
-        if (over) return;
-        over = true;
-        clearInterval(timer);
-        connected.delete(number);
-        agent.destroy();
-        const next = answered ? 0 : attempts + 1;
-        setTimeout(() => void connect(number, next), reconnectDelay(attempts));
-      };
-      let answered = false;
-      const write = () => {
-        // Grows by a thousand a second: the number of a report is when it was written.
-        agent.write(lines(number, Date.now()));
-        sent += 1;
-      };
-      agent.flushHeaders();
-      agent.on('response', (response) => {
-        answered = true;
-        connected.add(number);
-        comings.push(clock.monotonic());
-        response.resume().on('close', lost);
-        timer = setTimeout(() => {
-          write();
-          timer = setInterval(write, 1_000);
-        }, Math.random() * 1_000);
-        resolve();
-      });
-      agent.on('error', lost).on('close', lost);
+  const connect = (number: number, attempts: number): void => {
+    let timer: NodeJS.Timeout | undefined;
+    let over = false;
+    const agent = request({
+      host: '127.0.0.1',
+      port,
+      ca,
+      servername: 'kubeai-controller',
+      path: '/v1/reports',
+      method: 'POST',
+      agent: new Agent({ maxSockets: 1 }),
+      headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${number}` },
     });
+    const lost = () => {
+      if (over) return;
+      over = true;
+      clearInterval(timer);
+      connected.delete(number);
+      agent.destroy();
+      const next = answered ? 0 : attempts + 1;
+      setTimeout(() => connect(number, next), reconnectDelay(attempts));
+    };
+    let answered = false;
+    const write = () => {
+      // Grows by a thousand a second: the number of a report is when it was written.
+      agent.write(lines(number, Date.now()));
+      sent += 1;
+    };
+    agent.flushHeaders();
+    agent.on('response', (response) => {
+      answered = true;
+      connected.add(number);
+      comings.push(clock.monotonic());
+      response.resume().on('close', lost);
+      timer = setTimeout(() => {
+        write();
+        timer = setInterval(write, 1_000);
+      }, Math.random() * 1_000);
+    });
+    agent.on('error', lost).on('close', lost);
+  };
+
+  /** Waits until so many are connected, or nobody can expect it any more. */
+  const untilConnected = async (wanted: number, from: Milliseconds): Promise<void> => {
+    while (connected.size < wanted) {
+      if (elapsedSince(from) > patience)
+        throw new Error(`only ${connected.size} of ${count} agents were connected after ${patience / 1_000} s`);
+      await clock.sleep(milliseconds(10));
+    }
+  };
 
   return {
     sent: () => sent,
-    /** Opens them a few at a time: the first handshakes are not what is measured. */
+    /** Opens them at a pace that both sides keep up with: the first handshakes are not what is measured. */
     async open() {
-      for (let first = 0; first < count; first += 50)
-        await Promise.all(Array.from({ length: Math.min(50, count - first) }, (_, more) => connect(first + more, 0)));
+      const from = clock.monotonic();
+      for (let number = 0; number < count; number++) {
+        connect(number, 0);
+        await untilConnected(number - 50, from);
+        if (number % 2_500 === 0) say(`${number} of ${count} agents are connected`);
+      }
+      await untilConnected(count, from);
     },
     /** Waits until all are there again; from now, when the controller listens again. */
     async returned() {
       const from = clock.monotonic();
       comings.length = 0;
-      while (connected.size < count && clock.monotonic() - from < 120_000) await clock.sleep(milliseconds(50));
+      await untilConnected(count, from);
       const ofSecond = new Map<number, number>();
       for (const at of comings) {
         const second = Math.floor((at - from) / 1_000);
         ofSecond.set(second, (ofSecond.get(second) ?? 0) + 1);
       }
-      return { seconds: (clock.monotonic() - from) / 1_000, busiestSecond: Math.max(...ofSecond.values()) };
+      return { seconds: elapsedSince(from) / 1_000, busiestSecond: Math.max(...ofSecond.values()) };
     },
   };
 }
