@@ -84,6 +84,7 @@ interface Fields {
   contentEncoding: string;
 }
 
+/** A tab behind a length or a coding is allowed by the standard and refused by llhttp, and so by half of all servers. */
 function readFields(head: string, from: number): Fields | undefined {
   const fields: Fields = { body: bodyUntilClose, connection: '', userAgent: '', contentType: '', contentEncoding: '' };
   let at = from;
@@ -107,7 +108,7 @@ function readFields(head: string, from: number): Fields | undefined {
       case 14:
         if (name.toLowerCase() !== 'content-length') break;
         if (fields.body !== bodyUntilClose) return undefined;
-        if (!/^[ \t]*\d{1,15}[ \t]*$/.test(match[2]!)) return undefined;
+        if (!/^[ \t]*\d{1,15} *$/.test(match[2]!)) return undefined;
         fields.body = Number(match[2]);
         break;
       case 16:
@@ -116,7 +117,7 @@ function readFields(head: string, from: number): Fields | undefined {
       case 17:
         if (name.toLowerCase() !== 'transfer-encoding') break;
         if (fields.body !== bodyUntilClose) return undefined;
-        if (!/^[ \t]*chunked[ \t]*$/i.test(match[2]!)) return undefined;
+        if (!/^[ \t]*chunked *$/i.test(match[2]!)) return undefined;
         fields.body = chunkedBody;
         break;
     }

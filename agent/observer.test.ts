@@ -156,6 +156,17 @@ test('a reader that was left anywhere in one answer reads the next as a new one 
   );
 });
 
+test.each([
+  'Content-Length: 2\t',
+  'Content-Length: 2 \t',
+  'Transfer-Encoding: chunked\t',
+  'Transfer-Encoding: chunked \t ',
+])('%j, which llhttp refuses and others take, leaves the observer blind', (line) => {
+  const request = Buffer.from(`POST / HTTP/1.1\r\nHost: a\r\n${line}\r\n\r\n`);
+  expect(judge(request, Buffer.alloc(0), false).error).toMatch(/^HPE_INVALID_(?:CONTENT_LENGTH|TRANSFER_ENCODING)$/);
+  expect(observe([{ side: 'client', bytes: request }], false)).toMatchObject({ blind: 'NotHttp', answers: {} });
+});
+
 /** One byte changed, left out, doubled, or a piece of mischief put in. */
 const mischief = fc.record({
   at: fc.nat(3_000),
