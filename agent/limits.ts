@@ -17,6 +17,10 @@ export const maxChunkLineBytes = 16 * 1024;
 export const maxPipelined = 64;
 /** Streams open at once on one HTTP/2 connection; servers allow 100 to 250. */
 export const maxStreams = 1_024;
+/** Header fields that one HTTP/2 message may have, as they are compressed; servers allow 8 to 64 KiB of what comes out. */
+export const maxHeaderBlockBytes = 16 * 1024;
+/** What is kept of header fields that come again: the standard's own size, which hardly anybody raises. */
+export const maxHeaderTableBytes = 4 * 1024;
 /** What a server says before its client spoke: HTTP/2 settings are some 50 bytes. */
 export const maxEarlyAnswerBytes = 1_024;
 

@@ -5,8 +5,8 @@ import { bodyKindOf, createTokenReader, type TokenReader } from '@kubeai/engines
 import type { StatusClass } from '@kubeai/protocol';
 import { type Budget, createFraming, stopHere } from './http1-framing.ts';
 import { parseRequestHead, parseResponseHead, type ResponseHead } from './http1-head.ts';
-import { createFrameReader, statusOfHeaderBlock } from './http2-framing.ts';
-import { maxEarlyAnswerBytes, maxFreeReaders, maxPipelined, maxReadBytes, maxStreams } from './limits.ts';
+import { createStreams, type Streams } from './http2-streams.ts';
+import { maxEarlyAnswerBytes, maxFreeReaders, maxPipelined, maxReadBytes } from './limits.ts';
 import { routeOf } from './route.ts';
 import type { BlindReason, Exchange, TrafficBook } from './traffic.ts';
 
@@ -55,7 +55,6 @@ interface Pending {
 }
 
 const prefaceHead = 'PRI * HTTP/2.0';
-const prefaceRest = 'SM\r\n\r\n';
 const statusClassOf = (status: number): StatusClass => `${Math.floor(status / 100)}xx` as StatusClass;
 
 export function createObserver({ book, budget, readers, stopAtHeads, ended, fault }: ObserverOptions): Observer {
@@ -71,7 +70,7 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
   let reader: TokenReader | undefined;
   let streamed = false;
   let readBytes = 0;
-  let streams: ReturnType<typeof createStreams> | undefined;
+  let streams: Streams | undefined;
 
   const goBlind = (reason: BlindReason, now: number): void => {
     if (blind !== undefined) return;
@@ -108,7 +107,7 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
       head(text, now) {
         if (mode === 'unknown' && text === prefaceHead) {
           mode = 'http2';
-          streams = createStreams(book, () => goBlind('Unexpected', now));
+          streams = createStreams(book, budget, () => goBlind('Unexpected', now));
           return stopHere;
         }
         // One empty line before a request is to be ignored (RFC 9112, 2.2).
@@ -188,7 +187,7 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
 
   const readRequest = (chunk: Buffer, at: number, now: number): number => {
     if (mode === 'http2') {
-      streams!.request(chunk, at, now);
+      streams!.request.feed(chunk, at, now);
       return chunk.length;
     }
     if (firstByte < 0 && at < chunk.length) firstByte = chunk[at]!;
@@ -199,17 +198,17 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
     if (early !== undefined && switched !== 'unknown') {
       const held = early;
       early = undefined;
-      if (switched === 'http2') streams!.response(held, 0, now);
+      if (switched === 'http2') streams!.response.feed(held, 0, now);
       else goBlind('Unexpected', now);
     }
     if (switched !== 'http2') return stopped;
-    streams!.request(chunk, stopped, now);
+    streams!.request.feed(chunk, stopped, now);
     return chunk.length;
   };
 
   const readResponse = (chunk: Buffer, now: number): void => {
     lostAt = now;
-    if (mode === 'http2') streams!.response(chunk, 0, now);
+    if (mode === 'http2') streams!.response.feed(chunk, 0, now);
     else if (mode === 'http1') responses.feed(chunk, 0, now);
     else if (chunk.length + (early?.length ?? 0) > maxEarlyAnswerBytes) goBlind('Unexpected', now);
     // An HTTP/2 server may speak first; what it is can be told when the client has spoken. A copy: buffers are used again.
@@ -291,93 +290,3 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
 const reasonOf = (firstByte: number): BlindReason => (firstByte === 0x16 ? 'Tls' : 'NotHttp');
 
 const streamedType = /^text\/event-stream|ndjson|jsonl|json-seq|stream\+json/;
-
-interface Stream {
-  readonly exchange: Exchange;
-  status: StatusClass | undefined;
-}
-
-/** The streams of one HTTP/2 connection. */
-function createStreams(book: TrafficBook, goBlind: () => void) {
-  const open = new Map<number, Stream>();
-  let highest = 0;
-
-  const end = (id: number, now: number): void => {
-    const stream = open.get(id);
-    if (stream === undefined) return;
-    open.delete(id);
-    book.finish(stream.exchange, stream.status ?? 'unknown', now);
-  };
-
-  const request = createFrameReader(
-    {
-      headers(id, _endStream, _firstByte, now) {
-        // Trailers and pushed streams begin nothing.
-        if (id <= highest || id % 2 === 0) return;
-        if (open.size >= maxStreams) return goBlind();
-        highest = id;
-        open.set(id, { exchange: book.begin('stream', now), status: undefined });
-      },
-      data: () => undefined,
-      reset(id, now) {
-        const stream = open.get(id);
-        if (stream === undefined) return;
-        open.delete(id);
-        book.abort(stream.exchange, now);
-      },
-      goAway: () => undefined,
-      lost: goBlind,
-    },
-    prefaceRest,
-  );
-
-  const response = createFrameReader(
-    {
-      headers(id, endStream, firstByte, now) {
-        const stream = open.get(id);
-        if (stream === undefined) return;
-        // A 1xx comes before the answer and is no static index; the next header block then says more.
-        if (stream.status === undefined || stream.status === 'unknown') stream.status = statusOfHeaderBlock(firstByte);
-        book.firstByte(stream.exchange, now);
-        if (endStream) end(id, now);
-      },
-      data(id, endStream, now) {
-        if (endStream) end(id, now);
-        else if (id !== 0) {
-          const stream = open.get(id);
-          if (stream !== undefined) book.firstByte(stream.exchange, now);
-        }
-      },
-      reset(id, now) {
-        const stream = open.get(id);
-        if (stream === undefined) return;
-        open.delete(id);
-        book.fail(stream.exchange, now);
-      },
-      goAway(lastStream, now) {
-        for (const [id, stream] of open) {
-          if (id <= lastStream) continue;
-          open.delete(id);
-          book.fail(stream.exchange, now);
-        }
-      },
-      lost: goBlind,
-    },
-    '',
-  );
-
-  return {
-    request,
-    response,
-    open: () => open.size,
-    lose(now: number): void {
-      for (const { exchange } of open.values()) book.lose(exchange, now);
-      open.clear();
-    },
-    close(by: 'client' | 'server', now: number): void {
-      const leave = by === 'client' ? book.abort : book.fail;
-      for (const { exchange } of open.values()) leave(exchange, now);
-      open.clear();
-    },
-  };
-}

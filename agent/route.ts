@@ -13,7 +13,7 @@ export const routes = [
   'metadata',
   'probe',
 ] as const;
-/** The class of a request; `stream` is an HTTP/2 stream, whose path is compressed and not read. */
+/** The class of a request; `stream` is an HTTP/2 stream with a path of none of the others, such as any gRPC method. */
 export type Route = (typeof routes)[number];
 
 const probeAgent = /^(?:kube-probe|GoogleHC|ELB-HealthChecker|Prometheus|vm_promscrape|Envoy\/HC|curl-healthcheck)\b/i;
@@ -36,6 +36,14 @@ const patterns: readonly (readonly [Route, RegExp])[] = [
   ['infer', /^\/v2\/models\/.*\/infer$|^\/v1\/models\/.*:predict$|^\/predictions?\//],
 ];
 
+/** Methods of gRPC are all called by POST. */
+const rpcs: readonly (readonly [Route, RegExp])[] = [
+  ['probe', /^\/grpc\.health\.v1\.Health\//],
+  ['probe', /^\/inference\.GRPCInferenceService\/(?:ServerLive|ServerReady|ModelReady)$/],
+  ['infer', /^\/inference\.GRPCInferenceService\/Model(?:Stream)?Infer$/],
+  ['metadata', /^\/(?:inference\.GRPCInferenceService|grpc\.reflection\.v1(?:alpha)?\.ServerReflection)\//],
+];
+
 /** The route of a request; `path` may carry a query. */
 export function routeOf(method: string, path: string, userAgent: string): Route {
   if (userAgent !== '' && probeAgent.test(userAgent)) return 'probe';
@@ -46,7 +54,7 @@ export function routeOf(method: string, path: string, userAgent: string): Route 
     if ((route === 'probe' || route === 'metadata') && !reads) continue;
     if (pattern.test(plain)) return route;
   }
-  return 'other';
+  return rpcs.find(([, pattern]) => pattern.test(plain))?.[0] ?? 'other';
 }
 
 /** Load counts as demand; the rest is only listed on /metrics. */
