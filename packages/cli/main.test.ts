@@ -50,17 +50,22 @@ function run(program: string, words: readonly string[], input = ''): Promise<End
 const kubeai = (words: readonly string[], input?: string) => run(here('./bin.mjs'), words, input);
 
 test('it lists its commands, says its version, and each command shows its own flags', async () => {
-  const [help, version, ofInject, ofLab, ofExplain] = await Promise.all([
+  const [help, version, ofInject, ofLab, ofRecommend, ofExplain] = await Promise.all([
     kubeai(['--help']),
     kubeai(['--version']),
     kubeai(['inject', '--help']),
     kubeai(['lab', '--help']),
+    kubeai(['recommend', '--help']),
     kubeai(['explain', '--help']),
   ]);
-  expect(help).toMatchObject({ code: 0, out: expect.stringMatching(/\n {2}inject .*\n {2}lab .*\n {2}explain /) });
+  expect(help).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/\n {2}inject .*\n {2}lab .*\n {2}recommend .*\n {2}explain /),
+  });
   expect(version).toEqual({ code: 0, out: `${packageJson.version}\n`, err: '' });
   expect(ofInject).toMatchObject({ code: 0, out: expect.stringMatching(/^Usage: kubeai inject [\s\S]*--explain/) });
-  expect(ofLab).toMatchObject({ code: 0, out: expect.stringMatching(/^Usage: kubeai lab [\s\S]*--recommend/) });
+  expect(ofLab).toMatchObject({ code: 0, out: expect.stringMatching(/^Usage: kubeai lab [\s\S]*--rivals/) });
+  expect(ofRecommend).toMatchObject({ code: 0, out: expect.stringMatching(/^Usage: kubeai recommend [\s\S]*--goal/) });
   expect(ofExplain).toMatchObject({
     code: 0,
     out: expect.stringMatching(/^Usage: kubeai explain [\s\S]*--kubeconfig/),
@@ -68,9 +73,12 @@ test('it lists its commands, says its version, and each command shows its own fl
 });
 
 test.each<[string[], string]>([
-  [[], 'kubeai: a command is needed: there are inject, lab, explain; kubeai --help says more'],
-  [['ijnect', '-f', 'x'], 'kubeai: ijnect is unknown: there are inject, lab, explain; kubeai --help says more'],
-  [['--verbose'], 'kubeai: --verbose is unknown: there are inject, lab, explain; kubeai --help says more'],
+  [[], 'kubeai: a command is needed: there are inject, lab, recommend, explain; kubeai --help says more'],
+  [
+    ['ijnect', '-f', 'x'],
+    'kubeai: ijnect is unknown: there are inject, lab, recommend, explain; kubeai --help says more',
+  ],
+  [['--verbose'], 'kubeai: --verbose is unknown: there are inject, lab, recommend, explain; kubeai --help says more'],
   [['inject', '--fil', 'x'], 'kubeai inject: --fil is unknown; did you mean --file?'],
   [['explain', 'chat'], 'kubeai explain: NAMESPACE/NAME must look like quickstart/chat, not "chat"'],
   [

@@ -14,8 +14,13 @@ const commands: readonly { readonly name: string; readonly summary: string; read
   },
   {
     name: 'lab',
-    summary: 'Plays recorded traffic against a policy and its rivals, and recommends a policy',
+    summary: 'Plays recorded traffic against a policy and its rivals',
     load: async () => (await import('@kubeai/lab')).lab,
+  },
+  {
+    name: 'recommend',
+    summary: 'Proposes a policy for recorded traffic',
+    load: async () => (await import('@kubeai/lab')).recommendCommand,
   },
   {
     name: 'explain',

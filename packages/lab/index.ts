@@ -4,6 +4,7 @@ export { isRival, type RivalName, rivalNames } from './contenders.ts';
 export { lab } from './lab-command.ts';
 export { defaultPolicy, ours, withWork } from './ours.ts';
 export { type ReadWorkload, readWorkload, type WorkloadOptions } from './read-workload.ts';
+export { recommendCommand } from './recommend-command.ts';
 export { type Score, scoreOf } from './score.ts';
 export { isShape, shapeNames } from './shapes.ts';
 export { type Outcome, simulate, type World } from './simulation.ts';

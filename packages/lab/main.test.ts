@@ -46,6 +46,8 @@ test.each([
   [['--trace', 'step', '--rivals', 'hpb'], /--rivals knows no "hpb"/],
   [['--trace', 'step', '--gpu', 'tpu'], /--gpu tpu was not measured/],
   [['--trace', 'step', '--warm-up', '3600'], /--warm-up leaves nothing to judge/],
+  [['--trace', 'step', '--html', '/nowhere/lab.html'], /--html cannot be written: ENOENT/],
+  [['--trace', 'step', '--json', tmpdir()], /--json cannot be written: EISDIR/],
   [['--trace', 'step', '--policy', '/nowhere.yaml'], /\/nowhere.yaml cannot be read/],
 ])('refuses %j', (words, message) => {
   const { status, stderr } = lab(...words);

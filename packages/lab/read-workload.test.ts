@@ -207,6 +207,24 @@ test.each<[string, string, string | Buffer, RegExp, (string | Buffer)?]>([
   ]);
 });
 
+test.each<[string, string, Partial<WorkloadOptions>, RegExp]>([
+  ['step', '', { fromSecond: 60 }, /^--from goes with a recorded trace, and step is a shape/],
+  ['step', '', { tokens: 'x.csv' }, /^--tokens goes with a file of rates/],
+  ['step', '', { duration: milliseconds(0) }, /^step has no request in the stretch/],
+  [
+    'y.csv',
+    `${requests}0,1,1\n`,
+    { of: 'a/b' },
+    /^--of goes with the journal of a controller, and .*y.csv is requests/,
+  ],
+  ['y2.csv', 't_s,requests\n0,5\n', { tokens: 'x.csv' }, /^--tokens goes with a file of rates, and .* is counts/],
+  ['y3.csv', `${requests}0,1,1\n`, { fromSecond: 9 }, /y3.csv has no request in the stretch/],
+])('refuses flags that say nothing of %s', async (name, content, options, message) => {
+  const trace = content === '' ? name : file(name, content);
+  const read = await readWorkload(trace, { ...plain, ...options });
+  expect(read.ok ? '' : read.problems.map(({ field, message }) => `${field} ${message}`).join()).toMatch(message);
+});
+
 const mean = (values: Int32Array) => values.reduce((sum, each) => sum + each, 0) / values.length;
 
 test('a journal plays the traffic that its controller saw', async () => {

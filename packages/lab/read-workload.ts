@@ -49,8 +49,10 @@ export async function readWorkload(
   options: WorkloadOptions,
 ): Promise<Result<ReadWorkload, FieldProblem>> {
   if (isShape(trace)) {
+    const wrong = misfit(trace, 'a shape', options);
+    if (wrong !== undefined) return wrong;
     const { workload, incidents } = shapeOf(trace, options.seed, options.thin * options.copies);
-    return { ok: true, value: { workload: limited(workload, options), incidents } };
+    return limitedTo(trace, workload, options, incidents);
   }
   const text = await readTraceText(trace);
   if (!text.ok) {
@@ -62,11 +64,30 @@ export async function readWorkload(
     };
   }
   const drawn = await drawnFrom(trace, text.value, options);
-  if (!drawn.ok) return drawn;
-  if (drawn.value.at.length === 0) {
-    return { ok: false, problems: [{ field: trace, message: 'has no request in the stretch that is asked for' }] };
-  }
-  return { ok: true, value: { workload: limited(drawn.value, options), incidents: [] } };
+  return drawn.ok ? limitedTo(trace, drawn.value, options, []) : drawn;
+}
+
+function limitedTo(
+  trace: string,
+  whole: Workload,
+  options: WorkloadOptions,
+  incidents: readonly Incident[],
+): Result<ReadWorkload, FieldProblem> {
+  const workload = limited(whole, options);
+  if (workload.at.length > 0) return { ok: true, value: { workload, incidents } };
+  return { ok: false, problems: [{ field: trace, message: 'has no request in the stretch that is asked for' }] };
+}
+
+type Form = 'a shape' | 'rates' | 'counts' | 'a journal' | 'requests';
+
+/** Flags that say nothing of such a trace: whoever gives them takes it for another one. */
+function misfit(trace: string, form: Form, options: WorkloadOptions): Result<never, FieldProblem> | undefined {
+  const goesWith = (field: string, kind: string) =>
+    ({ ok: false, problems: [{ field, message: `goes with ${kind}, and ${trace} is ${form}` }] }) as const;
+  if (options.tokens !== undefined && form !== 'rates') return goesWith('--tokens', 'a file of rates');
+  if (options.of !== undefined && form !== 'a journal') return goesWith('--of', 'the journal of a controller');
+  if (options.fromSecond > 0 && form === 'a shape') return goesWith('--from', 'a recorded trace');
+  return undefined;
 }
 
 function drawnFrom(
@@ -85,10 +106,19 @@ function drawnFrom(
       }
     );
   };
-  if (columns.includes('client')) return readRates(file, text, options);
-  if (columns.includes('t_s') || columns.includes('requests')) return intervals(parseCounts(text));
-  if (isJournal(text)) return intervals(parseJournal(text, options.of));
+  const form = formOf(text, columns);
+  const wrong = misfit(file, form, options);
+  if (wrong !== undefined) return wrong;
+  if (form === 'rates') return readRates(file, text, options);
+  if (form === 'counts') return intervals(parseCounts(text));
+  if (form === 'a journal') return intervals(parseJournal(text, options.of));
   return readRequests(file, text, options);
+}
+
+function formOf(text: string, columns: readonly string[]): Exclude<Form, 'a shape'> {
+  if (columns.includes('client')) return 'rates';
+  if (columns.includes('t_s') || columns.includes('requests')) return 'counts';
+  return isJournal(text) ? 'a journal' : 'requests';
 }
 
 /** A stretch is so long in replayed time, and longer in the trace by the speed. */

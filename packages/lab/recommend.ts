@@ -1,38 +1,160 @@
-// A policy from a trace: the values of the policy's own knob are played, and the cheapest that keeps the goal is written
-// down, with what it may be expected to keep and to cost.
+// A policy from traffic: the knobs of `preset: interactive` that matter are tried one after another, each where the best of
+// those before it stand, and the whole policy, as it will be written down, is played once more. What it may be expected to
+// keep and to cost is what that last run kept and cost.
+import { type Policy, parsePolicy } from '@kubeai/policy';
 import { stringify } from 'yaml';
 import { tuned } from './compare.ts';
-import type { Study } from './study.ts';
+import { ours } from './ours.ts';
+import { type Score, scoreOf } from './score.ts';
+import { type Setting, worldOf } from './setting.ts';
+import { simulate } from './simulation.ts';
 
-/** The promise that a recommendation has to keep on its trace. */
-const goal = 0.99;
+export interface Knobs {
+  /** Percent of what a replica was seen to carry. */
+  readonly work: number;
+  /** Before replicas are given back. */
+  readonly windowSeconds: number;
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+}
 
-/** YAML of a policy for the traffic of a study whose first contender was played with its curve. */
-export function recommend({ trace, results, startUpMs }: Study, firstTokenMs: number): string {
-  const [own] = results;
-  const best = tuned(own!.scores, goal);
-  const kept = (100 * best.attainment).toFixed(2);
-  const header = [
-    `# Played against ${trace} with starts of ${startUpMs / 1_000} s: ${kept} % of the requests within the promise`,
-    `# at ${best.gpuHours.toFixed(1)} GPU-hours (${best.meanReplicas.toFixed(2)} replicas on average, ${best.maxReplicas} at most).`,
-    ...(best.attainment < goal
-      ? [`# No value of the knob kept ${100 * goal} %: ask for a faster start or more replicas in reserve.`]
-      : []),
-  ];
-  const policy = {
+export interface Trial {
+  readonly knobs: Knobs;
+  readonly score: Score;
+}
+
+export interface Recommendation {
+  readonly policy: object;
+  /** The policy, played as it stands. */
+  readonly expected: Trial;
+  /** In the order in which they were tried. */
+  readonly tried: readonly Trial[];
+}
+
+const targets = [95, 100, 85, 70, 55, 40];
+const windows = [120, 60, 300, 600];
+/** Shares of the time for which the fleet was smaller than a floor that is worth trying. */
+const floorShares = [0.25, 0.5];
+/** A knob that was turned may give another one a better place: twice round finds it, and more has never been needed. */
+const rounds = 2;
+/** Costs within a percent are the same. */
+const same = 1.01;
+/** How far from the preset's own values. */
+const strangeness = ({ work, windowSeconds }: Knobs): number => targets.indexOf(work) + windows.indexOf(windowSeconds);
+/** Half as much again as was ever needed: tomorrow is not like the trace. */
+const reserve = 1.5;
+
+/**
+ * @param goal  the share of requests that must be within the promise
+ * @param target  name of the Deployment that the policy is for
+ */
+export function recommend(
+  setting: Setting,
+  goal: number,
+  target: string,
+  progress?: (who: string, share: number) => void,
+): Recommendation {
+  const { world } = worldOf(setting);
+  const { workload, promise, hardware } = setting;
+  const tried: (Trial & { readonly floors: readonly number[] })[] = [];
+  const most = rounds * (targets.length + windows.length + floorShares.length);
+  const play = (knobs: Knobs) => {
+    const outcome = simulate(workload, world, ours('recommended', policyOf(specOf(knobs))), (share) =>
+      progress?.(textOf(knobs), Math.min(1, (tried.length + share) / most)),
+    );
+    const asked = outcome.minutes.map((minute) => minute.asked).sort((left, right) => left - right);
+    const floors = floorShares.map((share) => asked[Math.floor(share * asked.length)] ?? 1);
+    const trial = { knobs, score: scoreOf(workload, outcome, promise, hardware.tensorParallel), floors };
+    tried.push(trial);
+    return trial;
+  };
+  /** The cheapest that keeps the goal; of those that cost the same, the one that misses least, and then the preset's own values. */
+  const best = () => {
+    const { attainment, gpuHours } = tuned(
+      tried.map((trial) => trial.score),
+      goal,
+    );
+    const kept = Math.min(goal, attainment);
+    return tried
+      .filter(({ score }) => score.attainment >= kept && score.gpuHours <= same * gpuHours)
+      .reduce((least, trial) =>
+        (trial.score.misses - least.score.misses || strangeness(trial.knobs) - strangeness(least.knobs)) < 0
+          ? trial
+          : least,
+      );
+  };
+  const specOf = ({ work, windowSeconds, minReplicas, maxReplicas }: Knobs) => ({
     apiVersion: 'kubeai.io/v1alpha1',
     kind: 'AIInferenceAutoscalerPolicy',
-    metadata: { name: 'recommended' },
+    metadata: { name: target },
     spec: {
-      targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'NAME-OF-YOUR-DEPLOYMENT' },
-      // Half as much again as was ever needed: tomorrow is not like the trace.
-      maxReplicas: Math.ceil(1.5 * best.maxReplicas),
+      targetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: target },
+      minReplicas,
+      maxReplicas,
       preset: 'interactive',
       metrics: {
-        timeToFirstToken: { targetP95Ms: firstTokenMs },
-        ...(Number.isNaN(best.value) ? {} : { work: { targetUtilization: best.value } }),
+        timeToFirstToken: { targetP95Ms: promise.firstTokenMs },
+        interTokenLatency: { targetP95Ms: promise.perTokenMs },
+        work: { targetUtilization: work },
       },
+      cooldownPeriod: windowSeconds,
+      scaleDown: { stabilizationWindowSeconds: windowSeconds },
     },
+  });
+
+  play({ work: targets[0]!, windowSeconds: windows[0]!, minReplicas: 1, maxReplicas: setting.maxReplicas });
+  const turn = (changes: readonly Partial<Knobs>[]): void => {
+    const { knobs } = best();
+    for (const change of changes) {
+      const next = { ...knobs, ...change };
+      if (tried.every((trial) => textOf(trial.knobs) !== textOf(next))) play(next);
+    }
   };
-  return `${header.join('\n')}\n${stringify(policy)}`;
+  for (let round = 0; round < rounds; round += 1) {
+    turn(targets.map((work) => ({ work })));
+    turn(windows.map((windowSeconds) => ({ windowSeconds })));
+    turn(best().floors.map((minReplicas) => ({ minReplicas })));
+  }
+  const { knobs, score } = best();
+  const bounded = {
+    ...knobs,
+    maxReplicas: Math.min(setting.maxReplicas, Math.max(knobs.minReplicas, Math.ceil(reserve * score.maxReplicas))),
+  };
+  const tries = [...tried];
+  return { policy: specOf(bounded), expected: play(bounded), tried: tries };
+}
+
+function policyOf(spec: object): Policy {
+  const parsed = parsePolicy(spec);
+  if (!parsed.ok) throw new Error(parsed.problems.map(({ field, message }) => `${field} ${message}`).join('; '));
+  return parsed.value;
+}
+
+export const textOf = ({ work, windowSeconds, minReplicas }: Knobs): string =>
+  `work ${work} %, window ${windowSeconds} s, at least ${minReplicas}`;
+
+/** The recommendation as a file for `kubectl apply`, which says what was tried and what may be expected. */
+export function yamlOf(
+  { policy, expected, tried }: Recommendation,
+  { workload, startUpMs, seed, promise }: Setting,
+  goal: number,
+): string {
+  const { score } = expected;
+  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  const seconds = (milliseconds: number) => `${milliseconds / 1_000} s`;
+  const lines = [
+    `Played against ${workload.name}: ${workload.at.length} requests in ${(workload.spanMs / 3_600_000).toFixed(1)} h, starts of ${seconds(startUpMs)}, seed ${seed}.`,
+    `Expected on such traffic: ${percent(score.attainment)} of the requests get their first token within ${seconds(promise.firstTokenMs)} and each further`,
+    `one within ${seconds(promise.perTokenMs)} on average, for ${score.gpuHours.toFixed(1)} GPU-hours: ${score.meanReplicas.toFixed(2)} replicas on average, ${score.maxReplicas} at most.`,
+    ...(score.attainment < goal
+      ? [`Nothing that was tried kept ${percent(goal)}: replicas must start faster, or a promise be given up.`]
+      : []),
+    '',
+    'Tried:',
+    ...tried.map(
+      ({ knobs, score: { attainment, gpuHours } }) =>
+        `  ${textOf(knobs)}: ${percent(attainment)} for ${gpuHours.toFixed(1)} h`,
+    ),
+  ];
+  return `${lines.map((line) => `# ${line}`.trimEnd()).join('\n')}\n${stringify(policy)}`;
 }

@@ -1,33 +1,15 @@
 // One trace, all contenders, the whole of each grid: what `npm run lab` and `npm run bench:lab` are both made of.
-import type { Hardware, ServiceTimes } from '@kubeai/model-server';
 import type { Policy } from '@kubeai/policy';
-import { offeredWork } from './clairvoyant.ts';
 import { tuned } from './compare.ts';
 import type { Contender } from './contender.ts';
 import { type Arena, gridOf, policyGrid, type RivalName } from './contenders.ts';
 import { ours } from './ours.ts';
-import { engineLimitsOf, stepTimesOf } from './replica.ts';
-import { type Promise as Promised, type Score, scoreOf } from './score.ts';
+import { type Score, scoreOf } from './score.ts';
 import { type Question, searched } from './search.ts';
-import { type Incident, type Outcome, simulate, type World } from './simulation.ts';
-import type { Workload } from './workload.ts';
+import { peakOf, type Setting, worldOf } from './setting.ts';
+import { type Outcome, simulate } from './simulation.ts';
 
-export interface StudyOptions {
-  readonly workload: Workload;
-  readonly incidents: readonly Incident[];
-  readonly hardware: Hardware;
-  readonly times: ServiceTimes;
-  readonly maxBatch: number;
-  readonly startUpMs: number;
-  readonly maxReplicas: number;
-  readonly nodes: World['nodes'];
-  readonly wire: World['wire'];
-  readonly balancer: World['balancer'];
-  readonly patienceMs: number;
-  /** Milliseconds at the beginning that nobody is judged by: what is learned of a target is learned once in its life. */
-  readonly warmUpMs: number;
-  readonly seed: number;
-  readonly promise: Promised;
+export interface StudyOptions extends Setting {
   readonly policies: readonly { readonly name: string; readonly policy: Policy }[];
   readonly rivals: readonly RivalName[];
   /** Also tries other targets of the policies, for their Pareto curves. */
@@ -61,35 +43,16 @@ export interface Study {
 /** Plays everybody. `progress` is told who plays and the share of the whole that is done. */
 export function study(options: StudyOptions, progress?: (who: string, share: number) => void): Study {
   const { workload, hardware } = options;
-  const limits = engineLimitsOf(hardware, options.maxBatch);
-  const times = stepTimesOf(options.times, limits);
-  const work = offeredWork(workload, times, limits);
-  const meanWork = work.reduce((sum, each) => sum + each, 0) / work.length;
-  const peakWork = peakOf(work);
+  const { world, work } = worldOf(options);
   const arena: Arena = {
     workload,
-    times,
-    limits,
-    meanWork,
-    peakWork,
+    times: world.times,
+    limits: world.limits,
+    meanWork: work.reduce((sum, each) => sum + each, 0) / work.length,
+    peakWork: peakOf(work),
     // Who knows everything knows that a node may have to come first.
     startUpMs: options.startUpMs + (options.nodes.standing < options.maxReplicas ? options.nodes.arrivalMs : 0),
     maxReplicas: options.maxReplicas,
-  };
-  const world: World = {
-    times,
-    limits,
-    startUpMs: options.startUpMs,
-    minReplicas: 1,
-    maxReplicas: options.maxReplicas,
-    nodes: options.nodes,
-    wire: options.wire,
-    initialReplicas: Math.min(options.maxReplicas, Math.max(1, Math.ceil(peakOf(work.subarray(0, 30)) / 0.7))),
-    balancer: options.balancer,
-    patienceMs: options.patienceMs,
-    warmUpMs: options.warmUpMs,
-    seed: options.seed,
-    incidents: options.incidents,
   };
   const groups = [
     ...options.policies.map(({ name, policy }) => ({
@@ -146,14 +109,3 @@ function questionsOf(rival: string, first: Score): readonly Question[] {
 }
 
 const nameOf = ({ name, value }: Contender): string => (Number.isNaN(value) ? name : `${name} ${value}`);
-
-/** The busiest minute. */
-function peakOf(work: Float64Array): number {
-  let most = 0;
-  for (let bin = 0; bin + 6 <= work.length; bin += 1) {
-    let sum = 0;
-    for (let at = bin; at < bin + 6; at += 1) sum += work[at]!;
-    most = Math.max(most, sum / 6);
-  }
-  return most;
-}
