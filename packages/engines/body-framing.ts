@@ -52,6 +52,8 @@ export interface EventFramingSink {
   readonly finishEvent: (isDoneMarker: boolean) => void;
   readonly dataLine: () => void;
   readonly namedError: () => void;
+  /** The event that comes has this name; 0 takes it back, for an event without data is none. */
+  readonly named: (hash: number) => void;
 }
 
 const inField = 0;
@@ -77,6 +79,7 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
   const dispatch = () => {
     if (hasData) sink.finishEvent(isDoneMarker());
     if (hasData && name === errorWord) sink.namedError();
+    if (!hasData && name !== 0) sink.named(0);
     hasData = false;
     name = 0;
     headLength = 0;
@@ -87,7 +90,9 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
     else if (field === dataField && (state === inField || state === inData || state === beforeValue)) {
       hasData = true;
       sink.dataLine();
-    }
+    } else if (state === inEventName) sink.named(name);
+    // llama.cpp of 2024 ends a stream with a field of this name instead of an event.
+    else if (field === errorWord && state === inOther) sink.namedError();
     state = inField;
     field = 0;
     fieldLength = 0;

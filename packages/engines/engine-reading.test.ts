@@ -75,6 +75,21 @@ test.each<[string, string, Partial<EngineReading>]>([
     },
   ],
   [
+    'Dynamo of early 2025',
+    'nv_llm_http_service_inflight_requests{model="m"} 4\nnv_llm_http_service_requests_total{status="success"} 40\nnv_llm_http_service_time_to_first_token_seconds_count 40\nnv_llm_http_service_time_to_first_token_seconds_sum 4',
+    { engine: 'dynamo', running: 4, requestsSucceeded: 40, timeToFirstToken: { count: 40, sum: 4, buckets: [] } },
+  ],
+  [
+    'Dynamo worker by itself',
+    'dynamo_component_inflight_requests{dynamo_endpoint="generate"} 3\ndynamo_component_kvstats_gpu_cache_usage_percent{dp_rank="0"} 0.25',
+    { engine: 'dynamo', running: 3, kvCacheRatio: 0.25 },
+  ],
+  [
+    'vLLM in Triton',
+    'vllm:num_requests_waiting{model="m",version="1"} 2\nnv_inference_pending_request_count{model="m"} 0',
+    { engine: 'vllm', waiting: 2, models: ['m'] },
+  ],
+  [
     'Dynamo worker, which passes its engine through',
     'dynamo_component_requests_total 4\nvllm:num_requests_waiting 1',
     { engine: 'vllm', waiting: 1 },
@@ -126,6 +141,12 @@ test('parallel ranks of one engine repeat its requests and count once', () => {
   const rank = (tp: number, pp: number, dp: number, value: number) =>
     `sglang:num_queue_reqs{tp_rank="${tp}",pp_rank="${pp}",dp_rank="${dp}"} ${value}\n`;
   expect(reading(rank(0, 0, 0, 5) + rank(1, 0, 0, 5) + rank(0, 1, 0, 5) + rank(0, 0, 1, 7)).waiting).toBe(12);
+});
+
+test('under data parallel attention each group counts, though only one of its ranks is the first of all', () => {
+  const rank = (dp: number, tp: number, value: number) =>
+    `sglang:num_queue_reqs{dp_rank="${dp}",moe_ep_rank="${tp}",pp_rank="0",tp_rank="${tp}"} ${value}\n`;
+  expect(reading(rank(0, 0, 5) + rank(0, 1, 5) + rank(1, 4, 7) + rank(1, 5, 7)).waiting).toBe(12);
 });
 
 test('the sum over priorities counts, not each again', () => {

@@ -84,10 +84,24 @@ const rankLabels = ['tp_rank', 'pp_rank', 'moe_ep_rank'];
 /** Without the series that repeat what others say: higher ranks, and priorities beside the sum of all (`""`). */
 function withoutRepeats(samples: readonly Sample[]): readonly Sample[] {
   if (samples.length < 2) return samples;
-  const first = samples.filter(({ labels }) => rankLabels.every((label) => (labels[label] ?? '0') === '0'));
-  const kept = first.length > 0 ? first : samples;
+  const kept = samples.some(({ labels }) => rankOf(labels) > 0) ? firstRanks(samples) : samples;
   const sums = kept.filter(({ labels }) => labels['priority'] === '');
   return sums.length > 0 ? sums : kept;
+}
+
+const rankOf = (labels: Sample['labels']): number =>
+  rankLabels.reduce((sum, label) => sum + Number(labels[label] ?? 0), 0);
+
+/** Of each group of ranks the first. Under data parallel attention the ranks count on from one group to the next. */
+function firstRanks(samples: readonly Sample[]): readonly Sample[] {
+  const first = new Map<string, Sample>();
+  for (const sample of samples) {
+    const others = Object.entries(sample.labels).filter(([label]) => !rankLabels.includes(label));
+    const group = JSON.stringify(others.sort());
+    const before = first.get(group);
+    if (before === undefined || rankOf(sample.labels) < rankOf(before.labels)) first.set(group, sample);
+  }
+  return [...first.values()];
 }
 
 function engineOf(names: readonly string[]): EngineName | undefined {

@@ -55,6 +55,9 @@ const request = (type: string) =>
 const block = (type: string) =>
   labelled('kv_cache_block_type', type, 'nv_trt_llm_kv_cache_block_metrics', 'nv_trt_llm_kv_cache_block_statistics');
 
+/** Dynamo's frontend, which had another prefix until the summer of 2025. */
+const frontend = (name: string) => [`dynamo_frontend_${name}`, `nv_llm_http_service_${name}`];
+
 /** What vLLM called things, and everybody who took its names over, under a prefix of their own. */
 const likeVllm = (prefix: string): EngineRows => ({
   waiting: row(`${prefix}num_requests_waiting`),
@@ -149,27 +152,33 @@ export const engineTable = {
     timeToFirstToken: { series: ['nv_inference_first_response_histogram_ms'], scale: 1e-3 },
   },
   dynamo: {
-    seenBy: ['dynamo_frontend_', 'dynamo_component_'],
+    seenBy: ['dynamo_frontend_', 'dynamo_component_', 'nv_llm_http_service_'],
     waiting: row('dynamo_frontend_stage_requests', 'dynamo_frontend_queued_requests'),
-    running: row('dynamo_frontend_active_requests', 'dynamo_frontend_inflight_requests'),
-    generatedTokens: row('dynamo_frontend_output_tokens_total'),
-    promptTokens: row('dynamo_frontend_input_tokens_total', 'dynamo_frontend_input_sequence_tokens_sum'),
+    running: row(
+      'dynamo_frontend_active_requests',
+      ...frontend('inflight_requests'),
+      // A worker's, whose page has no frontend.
+      'dynamo_component_inflight_requests',
+    ),
+    kvCacheRatio: fullest('dynamo_component_kvstats_gpu_cache_usage_percent'),
+    generatedTokens: row('dynamo_frontend_output_tokens_total', ...frontend('output_sequence_tokens_sum')),
+    promptTokens: row('dynamo_frontend_input_tokens_total', ...frontend('input_sequence_tokens_sum')),
     requestsSucceeded: {
-      ...labelled('status', 'success', 'dynamo_frontend_requests_total'),
+      ...labelled('status', 'success', ...frontend('requests_total')),
       or: row('dynamo_frontend_request_success_count'),
     },
-    requestsFailed: labelled('status', 'error', 'dynamo_frontend_requests_total'),
-    timeToFirstToken: row('dynamo_frontend_time_to_first_token_seconds'),
-    interTokenLatency: row('dynamo_frontend_inter_token_latency_seconds'),
-    requestLatency: row('dynamo_frontend_request_duration_seconds'),
+    requestsFailed: labelled('status', 'error', ...frontend('requests_total')),
+    timeToFirstToken: row(...frontend('time_to_first_token_seconds')),
+    interTokenLatency: row(...frontend('inter_token_latency_seconds')),
+    requestLatency: row(...frontend('request_duration_seconds')),
     more: {
-      inflight: row('dynamo_frontend_inflight_requests', 'dynamo_frontend_active_requests'),
+      inflight: row(...frontend('inflight_requests'), 'dynamo_frontend_active_requests'),
       queued: row('dynamo_frontend_queued_requests', 'dynamo_frontend_stage_requests'),
       disconnected: row('dynamo_frontend_disconnected_clients'),
     },
     moreHistograms: {
-      inputTokens: row('dynamo_frontend_input_sequence_tokens'),
-      outputTokens: row('dynamo_frontend_output_sequence_tokens'),
+      inputTokens: row(...frontend('input_sequence_tokens')),
+      outputTokens: row(...frontend('output_sequence_tokens')),
     },
   },
   tgi: {

@@ -78,6 +78,16 @@ export function wordHash(word: string): number {
   return hash;
 }
 
+/** What a JSON string says; one that was cut in an escape keeps it as written. */
+function unescaped(written: string): string {
+  if (!written.includes('\\')) return written;
+  try {
+    return String(JSON.parse(`"${written}"`));
+  } catch {
+    return written;
+  }
+}
+
 const trueWord = wordHash('true');
 const falseWord = wordHash('false');
 const nullWord = wordHash('null');
@@ -244,6 +254,7 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
           }
           if (escaped && !(byLine && (byte === 0x0a || byte === 0x0d))) {
             escaped = false;
+            if (state === inCapture) capture(bytes, at, at + 1);
             at += 1;
             continue;
           }
@@ -277,12 +288,14 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
             } else {
               if (state === inCapture) {
                 meant = true;
-                sink.string(stringOf[node]!, decoder.decode(captured.subarray(0, capturedLength)));
+                sink.string(stringOf[node]!, unescaped(decoder.decode(captured.subarray(0, capturedLength))));
               } else if (state === inWord) meant = sink.word(wordOf[node]!, hash) || meant;
               state = depth === 0 ? ended : commaOrEnd;
             }
-          } else if (byte === backslash) escaped = true;
-          else if (byLine && (byte === 0x0a || byte === 0x0d)) {
+          } else if (byte === backslash) {
+            escaped = true;
+            if (state === inCapture) capture(bytes, at, at + 1);
+          } else if (byLine && (byte === 0x0a || byte === 0x0d)) {
             state = broken;
             break;
           }

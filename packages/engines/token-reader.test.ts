@@ -104,6 +104,70 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     { tokenEvents: 1, promptTokens: 3, completionTokens: 4, done: true, error: undefined },
   ],
   [
+    'OpenAI responses with all they repeat, and thoughts and calls that are no text',
+    stream,
+    [
+      { delta: 'hm', type: 'response.reasoning_text.delta' },
+      { text: 'hm', type: 'response.reasoning_text.done' },
+      { delta: '{"a"', type: 'response.function_call_arguments.delta' },
+      { arguments: '{"a":1}', type: 'response.function_call_arguments.done' },
+      { delta: 'Hel', type: 'response.output_text.delta' },
+      { delta: 'lo', type: 'response.output_text.delta' },
+      { text: 'Hello', type: 'response.output_text.done' },
+      { item: { content: [{ type: 'output_text', text: 'Hello' }] }, type: 'response.output_item.done' },
+      { response: { output: [{ content: [{ text: 'Hello' }] }] }, type: 'response.completed' },
+    ]
+      .map((event) => `event: ${event.type}\n${events(event)}`)
+      .join(''),
+    { tokenEvents: 4, eventsWithText: 2, completionTokensFrom: 'events', done: true, jsonEvents: 9 },
+  ],
+  [
+    'the same without names of events',
+    stream,
+    events(
+      { type: 'response.reasoning_text.delta', delta: 'hm' },
+      { type: 'response.output_text.delta', delta: 'Hello' },
+      { type: 'response.output_text.done', text: 'Hello' },
+    ),
+    { tokenEvents: 2, eventsWithText: 1 },
+  ],
+  [
+    'a name without data, which is no event and names none',
+    stream,
+    `event: response.output_text.done\n: a comment\n\n${events({ text: 'a' })}`,
+    { tokenEvents: 1, events: 1 },
+  ],
+  [
+    'several choices, of which each has an end',
+    stream,
+    events(
+      chat({ content: 'a' }),
+      { choices: [{ index: 1, delta: { content: 'b' }, finish_reason: null }] },
+      chat({}, 'stop'),
+      { choices: [{ index: 1, delta: {}, finish_reason: 'length' }] },
+    ),
+    { tokenEvents: 2, completionTokens: 2, finishReason: 'length' },
+  ],
+  [
+    'thoughts in parts of content',
+    stream,
+    events(
+      chat({ content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] }] }),
+      chat({ content: [{ type: 'text', text: 'a' }] }),
+    ),
+    { tokenEvents: 2, eventsWithText: 1 },
+  ],
+  [
+    'usage that grows with each event',
+    stream,
+    events(
+      { ...chat({ role: 'assistant' }), usage: { prompt_tokens: 5, completion_tokens: 0 } },
+      { ...chat({ content: 'a' }), usage: { prompt_tokens: 5, completion_tokens: 1 } },
+      { ...chat({ content: 'bc' }), usage: { prompt_tokens: 5, completion_tokens: 3 } },
+    ),
+    { tokenEvents: 2, promptTokens: 5, completionTokens: 3, eventsWithUsage: 3 },
+  ],
+  [
     'Anthropic messages',
     stream,
     events(
@@ -199,6 +263,31 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     'application/json',
     '{"object":"error","message":"too long","type":"BadRequestError","code":400}',
     { error: 'too long' },
+  ],
+  [
+    'an error of OpenAI’s responses',
+    stream,
+    'event: error\ndata: {"type":"error","code":"server_error","message":"Too much","param":null}\n\n',
+    { error: 'Too much' },
+  ],
+  ['an error with escapes', 'application/json', '{"error":"no \\"caf\\u00e9\\" here"}', { error: 'no "café" here' }],
+  [
+    'an error that is cut in an escape',
+    'application/json',
+    `{"error":"${'x'.repeat(199)}\\n"}`,
+    { error: `${'x'.repeat(199)}\\` },
+  ],
+  [
+    'an error in a field of its own',
+    stream,
+    'error: {"code":500,"message":"busy"}\n\n',
+    { error: 'the server sent an error without a message' },
+  ],
+  [
+    'FastAPI’s list of errors',
+    'application/json',
+    '{"detail":[{"loc":["body"],"msg":"Field required"}]}',
+    { error: 'Field required' },
   ],
   ['an error that is null', stream, events({ error: null, choices: [] }), { error: undefined }],
   [

@@ -73,6 +73,7 @@ const pathsOfAnswers = {
   text: {
     ...choice('content', text),
     ...choice('content.text', text),
+    ...choice('content.thinking.text', reasoning),
     ...choice('refusal', text),
     ...choice('reasoning_content', reasoning),
     ...choice('reasoning', reasoning),
@@ -126,6 +127,7 @@ const pathsOfAnswers = {
     'error.message': errorMessage,
     'response.error.message': errorMessage,
     detail: errorMessage,
+    'detail.msg': errorMessage,
     message: rootMessage,
   },
   word: { type: typeName, object: objectName },
@@ -139,7 +141,23 @@ let compiled: CompiledPaths | undefined;
 
 const ended = new Set(['message_stop', 'response.completed', 'response.incomplete', 'response.failed'].map(wordHash));
 const errorWord = wordHash('error');
+/** Events of OpenAI's responses whose text is told for the second time, and those whose `delta` is not of the answer. */
+const repeats = new Set(['output_text.done', 'reasoning_text.done', 'reasoning_summary_text.done'].map(responseWord));
+const otherOutput = new Set(
+  [
+    'reasoning_text.delta',
+    'reasoning_summary_text.delta',
+    'function_call_arguments.delta',
+    'mcp_call_arguments.delta',
+    'custom_tool_call_input.delta',
+    'code_interpreter_call_code.delta',
+  ].map(responseWord),
+);
 const unnamedError = 'the server sent an error without a message';
+
+function responseWord(name: string): number {
+  return wordHash(`response.${name}`);
+}
 
 /** How a body is read, by its Content-Type. `undefined` is told by the first bytes. */
 export function bodyKindOf(contentType: string | undefined): BodyKind | undefined {
@@ -188,11 +206,21 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
   let hasOutput = false;
   let hasUsage = false;
   let isErrorObject = false;
+  let isRepeat = false;
+  let isOtherOutput = false;
   let message: string | undefined;
+
+  /** What kind of event it is; false when that changes nothing. */
+  const noteName = (hash: number): boolean => {
+    isRepeat = repeats.has(hash);
+    isOtherOutput = otherOutput.has(hash);
+    return isRepeat || isOtherOutput;
+  };
 
   const sink: SkimSink = {
     text(code) {
-      if (code === text && !hasText) {
+      if (isRepeat) return;
+      if (code === text && !isOtherOutput && !hasText) {
         hasText = true;
         eventsWithText += 1;
       }
@@ -212,12 +240,13 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     },
     word(code, hash) {
       if (hash === errorWord) {
-        if (code === objectName) isErrorObject = true;
-        else error ??= unnamedError;
+        isErrorObject = true;
+        if (code === typeName) error ??= unnamedError;
         return true;
       }
-      if (code === objectName || !ended.has(hash)) return false;
-      done = true;
+      if (code === objectName) return false;
+      if (ended.has(hash)) done = true;
+      else return noteName(hash);
       return true;
     },
     yes() {
@@ -235,6 +264,8 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     hasOutput = false;
     hasUsage = false;
     isErrorObject = false;
+    isRepeat = false;
+    isOtherOutput = false;
     message = undefined;
     skim.reset();
   };
@@ -261,6 +292,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     namedError: () => {
       error ??= unnamedError;
     },
+    named: noteName,
   });
 
   const reading = (): TokenReading => {
