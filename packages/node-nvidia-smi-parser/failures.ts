@@ -2,24 +2,25 @@
 import { complain, type Draft, type ProblemReason } from './reading.ts';
 
 const messages: readonly (readonly [RegExp, ProblemReason])[] = [
+  [/libnvidia-ml\S{0,20}: cannot open shared object/i, 'LibraryNotFound'],
   [/nvidia-smi.{0,40}(?:command )?not found|executable file not found|is not recognized as/i, 'NotInstalled'],
   [/(?:nvidia-smi|exec).{0,200}no such file or directory/i, 'NotInstalled'],
   [/driver\/library version mismatch/i, 'DriverLibraryMismatch'],
   [/NVML library version:/i, 'DriverLibraryMismatch'],
   [/couldn't communicate with the NVIDIA driver|driver not loaded/i, 'DriverNotLoaded'],
   [/installed and running\.?$/i, 'DriverNotLoaded'],
-  [
-    /couldn't find (?:the )?(?:libnvidia-ml|nvml)|failed to (?:load|properly).{0,80}(?:libnvidia-ml|nvml)/i,
-    'LibraryNotFound',
-  ],
+  [/couldn't find (?:the )?(?:libnvidia-ml|nvml)|failed to load.{0,80}(?:libnvidia-ml|nvml)/i, 'LibraryNotFound'],
   [/no devices were found|no devices found/i, 'NoDevices'],
-  [/unable to determine the device handle|gpu is lost|fallen off the bus/i, 'DeviceLost'],
   [/insufficient permissions|no permission|permission denied/i, 'NoPermission'],
+  [/unable to determine the device handle|gpu is lost|fallen off the bus/i, 'DeviceLost'],
   [
     /is not a valid field to query|invalid (?:combination of )?(?:input )?argument|option.{0,80}not recognized/i,
     'InvalidUsage',
   ],
-  [/failed to initialize NVML|unable to (?:initialize|load).{0,40}nvml/i, 'InitialisationFailed'],
+  [
+    /failed to (?:initialize|properly shut down) NVML|unable to (?:initialize|load).{0,40}nvml/i,
+    'InitialisationFailed',
+  ],
 ];
 
 export function failureIn(line: string): ProblemReason | undefined {

@@ -74,6 +74,20 @@ test('two documents in one log are told apart, and one that breaks off says so',
   expect(cut.problems.map(({ reason }) => reason)).toEqual(['Truncated']);
 });
 
+test('a Jetson has a GPU without bus, memory or sensors', () => {
+  const input = `| NVIDIA-SMI 540.3.0                Driver Version: N/A          CUDA Version: 12.2     |
+| GPU  Name                 Persistence-M | Bus-Id        Disp.A | Volatile Uncorr. ECC |
+|   0  Orin (nvgpu)                  N/A  | N/A              N/A |                  N/A |
+| N/A   N/A  N/A               N/A /  N/A | Not Supported        |     N/A          N/A |
+|                                         |                      |                  N/A |
+`;
+  const reading = parseNvidiaSmi(input);
+  expect(reading).toMatchObject({ kind: 'table', cudaVersion: '12.2', problems: [] });
+  expect(reading).not.toHaveProperty('driverVersion');
+  const { printed: _printed, ...said } = reading.gpus[0]!;
+  expect(said).toEqual({ document: 1, index: 0, name: 'Orin (nvgpu)', isVgpu: false, throttledBy: [], migDevices: [] });
+});
+
 test('text gives what XML gives', () => {
   const reading = parseNvidiaSmi(text);
   expect(reading).toMatchObject({ kind: 'text', driverVersion: '470.57.02', cudaVersion: '11.4', attachedGpus: 2 });
@@ -220,6 +234,12 @@ test('pmon names processes whose commands have blanks, and an idle GPU has none'
 });
 
 test('-L names GPUs and MIG devices', () => {
+  const failing = parseNvidiaSmi('GPU 0: Orin (nvgpu) (UUID: 54cd1a1e)\nGPU 1: NVIDIA L4 (UUID: Unknown Error)\n');
+  expect(failing.gpus.map(({ index, name, uuid }) => [index, name, uuid])).toEqual([
+    [0, 'Orin (nvgpu)', '54cd1a1e'],
+    [1, 'NVIDIA L4', undefined],
+  ]);
+  expect(failing.problems.map(({ reason }) => reason)).toEqual(['ValueInError']);
   const input = `GPU 0: NVIDIA A100 (UUID: GPU-aa)
   MIG 1g.5gb     Device  0: (UUID: MIG-GPU-aa/7/0)
   MIG 3g.20gb    Device  1: (UUID: MIG-bb)
@@ -263,6 +283,12 @@ test.each([
   ["NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", 'DriverNotLoaded'],
   ["NVIDIA-SMI couldn't find libnvidia-ml.so library in your system.", 'LibraryNotFound'],
   ['Failed to initialize NVML: Unknown Error', 'InitialisationFailed'],
+  ['Failed to properly shut down NVML: GPU access blocked by the operating system', 'InitialisationFailed'],
+  [
+    'nvidia-smi: error while loading shared libraries: libnvidia-ml.so.1: cannot open shared object file: No such file or directory',
+    'LibraryNotFound',
+  ],
+  ['Unable to determine the device handle for GPU0: 0000:01:00.0: Insufficient Permissions', 'NoPermission'],
   ['No devices were found', 'NoDevices'],
   ['Unable to determine the device handle for GPU 0000:02:00.0: GPU is lost.  Reboot the system', 'DeviceLost'],
   ['Failed to initialize NVML: Insufficient Permissions', 'NoPermission'],

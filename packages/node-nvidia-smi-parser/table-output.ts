@@ -54,8 +54,10 @@ export function readTableOutput(text: string): Draft {
       finish();
       documents += 1;
       section = 'gpus';
-      if (title[2] !== undefined) draft.driverVersion ??= title[2];
-      if (title[3] !== undefined && /^\d/.test(title[3])) draft.cudaVersion ??= title[3];
+      const [, , driver, cuda] = title;
+      // On a Jetson the driver has none.
+      if (driver !== undefined && /^\d/.test(driver)) draft.driverVersion ??= driver;
+      if (cuda !== undefined && /^\d/.test(cuda)) draft.cudaVersion ??= cuda;
     } else if (/^MIG devices:/.test(whole)) section = 'mig';
     else if (/^(?:Compute )?Processes:/.test(whole)) section = 'processes';
     else if (draft.gpus.length + blocks.length > limits.entries || draft.processes.length > limits.entries) continue;
