@@ -18,6 +18,35 @@ export function offeredWork(workload: Workload, times: StepTimes, limits: Engine
   return work;
 }
 
+/** The same work when it is done: reading at once, writing token by token. */
+function servedWork(workload: Workload, times: StepTimes, limits: EngineLimits): Float64Array {
+  const bins = Math.ceil(workload.spanMs / binMs) + 1;
+  const work = new Float64Array(bins);
+  const stepMs = times.decode[limits.maxBatch]!;
+  const perPrefill = times.prefill[limits.maxBatchedTokens]! / limits.maxBatchedTokens;
+  // A place of the batch while it writes: added where it begins, taken away where it ends, with what of a bin is left.
+  const change = new Float64Array(bins + 1);
+  const place = (at: number, places: number): void => {
+    const bin = Math.floor(at / binMs);
+    if (bin >= bins) return;
+    const rest = bin + 1 - at / binMs;
+    change[bin]! += places * rest;
+    change[bin + 1]! += places * (1 - rest);
+  };
+  for (let index = 0; index < workload.at.length; index += 1) {
+    const at = workload.at[index]!;
+    work[Math.floor(at / binMs)]! += (workload.prompt[index]! * perPrefill) / binMs;
+    place(at, 1 / limits.maxBatch);
+    place(at + workload.output[index]! * stepMs, -1 / limits.maxBatch);
+  }
+  let places = 0;
+  for (let bin = 0; bin < bins; bin += 1) {
+    places += change[bin]!;
+    work[bin]! += places;
+  }
+  return work;
+}
+
 export function clairvoyant(
   workload: Workload,
   times: StepTimes,
@@ -25,9 +54,9 @@ export function clairvoyant(
   startUpMs: number,
   filling: number,
 ): Contender {
-  const work = offeredWork(workload, times, limits);
+  const work = servedWork(workload, times, limits);
   const bins = work.length;
-  // A request keeps its replica busy for a while after it came: work of the last half minute and of now count alike.
+  // A prompt waits a moment for its turn: work of the last half minute and of now count alike.
   const smooth = Float64Array.from({ length: bins }, (_, bin) => {
     let sum = 0;
     for (let back = 0; back < 3; back += 1) sum += work[Math.max(0, bin - back)]!;
@@ -45,7 +74,7 @@ export function clairvoyant(
     knob: 'filling',
     value: filling,
     everyMs: 1_000,
-    needsReports: false,
+    sees: 'time',
     create: ({ min, max }) => ({
       look({ now }) {
         const size = needed[Math.min(bins - 1, Math.floor(now / binMs))]!;

@@ -47,6 +47,7 @@ export interface Contender {
   readonly value: number;
   /** Milliseconds between looks. */
   readonly everyMs: number;
-  readonly needsReports: boolean;
+  /** What a look takes in: agents' reports, pods as a metrics pipeline shows them, or nothing but what time it is. */
+  readonly sees: 'reports' | 'pods' | 'time';
   create(bounds: { readonly min: number; readonly max: number; readonly initial: number }): Autoscaler;
 }

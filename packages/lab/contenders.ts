@@ -20,7 +20,7 @@ export interface Arena {
   readonly peakWork: number;
 }
 
-const perReplica = [3, 5, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36];
+const perReplica = [1, 2, 3, 5, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36];
 
 /** Every grid begins with its dearest value. */
 const grids = {
@@ -29,17 +29,21 @@ const grids = {
   'hpa-gpu': () => [30, 45, 60, 75, 90].map((target) => hpa('gpu', target)),
   'hpa-cpu': () => [30, 45, 60, 75, 90].map((target) => hpa('cpu', target)),
   keda: () => perReplica.map((target) => keda(target)),
-  kpa: () => [4, 7, 12, 17, 23, 28, 34, 40].map((target) => kpa(target)),
+  kpa: () => [1, 2, 4, 7, 12, 17, 23, 28, 34, 40].map((target) => kpa(target)),
   apa: () => perReplica.map((target) => apa(target)),
   'max-ratio': () => [1, 2, 4, 8, 16].map((target) => maxRatio(target)),
   static: ({ meanWork, peakWork, maxReplicas }) => {
     const lowest = Math.max(1, Math.floor(meanWork));
     const highest = Math.min(maxReplicas, Math.ceil(1.6 * peakWork) + 2);
     const sizes = Array.from({ length: 24 }, (_, step) => Math.round(highest - ((highest - lowest) * step) / 23));
-    return [...new Set(sizes)].map(fixed);
+    // Where long prompts hold each other up, a promise may need several times the replicas that the work alone does.
+    const dearer = [3.2, 2.2, 1.5].map((times) => Math.min(maxReplicas, Math.ceil(times * highest)));
+    return [...new Set([...dearer, ...sizes])].map(fixed);
   },
   clairvoyant: ({ workload, times, limits, startUpMs }) =>
-    [0.5, 0.6, 0.7, 0.8, 0.9, 1].map((filling) => clairvoyant(workload, times, limits, startUpMs, filling)),
+    [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2].map((filling) =>
+      clairvoyant(workload, times, limits, startUpMs, filling),
+    ),
 } as const satisfies Record<string, (arena: Arena) => readonly Contender[]>;
 
 export type RivalName = keyof typeof grids;

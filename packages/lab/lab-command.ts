@@ -1,7 +1,7 @@
 // The lab from the command line. See README.md.
 import { basename } from 'node:path';
 import { type CommandProcess, exitWith, readCommandLine } from '@kubeai/daemon';
-import { labLine } from './options.ts';
+import { labLine, longTrace } from './options.ts';
 import { defaultPolicy } from './ours.ts';
 import { pageOf } from './page.ts';
 import { createProgress } from './progress.ts';
@@ -31,7 +31,7 @@ export async function lab(process: CommandProcess): Promise<void> {
       ...setting,
       policies,
       rivals: options.rivals,
-      isSearching: false,
+      isSearching: !options.wholeGrids && setting.workload.at.length > longTrace,
       curves: options.curves || options.html !== undefined,
     },
     progress.tell,

@@ -157,6 +157,9 @@ export const settingOptions = {
   },
 } as const satisfies Record<string, CommandOption>;
 
+/** Requests from which on single values of a grid are dear enough to be searched for. */
+export const longTrace = 500_000;
+
 export const labLine = {
   name: 'kubeai lab',
   summary: 'Plays recorded traffic against a policy and its rivals on a virtual clock, and shows misses and cost.',
@@ -180,6 +183,10 @@ export const labLine = {
     ...settingOptions,
     curves: {
       describe: "also tries other targets of work, for the policies' own curves; --html does so by itself",
+      schema: z.stringbool().default(false),
+    },
+    wholeGrids: {
+      describe: `plays every value of each rival's knob; beyond ${longTrace} requests only those are played that tell something`,
       schema: z.stringbool().default(false),
     },
     html: { value: 'FILE', describe: 'writes one self-contained page', schema: z.string().optional() },

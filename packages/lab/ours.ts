@@ -35,7 +35,7 @@ export function ours(name: string, policy: Policy): Contender {
     knob: work === undefined ? 'as given' : 'work %',
     value: work?.target ?? Number.NaN,
     everyMs: 1_000,
-    needsReports: true,
+    sees: 'reports',
     create({ min, max, initial }) {
       const bounded: Policy = {
         ...policy,

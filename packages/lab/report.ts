@@ -6,7 +6,7 @@ import type { Result, Standing, Study } from './study.ts';
 
 /** A contender beside the others: `chosen` is what the policy says, or what tuning chose for a rival. */
 export interface Ranked extends Standing {
-  /** GPU-hours over those of the clairvoyant at no more misses; absent where it did not play or has none. */
+  /** GPU-hours over the least that one needs who knows the trace, at no more misses; absent where no clairvoyant played. */
   readonly costOfClairvoyant?: number;
   /** Largest size over the clairvoyant's largest. */
   readonly overshoot?: number;
@@ -58,8 +58,12 @@ export function reportOf(study: Study, seed: number): LabReport {
 /** Contenders beside the clairvoyant, where it is among them. */
 export function ranking(standings: readonly Standing[]): readonly Ranked[] {
   const bound = standings.find(({ name }) => name === 'clairvoyant');
+  // Who knows the trace knows whether a fixed fleet does better than any plan of his.
+  const least = frontOf(
+    standings.filter(({ name }) => name === 'clairvoyant' || name === 'static').flatMap(({ scores }) => scores),
+  );
   return standings.map(({ name, chosen, scores }) => {
-    const cost = bound === undefined ? Number.NaN : chosen.gpuHours / hoursFor(frontOf(bound.scores), chosen.misses);
+    const cost = bound === undefined ? Number.NaN : chosen.gpuHours / hoursFor(least, chosen.misses);
     return {
       name,
       chosen,

@@ -99,7 +99,7 @@ export function hpa(gauge: GaugeName, target: number): Contender {
     knob: isResource ? '%' : `${gauge} a replica`,
     value: target,
     everyMs: syncMs,
-    needsReports: false,
+    sees: 'pods',
     create(bounds) {
       const memory: Memory = { wishes: [], changes: [] };
       const scrapes: HpaPodMetric[][] = [];
@@ -137,7 +137,7 @@ export function keda(target: number): Contender {
     knob: 'in flight a replica',
     value: target,
     everyMs: syncMs,
-    needsReports: false,
+    sees: 'pods',
     create(bounds) {
       const memory: Memory = { wishes: [], changes: [] };
       let polled = 0;
@@ -168,7 +168,7 @@ export function kpa(target: number): Contender {
     knob: 'concurrency',
     value: target,
     everyMs: 1_000,
-    needsReports: false,
+    sees: 'pods',
     create({ min, max, initial }) {
       const stable = createAverageWindow(60, 1);
       const panic = createAverageWindow(6, 1);
@@ -217,7 +217,7 @@ export function apa(target: number): Contender {
     knob: 'in flight a replica',
     value: target,
     everyMs: 10_000,
-    needsReports: false,
+    sees: 'pods',
     create({ min, max }) {
       const past: number[] = [];
       return {
@@ -248,7 +248,7 @@ export function maxRatio(queueTarget: number): Contender {
     knob: 'queue a replica',
     value: queueTarget,
     everyMs: 15_000,
-    needsReports: false,
+    sees: 'pods',
     create({ min, max }) {
       let changedAt = Number.NEGATIVE_INFINITY;
       return {
@@ -270,5 +270,5 @@ export function maxRatio(queueTarget: number): Contender {
 /** A fleet of one size. */
 export function fixed(size: number): Contender {
   const scaler: Autoscaler = { look: () => ({ replicas: size, why: 'static' }) };
-  return { name: 'static', knob: 'replicas', value: size, everyMs: 1_000, needsReports: false, create: () => scaler };
+  return { name: 'static', knob: 'replicas', value: size, everyMs: 1_000, sees: 'time', create: () => scaler };
 }

@@ -136,6 +136,7 @@ export function simulate(
   const wire = createWire(world.wire, tickMs, createRandom(world.seed + 1));
   const nodeRandom = createRandom(world.seed + 2);
   const nodes = createNodes(world.nodes, world.maxReplicas, world.initialReplicas, (mean) => startUp(mean, nodeRandom));
+  const hasRollouts = world.incidents.some(({ kind }) => kind === 'rollout');
   const happening = (kind: Incident['kind'], now: number): boolean =>
     world.incidents.some((incident) => incident.kind === kind && now >= incident.from && now < incident.until);
 
@@ -160,7 +161,7 @@ export function simulate(
     made += 1;
     isStale = true;
     const uid = `pod-${made}`;
-    const probe = contender.needsReports ? createAgentProbe(uid, book) : undefined;
+    const probe = contender.sees === 'reports' ? createAgentProbe(uid, book) : undefined;
     const place = freePlaces.pop();
     assert(place !== undefined, 'a fleet has places for all that may exist at once');
     pods.push({
@@ -227,15 +228,16 @@ export function simulate(
   /** Pods that wait for GPUs get them, where there are any. */
   const place = (now: number): void => {
     if (happening('noFreeGpus', now)) return;
-    const waits = ({ placedAt, deletedAt }: Pod) => placedAt === undefined && deletedAt === undefined;
-    let placed = pods.reduce((sum, { placedAt }) => sum + Number(placedAt !== undefined), 0);
-    nodes.follow(
-      pods.reduce((sum, pod) => sum + Number(waits(pod)), 0),
-      placed,
-      now,
-    );
+    let placed = 0;
+    let waiting = 0;
+    for (const { placedAt, deletedAt } of pods) {
+      if (placedAt !== undefined) placed += 1;
+      else if (deletedAt === undefined) waiting += 1;
+    }
+    nodes.follow(waiting, placed, now);
+    if (waiting === 0) return;
     for (const pod of pods) {
-      if (!waits(pod) || placed >= nodes.room()) continue;
+      if (pod.placedAt !== undefined || pod.deletedAt !== undefined || placed >= nodes.room()) continue;
       pod.placedAt = now;
       pod.readyAt = now + nextStart();
       placed += 1;
@@ -278,6 +280,7 @@ export function simulate(
 
   /** One pod more at a time; an old one goes when its successor serves. */
   const runRollout = (now: number): void => {
+    if (!hasRollouts) return;
     for (const { kind, from } of world.incidents) {
       if (kind === 'rollout' && now >= from && now < from + tickMs) for (const pod of pods) pod.old = true;
     }
@@ -290,36 +293,46 @@ export function simulate(
   };
 
   const match = (now: number): void => {
-    const size = live().length;
+    let size = 0;
+    for (const { deletedAt } of pods) if (deletedAt === undefined) size += 1;
+    if (size === asked) return;
     for (let index = size; index < asked; index += 1) create(now, false);
     const surge = live().some(({ old }) => old) ? 1 : 0;
     if (size > asked + surge) remove(size - asked - surge, now, live());
   };
 
+  /** Looked at now: what a look finds are means of the last second, which is measured from its beginning. */
+  const isLook = (now: number) => contender.sees !== 'time' && now % contender.everyMs === 0;
+
   const observe = (now: number): void => {
+    const begins = isLook(now + tickMs);
+    const ends = isLook(now);
     for (const pod of pods) {
-      pod.engine.settle(now);
       for (const _ of pod.engine.abandon(now - world.patienceMs, now)) {
         abandoned += 1;
         pod.probe?.aborted();
       }
+      if (!begins && !ends) continue;
+      pod.engine.settle(now);
       const busyMs = pod.engine.busyMs();
       const areaMs = pod.engine.inFlightMs(now);
-      const waiting = pod.engine.waiting();
-      pod.view = {
-        uid: pod.uid,
-        ready: pod.isReady,
-        deleting: pod.deletedAt !== undefined,
-        createdAt: pod.createdAt,
-        readyAt: pod.isReady ? pod.readyAt : undefined,
-        inFlight: pod.engine.running() + waiting,
-        waiting,
-        concurrency: (areaMs - pod.areaMs) / tickMs,
-        busy: Math.min(1, (busyMs - pod.busyMs) / tickMs),
-      };
-      if (pod.probe !== undefined && pod.isReady) {
-        const report = pod.probe.report(pod.view, pod.engine);
-        if (!happening('metricOutage', now)) wire.send(report, now);
+      if (ends) {
+        const waiting = pod.engine.waiting();
+        pod.view = {
+          uid: pod.uid,
+          ready: pod.isReady,
+          deleting: pod.deletedAt !== undefined,
+          createdAt: pod.createdAt,
+          readyAt: pod.isReady ? pod.readyAt : undefined,
+          inFlight: pod.engine.running() + waiting,
+          waiting,
+          concurrency: (areaMs - pod.areaMs) / tickMs,
+          busy: Math.min(1, (busyMs - pod.busyMs) / tickMs),
+        };
+        if (pod.probe !== undefined && pod.isReady) {
+          const report = pod.probe.report(pod.view, pod.engine);
+          if (!happening('metricOutage', now)) wire.send(report, now);
+        }
       }
       pod.busyMs = busyMs;
       pod.areaMs = areaMs;
@@ -336,7 +349,7 @@ export function simulate(
       replicas: asked,
       pods: pods.map(({ view }) => view),
       blind: happening('metricOutage', now),
-      reports: contender.needsReports ? wire.receive(now) : [],
+      reports: contender.sees === 'reports' ? wire.receive(now) : [],
       facts: () => pods.map(factsOf),
     });
     if (answer === undefined) return;
@@ -365,7 +378,7 @@ export function simulate(
   };
 
   const end = workload.spanMs;
-  const looksAfterMs = contender.needsReports ? wire.mostCameAfterMs : 0;
+  const looksAfterMs = contender.sees === 'reports' ? wire.mostCameAfterMs : 0;
   let lastShare = 0;
   for (let now = tickMs; now <= end; now += tickMs) {
     serveUntil(now);
@@ -381,7 +394,7 @@ export function simulate(
       minutes.push({
         asked,
         ready: pods.filter(takesRequests).length,
-        inFlight: pods.reduce((sum, { view }) => sum + view.inFlight, 0),
+        inFlight: pods.reduce((sum, { place }) => sum + load[place]!, 0),
         why,
       });
       if (progress !== undefined && now / end - lastShare >= 0.05) {

@@ -15,6 +15,9 @@ const highestExponent = 30;
 /** How many bins a sketch has; an encoded one never names a higher bin. */
 export const binCount = (highestExponent - lowestExponent) * binsPerOctave;
 
+/** Bins are looked through in groups of sixteen. */
+const groupBits = 4;
+
 const lowest = 2 ** lowestExponent;
 const highest = 2 ** highestExponent;
 const firstBin = (lowestExponent + 1023) << mantissaBits;
@@ -71,12 +74,15 @@ export function createSketch(): Sketch {
   let low = 0;
   let count = 0;
   let sum = 0;
-  // The touched range: encoding and clearing a second's worth of latencies visits a few hundred bins, not all.
+  // The touched range, and which of its groups hold something: encoding a second's worth of latencies, a few values that lie
+  // magnitudes apart, visits some dozen bins, not all.
   let first = binCount;
   let last = -1;
+  const groups = new Uint8Array(binCount >> groupBits);
 
   const addToBin = (bin: number, times: number): void => {
     bins[bin]! += times;
+    groups[bin >> groupBits] = 1;
     if (bin < first) first = bin;
     if (bin > last) last = bin;
   };
@@ -140,16 +146,23 @@ export function createSketch(): Sketch {
     encode() {
       const encoded: number[] = [];
       let next = 0;
-      for (let bin = first; bin <= last; bin += 1) {
-        if (bins[bin] === 0) continue;
-        encoded.push(bin - next, bins[bin]!);
-        next = bin + 1;
+      for (let group = first >> groupBits; group <= last >> groupBits; group += 1) {
+        if (groups[group] === 0) continue;
+        const end = (group + 1) << groupBits;
+        for (let bin = group << groupBits; bin < end; bin += 1) {
+          if (bins[bin] === 0) continue;
+          encoded.push(bin - next, bins[bin]!);
+          next = bin + 1;
+        }
       }
       return low === 0 ? { sum, bins: encoded } : { sum, low, bins: encoded };
     },
 
     clear() {
-      if (last >= 0) bins.fill(0, first, last + 1);
+      if (last >= 0) {
+        bins.fill(0, first, last + 1);
+        groups.fill(0, first >> groupBits, (last >> groupBits) + 1);
+      }
       low = 0;
       count = 0;
       sum = 0;

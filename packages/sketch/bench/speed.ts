@@ -27,3 +27,12 @@ console.log(`record   ours ${nanoseconds(4e6, (at) => ours.record(values[at & 4_
 console.log(`record   DDSketch ${nanoseconds(1e6, (at) => theirs.accept(values[at & 4_095]!))} ns`);
 console.log(`merge    ours, encoded ${nanoseconds(1e5, () => ours.merge(encoded))} ns`);
 console.log(`merge    DDSketch ${nanoseconds(1e5, () => theirs.merge(theirsOther))} ns`);
+
+const second = createSketch();
+console.log(
+  `encode   ours, a second of four answers ${nanoseconds(1e5, () => {
+    second.clear();
+    for (const value of [38, 90, 700, 9_000]) second.record(value);
+    second.encode();
+  })} ns`,
+);
