@@ -33,7 +33,12 @@ const requestLine = new RegExp(`^(${token}) (${target}) HTTP/1\\.([01])(?=\\r\\n
 const statusLine = new RegExp(`^HTTP/1\\.([01]) ([1-5]\\d\\d)(?: ${text})?(?=\\r\\n|$)`);
 const quotedText = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~])*"';
 const extensions = new RegExp(`^(?:;${token}(?:=(?:${token}|${quotedText}))?)+$`);
-const fieldLine = new RegExp(`\\r\\n(${token}):(${text})`, 'y');
+const fieldLines = new RegExp(`(?:\\r\\n${token}:${text})*$`, 'y');
+// The few fields that say something here. Only behind `fieldLines`, which knows that every line end begins a field.
+const ownFields = new RegExp(
+  `\\r\\n(connection|user-agent|content-type|content-length|content-encoding|transfer-encoding):(${text})`,
+  'gi',
+);
 
 /** Reads a request's head, given without the empty line that ends it; undefined when it is not plain HTTP/1. */
 export function parseRequestHead(head: string): RequestHead | undefined {
@@ -86,38 +91,30 @@ interface Fields {
 
 /** A tab behind a length or a coding is allowed by the standard and refused by llhttp, and so by half of all servers. */
 function readFields(head: string, from: number): Fields | undefined {
+  fieldLines.lastIndex = from;
+  if (!fieldLines.test(head)) return undefined;
   const fields: Fields = { body: bodyUntilClose, connection: '', userAgent: '', contentType: '', contentEncoding: '' };
-  let at = from;
-  while (at < head.length) {
-    fieldLine.lastIndex = at;
-    const match = fieldLine.exec(head);
-    if (match === null) return undefined;
-    at = fieldLine.lastIndex;
-    const name = match[1]!;
-    // Length first: most fields are none of ours, and their names need not be lowered.
-    switch (name.length) {
-      case 10: {
-        const lower = name.toLowerCase();
-        if (lower === 'connection') fields.connection += `,${match[2]!}`;
-        else if (lower === 'user-agent') fields.userAgent = match[2]!.trim();
+  ownFields.lastIndex = from;
+  for (let match = ownFields.exec(head); match !== null; match = ownFields.exec(head)) {
+    const value = match[2]!;
+    // No two of them are of one length but these: cheaper than comparing names in small letters.
+    switch (match[1]!.length) {
+      case 10:
+        if ((match[1]!.charCodeAt(0) | 0x20) === 0x63) fields.connection += `,${value}`;
+        else fields.userAgent = value.trim();
         break;
-      }
       case 12:
-        if (name.toLowerCase() === 'content-type') fields.contentType = match[2]!.trim().toLowerCase();
+        fields.contentType = value.trim().toLowerCase();
         break;
       case 14:
-        if (name.toLowerCase() !== 'content-length') break;
-        if (fields.body !== bodyUntilClose) return undefined;
-        if (!/^[ \t]*\d{1,15} *$/.test(match[2]!)) return undefined;
-        fields.body = Number(match[2]);
+        if (fields.body !== bodyUntilClose || !/^[ \t]*\d{1,15} *$/.test(value)) return undefined;
+        fields.body = Number(value);
         break;
       case 16:
-        if (name.toLowerCase() === 'content-encoding') fields.contentEncoding = match[2]!.trim().toLowerCase();
+        fields.contentEncoding = value.trim().toLowerCase();
         break;
       case 17:
-        if (name.toLowerCase() !== 'transfer-encoding') break;
-        if (fields.body !== bodyUntilClose) return undefined;
-        if (!/^[ \t]*chunked *$/i.test(match[2]!)) return undefined;
+        if (fields.body !== bodyUntilClose || !/^[ \t]*chunked *$/i.test(value)) return undefined;
         fields.body = chunkedBody;
         break;
     }

@@ -16,6 +16,8 @@ export const limits = {
   rememberedBytes: 512,
   /** Events in a row that did not begin like the one before, after which a stream is no longer compared. */
   rememberedMisses: 16,
+  /** Bytes of a string that are looked at one by one before native search is called, which costs as much as reading these. */
+  stringBytesReadSingly: 48,
   /** Bytes kept of a finish reason, an event name or an error message in a stream. */
   capturedBytes: 200,
 } as const;
