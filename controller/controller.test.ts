@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
-import { createClock, createLog, type SecureListener, serveHttp, serveHttps } from '@kubeai/daemon';
+import { type Clock, createClock, createLog, type SecureListener, serveHttp, serveHttps } from '@kubeai/daemon';
 import { type DecisionRecord, replay } from '@kubeai/decision';
 import {
   createKubeClient,
@@ -22,7 +22,7 @@ import {
 } from '@kubeai/kube';
 import { encodeReport, maxReportBytes, type PodIdentity, protocolVersion, type Report } from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
-import { milliseconds, seconds } from '@kubeai/units';
+import { instant, milliseconds, seconds } from '@kubeai/units';
 import { chromium } from 'playwright-core';
 import { parse } from 'yaml';
 import { type ApiServer, startApiServer } from '../packages/local-cluster/api-server/api-server.ts';
@@ -546,6 +546,37 @@ test('while the API server is away nothing changes and nothing is lost; when it 
   await until(async () => (await replicas()) > 1);
   expect(controller.controller.ingest.connections()).toBe(1);
   cable.close();
+});
+
+test('a clock that is set an hour back and then two on costs no report and no decision', async () => {
+  await createDeployment(1);
+  const pod = await createPod('chat-a');
+  await applyPolicy('chat');
+  let set = 0;
+  const now = () => instant(clock.now() + set);
+  // What is done every few seconds is done often, so that nobody has to wait for it.
+  const every: Clock['every'] = (span, action) => clock.every(milliseconds(span / 50), action);
+  const controller = await start(undefined, undefined, { clock: { ...clock, now, every } });
+  const { ingest } = controller.controller;
+  const refusals = () => Object.values(ingest.counts.refused).reduce((sum, count) => sum + count, 0);
+  let load = 1;
+  const agent = await startAgent(controller, pod, () => load);
+  await settled('chat', 'Ready', 'True');
+
+  set = -3_600_000;
+  load = 12;
+  await until(async () => (await replicas()) > 1);
+  expect({ refusals: refusals(), ended: agent.answer.ended }).toEqual({ refusals: 0, ended: false });
+
+  // By this clock every token has run out. Its agent comes again, and the API server, whose clock counts, knows it.
+  set = 3_600_000;
+  load = 30;
+  await until(() => agent.answer.ended);
+  const again = await startAgent(controller, pod, () => load);
+  await until(async () => (await replicas()) > 6);
+  const sent = again.sent();
+  await until(() => again.sent() > sent + 5);
+  expect(again.answer.ended).toBe(false);
 });
 
 test('the public authority is put into labelled namespaces, and again when somebody deletes it', async () => {

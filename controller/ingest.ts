@@ -80,6 +80,11 @@ export function createIngest(options: IngestOptions): Ingest {
 
   /** Judges one line; returns its number where it could be read, and why it is refused. */
   function take(connection: Connection, line: string, now: Instant): Judged {
+    // The clock was set back: what was then is no time ago.
+    if (now < connection.lastAt) {
+      connection.lastAt = now;
+      connection.answeredAt = undefined;
+    }
     connection.allowance = Math.min(
       limits.reportBurst,
       connection.allowance + (elapsed(connection.lastAt, now) / 1_000) * limits.reportsPerSecond,

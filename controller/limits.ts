@@ -14,6 +14,8 @@ export const limits = {
   refusedTokenFor: seconds(10),
   /** A token that does not tell its end is asked about again. */
   unknownTokenLife: minutes(5),
+  /** A good token is not asked about again this soon, whatever our own clock makes of its end. */
+  leastTokenTrust: minutes(1),
   /** Asked about again at the latest, so that a revoked token does not live on. */
   longestTokenTrust: minutes(60),
   /** An agent sends one report a second, and after a reconnect the last minute at once. */

@@ -352,3 +352,25 @@ test.each<[string, number, boolean, (value: number) => boolean]>([
   // Looking again does not make it more.
   expect(fold.fold(pods, soon).signals[0]).toEqual(signals[0]);
 });
+
+test('after a clock was set back pods are heard as before, and one that is silent from then on is not fresh for an hour', () => {
+  const fold = createSignalFold(policyOf({ metrics: concurrency }));
+  const pods = ['a', 'b'].map((name) => podOf(name, now));
+  for (let second = 0; second < 10; second += 1) {
+    for (const pod of ['a', 'b']) fold.accept(reportOf(pod, second, { concurrency: 4 }), at(second));
+    fold.fold(pods, at(second));
+  }
+  const hour = -3_600;
+  fold.fold(pods, at(hour));
+  let signal: Signal | undefined;
+  for (let second = 1; second < 12; second += 1) {
+    fold.accept(reportOf('a', 10 + second, {}), at(hour + second));
+    signal = fold.fold(pods, at(hour + second)).signals[0];
+  }
+  expect(signal).toMatchObject({ state: 'value', measured: 1, silent: 1 });
+  for (let second = 12; second < 20; second += 1) {
+    for (const pod of ['a', 'b']) fold.accept(reportOf(pod, 10 + second, {}), at(hour + second));
+    signal = fold.fold(pods, at(hour + second)).signals[0];
+  }
+  expect(signal).toMatchObject({ state: 'idle', measured: 2 });
+});

@@ -157,7 +157,11 @@ export function createSignalFold(policy: Policy): SignalFold {
       if (state === undefined) {
         state = newPodState();
         pods.set(report.pod.uid, state);
-      } else if (measuredAt < state.measuredAt) return;
+      } else {
+        notAfter(state, receivedAt);
+        // A replay that comes late.
+        if (measuredAt < state.measuredAt) return;
+      }
       state.measuredAt = measuredAt;
       if (isBusy(report)) state.busyAt = measuredAt;
       state.leaving = report.leaving === true;
@@ -187,7 +191,10 @@ export function createSignalFold(policy: Policy): SignalFold {
 
     fold(podFacts, now) {
       if (pods.size > podFacts.length) forgetGone(pods, podFacts);
-      for (const state of pods.values()) settleTotals(state);
+      for (const state of pods.values()) {
+        settleTotals(state);
+        notAfter(state, now);
+      }
       const fleet = fleetOf(podFacts, pods, now);
       // A mean per pod is no total: when replicas join, it would tell of the old crowd for a minute and buy twice.
       if (served > 0 && fleet.serving > 0 && fleet.serving !== served) {
@@ -446,6 +453,12 @@ export function foldSignals(
   }
   for (const { sample, receivedAt } of external) fold.acceptExternal(sample, receivedAt);
   return fold.fold(pods, now);
+}
+
+/** What was measured later than now was measured by a clock that has been set back since. */
+function notAfter(state: PodState, now: Instant): void {
+  if (state.measuredAt > now) state.measuredAt = now;
+  if (state.busyAt !== undefined && state.busyAt > now) state.busyAt = now;
 }
 
 /** A step under way makes newcomers wait for a moment; only who waits for long, beside as many as ever, waits for a place. */

@@ -2,7 +2,7 @@
 // has not changed for a lease's length *on their own clock*, so the clocks of two machines are never compared. Like the
 // original it does not promise that only one acts at a time: what the leader does must be safe to do twice.
 import type { Clock, Log } from '@kubeai/daemon';
-import { elapsed, type Milliseconds, milliseconds, seconds } from '@kubeai/units';
+import { type Milliseconds, milliseconds, seconds } from '@kubeai/units';
 import { isKubeError, type KubeClient } from './kube-client.ts';
 import type { KubeObject } from './kube-object.ts';
 import { microTimeOf } from './micro-time.ts';
@@ -124,15 +124,15 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
 
   /** Returns when the lease has not been renewed for the deadline, or somebody else holds it, or we were stopped. */
   async function renew(): Promise<void> {
-    let renewedAt = clock.now();
+    let renewedAt = clock.monotonic();
     while (!stopped.signal.aborted) {
       await clock.sleep(retryPeriod, stopped.signal);
       if (stopped.signal.aborted) return;
       // A call that hangs must not outlast the deadline: the others count from our last renewal.
-      const left = milliseconds(renewDeadline - elapsed(renewedAt, clock.now()));
+      const left = milliseconds(renewDeadline - (clock.monotonic() - renewedAt));
       const renewed = left > 0 && (await Promise.race([attempt(), clock.sleep(left).then(() => false)]));
-      if (renewed) renewedAt = clock.now();
-      else if (!isOurs() || elapsed(renewedAt, clock.now()) >= renewDeadline) return;
+      if (renewed) renewedAt = clock.monotonic();
+      else if (!isOurs() || clock.monotonic() - renewedAt >= renewDeadline) return;
     }
   }
 
