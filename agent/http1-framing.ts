@@ -12,8 +12,8 @@ export interface MessageHandler {
   head(text: string, now: number): number;
   body(chunk: Buffer, start: number, end: number, now: number): void;
   end(now: number): void;
-  /** From here on nothing is understood. */
-  lost(): void;
+  /** From here on nothing is understood; `tooLong`: because there is no room to keep what is not whole. */
+  lost(tooLong: boolean): void;
 }
 
 /** Bytes that all connections together may keep of heads in pieces. */
@@ -51,6 +51,7 @@ const stopped = 10;
 
 const incomplete = -1;
 const notHead = -2;
+const tooLong = -3;
 
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
@@ -75,11 +76,11 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
     gatheredBytes = 0;
   };
 
-  const lose = (chunk: Buffer): number => {
+  const lose = (chunk: Buffer, why = notHead): number => {
     state = stopped;
     headStart = -1;
     release();
-    handler.lost();
+    handler.lost(why === tooLong);
     return chunk.length;
   };
 
@@ -113,15 +114,16 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
     if (gathered === undefined) {
       const end = chunk.indexOf(headEnd, at);
       if (end !== -1) {
-        if (end - at > maxHeadBytes) return notHead;
+        if (end - at > maxHeadBytes) return tooLong;
         headText = chunk.toString('latin1', at, end);
         return end + 4;
       }
-      return startsLikeText(chunk, at) && gather(chunk, at) ? incomplete : notHead;
+      if (!startsLikeText(chunk, at)) return notHead;
+      return gather(chunk, at) ? incomplete : tooLong;
     }
     // The end may lie across the seam, so the last bytes are looked at again, joined.
     const before = gatheredBytes;
-    if (!gather(chunk, at)) return notHead;
+    if (!gather(chunk, at)) return tooLong;
     const end = gathered.subarray(0, gatheredBytes).indexOf(headEnd, Math.max(0, before - 3));
     if (end === -1) return incomplete;
     headText = gathered.toString('latin1', 0, end);
@@ -156,7 +158,7 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
           case atHead: {
             headStart = gathered === undefined ? at : 0;
             const end = readHead(chunk, at);
-            if (end === notHead) return lose(chunk);
+            if (end === notHead || end === tooLong) return lose(chunk, end);
             if (end === incomplete) return chunk.length;
             at = end;
             if (!beginBody(handler.head(headText, now), now)) return at;
@@ -195,7 +197,7 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
             const byte = chunk[at]!;
             at += 1;
             lineBytes += 1;
-            if (lineBytes > maxChunkLineBytes) return lose(chunk);
+            if (lineBytes > maxChunkLineBytes) return lose(chunk, tooLong);
             if (byte !== carriageReturn) line += String.fromCharCode(byte);
             else if (areExtensions(line)) state = afterSize;
             else return lose(chunk);
@@ -228,7 +230,7 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
             const byte = chunk[at]!;
             at += 1;
             lineBytes += 1;
-            if (lineBytes > maxChunkLineBytes) return lose(chunk);
+            if (lineBytes > maxChunkLineBytes) return lose(chunk, tooLong);
             if (byte === lineFeed && line.endsWith('\r\n\r')) {
               // The size line's end, the trailers, and the end of the last one.
               if (!areTrailers(line.slice(0, -3))) return lose(chunk);

@@ -1,8 +1,10 @@
 // The agent as it is shipped: one bundled file, started as a process.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, get, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -179,6 +181,76 @@ test('passes requests, shows what it saw, reports it, drains and leaves without 
   expect(await agent.exit()).toBe(0);
   const last = controller.received.at(-1)!.report;
   expect(last).toMatchObject({ leaving: true, traffic: { inFlight: 0 } });
+});
+
+/** A model server that is a process of its own, so that it can be killed. */
+async function modelProcess(port: number): Promise<{ readonly child: ChildProcess; readonly port: number }> {
+  const program = `const { createServer } = require('node:http');
+    const server = createServer((request, response) => {
+      if (request.url !== '/stream') return response.end('{}');
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('data: {"choices":[{"delta":{"content":"a"}}]}\\n\\n');
+    }).listen(${port}, '${podIp}', () => console.log(server.address().port));`;
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  closing.push(() => child.kill('SIGKILL'));
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  return { child, port: Number(line.toString()) };
+}
+
+test('a model server that is killed amid a stream breaks that stream alone, is named, and serves again when it is back', async () => {
+  const { child, port } = await modelProcess(0);
+  const agent = await run(identityOf(port));
+  let text = '';
+  const stream = new Promise<string>((resolve) => {
+    get(`${agent.listen}/stream`, { agent: false }, (response) => {
+      response.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      response.on('error', ({ message }) => resolve(message)).on('end', () => resolve('ended'));
+    });
+  });
+  await eventually(() => text.includes('"a"'), 'the first token');
+  child.kill('SIGKILL');
+  // As without an agent: the stream breaks off, it does not end.
+  expect(await stream).toBe('aborted');
+  expect(await page(`${agent.listen}/v1/completions`)).toMatchObject({
+    status: 503,
+    text: expect.stringContaining('UpstreamRefused'),
+  });
+  expect(await page(`${agent.admin}/healthz`)).toMatchObject({ status: 200 });
+  const metrics = (await page(`${agent.admin}/metrics`)).text;
+  expect(metrics).toMatch(/^kubeai_requests_failed_total\{.*\} 1$/m);
+  expect(metrics).toMatch(/^kubeai_connections_refused_total [1-9]/m);
+  await modelProcess(port);
+  expect(await page(`${agent.listen}/v1/completions`)).toMatchObject({ status: 200, text: '{}' });
+});
+
+test('thousands of idle connections cost some memory each, and others are served', async () => {
+  const { port } = await modelServer();
+  const agent = await run(identityOf(port));
+  const residentKib = () =>
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${agent.process.pid}/status`, 'utf8'))![1]);
+  // What the first request brings along is no matter of the idle ones.
+  await page(`${agent.listen}/v1/completions`);
+  const before = residentKib();
+  const idle = 2_000;
+  const { hostname, port: listening } = new URL(agent.listen);
+  const sockets = Array.from({ length: idle }, () => connect(Number(listening), hostname));
+  closing.push(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  for (const socket of sockets) socket.on('error', () => undefined);
+  const open = new RegExp(`^kubeai_connections_open ${idle}$`, 'm');
+  let metrics = '';
+  await eventually(() => {
+    void page(`${agent.admin}/metrics`).then(({ text }) => {
+      metrics = text;
+    });
+    return open.test(metrics);
+  }, 'all of them');
+  expect(await page(`${agent.listen}/v1/completions`)).toMatchObject({ status: 200 });
+  // Some 12 KiB each; a buffer for each direction would be ten times that.
+  expect((residentKib() - before) / idle).toBeLessThan(40);
 });
 
 test('a full disk costs log lines, not requests', async () => {

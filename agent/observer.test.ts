@@ -156,6 +156,29 @@ test('a reader that was left anywhere in one answer reads the next as a new one 
   );
 });
 
+test('when more heads are unfinished than may be, those beyond are not followed, and whole ones are', () => {
+  const budget = { free: 3 * 512 };
+  const book = createTrafficBook(0);
+  const connection = () =>
+    createObserver({
+      book,
+      budget,
+      readers,
+      stopAtHeads: false,
+      ended: () => undefined,
+      fault: (cause) => {
+        throw cause;
+      },
+    });
+  const slow = Array.from({ length: 5 }, () => connection());
+  for (const [at, observer] of slow.entries()) observer.request(Buffer.from('GET / HTTP/1.1\r\nX-Slow: '), 0, at);
+  expect(slow.map(({ blind }) => blind)).toEqual([undefined, undefined, undefined, 'TooLong', 'TooLong']);
+  connection().request(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'), 0, 9);
+  expect(book.inFlight).toBe(1);
+  for (const observer of slow) observer.close('client', 10);
+  expect(budget.free).toBe(3 * 512);
+});
+
 test.each([
   'Content-Length: 2\t',
   'Content-Length: 2 \t',

@@ -124,7 +124,7 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
       },
       body: () => undefined,
       end: () => undefined,
-      lost: () => goBlind(reasonOf(firstByte), lostAt),
+      lost: (tooLong) => goBlind(tooLong ? 'TooLong' : reasonOf(firstByte), lostAt),
     },
     budget,
     stopAtHeads,
@@ -171,7 +171,7 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
         pending.shift();
         ended();
       },
-      lost: () => goBlind('NotHttp', lostAt),
+      lost: (tooLong) => goBlind(tooLong ? 'TooLong' : 'NotHttp', lostAt),
     },
     budget,
     false,

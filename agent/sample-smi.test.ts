@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -24,7 +24,7 @@ beforeEach(async () => {
   const capture = join(directory, 'capture.csv');
   await writeFile(
     join(directory, 'nvidia-smi'),
-    `#!/bin/sh\nFAKE_NVIDIA_SMI='${capture}' FAKE_NVIDIA_SMI_INTERVAL=0.05 exec '${fake}' "$@"\n`,
+    `#!/bin/sh\necho $$ >'${capture}.pid'\nFAKE_NVIDIA_SMI='${capture}' FAKE_NVIDIA_SMI_INTERVAL=0.05 exec '${fake}' "$@"\n`,
     { mode: 0o755 },
   );
 });
@@ -130,6 +130,23 @@ test('a child that ends is started again, one that hangs is killed first', async
     const reading = latest();
     return reading.kind === 'sample' && reading.sample.utilizationPercent === 77;
   }, 'the card after the hang');
+});
+
+test('a child that somebody kills is started again', async () => {
+  const row = (percent: number) =>
+    `${header}\n0, GPU-a, NVIDIA L4, ${percent} %, 10 MiB, 23034 MiB, 40, 30.00 W, [N/A]\n`;
+  await show(row(10));
+  start();
+  await sampleThat(({ utilizationPercent }) => utilizationPercent === 10, 'the card');
+  const pid = () => Number(readFileSync(join(directory, 'capture.csv.pid'), 'utf8'));
+  const killed = pid();
+  process.kill(killed, 'SIGKILL');
+  await show(row(20));
+  await eventually(() => {
+    void clock.advance(milliseconds(500));
+    return pid() !== killed;
+  }, 'another child');
+  await sampleThat(({ utilizationPercent }) => utilizationPercent === 20, 'the card after the kill');
 });
 
 test('the first source that knows speaks; when none does, the first says why', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { createLog, createManualClock } from '@kubeai/daemon';
-import { seconds } from '@kubeai/units';
+import { milliseconds, seconds } from '@kubeai/units';
 import { startContainerSource } from './sample-container.ts';
 import { startDcgmSource } from './sample-dcgm.ts';
 import { startEngineSource } from './sample-engine.ts';
@@ -135,19 +135,25 @@ test("dcgm-exporter's page is filtered to this pod", async () => {
   });
 });
 
-test.each([
+test.each<[string, () => { readonly text: string; readonly status?: number } | 'hang', string]>([
   ['a page without this pod', () => ({ text: dcgm('neighbour') }), 'NotSupported'],
   ['a page that is none', () => ({ text: '<html>' }), 'Unreadable'],
   ['an exporter in trouble', () => ({ status: 500, text: '' }), 'Unreadable'],
-  ['an exporter that hangs', () => 'hang' as const, 'Unreachable'],
-])('%s says so', async (_name, page, because) => {
+  ['an exporter that hangs', () => 'hang', 'Unreachable'],
+])('%s says so, and is heard again when that is over', async (_name, page, because) => {
   const clock = createManualClock();
-  const { port } = await serve({ '/metrics': page });
+  let answer = page;
+  const { port } = await serve({ '/metrics': () => answer() });
   const source = keep(startDcgmSource(new URL(`http://127.0.0.1:${port}/metrics`), pod, clock));
   await eventually(() => {
     const reading = source.latest(0);
     return reading.kind === 'absent' && reading.because === because;
   }, because);
+  answer = () => ({ text: dcgm('llama-0') });
+  await eventually(() => {
+    void clock.advance(milliseconds(1_000));
+    return source.latest(clock.monotonic()).kind === 'sample';
+  }, 'the GPU');
 });
 
 /** A /proc and a /sys/fs/cgroup with one other process in it, which listens on 127.0.0.1:8000. */

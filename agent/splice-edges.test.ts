@@ -209,7 +209,7 @@ test('a head line of 64 KiB is read; what is longer passes unobserved', async ()
   const { book, connect } = await start({ serve: answering((_request, socket) => socket.write(ok)) });
   for (const [length, expected] of [
     [64 * 1024, {}],
-    [100 * 1024, { NotHttp: 1 }],
+    [100 * 1024, { TooLong: 1 }],
   ] as const) {
     const client = connect();
     client.write(`GET / HTTP/1.1\r\nX-Long: ${'x'.repeat(length)}\r\n\r\n`);
