@@ -1,0 +1,93 @@
+// The page in a browser: it draws, says why there were so many at each moment, and asks nobody for anything.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, expect, test } from '@jest/globals';
+import { serviceTimes } from '@kubeai/model-server';
+import { chromium } from 'playwright-core';
+import { defaultPolicy } from './ours.ts';
+import { pageOf } from './page.ts';
+import { reportOf, textOf } from './report.ts';
+import { shapeNames, shapeOf } from './shapes.ts';
+import { study } from './study.ts';
+import { usualWire } from './wire.ts';
+import { limited } from './workload.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'lab-page-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
+
+/** The page of the first minutes of a shape. */
+function pageFile(name: (typeof shapeNames)[number], minutes: number): string {
+  const { workload, incidents } = shapeOf(name, 1);
+  const result = study({
+    workload: limited(workload, { duration: minutes * 60_000 }),
+    incidents,
+    hardware,
+    times: serviceTimes(hardware)!,
+    maxBatch: 32,
+    startUpMs: 60_000,
+    maxReplicas: 20,
+    nodes: { standing: 20, arrivalMs: 0 },
+    wire: usualWire,
+    balancer: 'leastRequests',
+    patienceMs: 60_000,
+    warmUpMs: 0,
+    seed: 1,
+    promise: { firstTokenMs: 2_000, perTokenMs: 200 },
+    policies: [{ name: 'interactive', policy: defaultPolicy() }],
+    rivals: ['kpa', 'clairvoyant'],
+    curves: false,
+    isSearching: true,
+  });
+  const report = reportOf(result, 1);
+  const path = join(folder, `${name}.html`);
+  writeFileSync(path, pageOf(report, textOf(report, report.contenders)));
+  return path;
+}
+
+const browserPath = '/usr/bin/chromium';
+const withBrowser = existsSync(browserPath) ? test : test.skip;
+
+withBrowser('every shape is drawn, with the reason for each moment and each change', async () => {
+  const browser = await chromium.launchPersistentContext(join(folder, 'browser'), {
+    executablePath: browserPath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  try {
+    const page = await browser.newPage();
+    const wrong: string[] = [];
+    page.on('pageerror', (error) => wrong.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
+    page.on('request', (asked) => /^(file|data):/.test(asked.url()) || wrong.push(asked.url()));
+    for (const name of shapeNames) {
+      await page.goto(pathToFileURL(pageFile(name, name === 'bursty' ? 9 : 2)).href);
+      await page.waitForSelector('#pareto canvas');
+      expect(await page.locator('.u-wrap canvas').count()).toBe(3);
+      expect(await page.innerText('h1')).toBe(name);
+      expect(await page.innerText('#why')).toMatch(
+        /^interactive at 0:01, \d+ asked for, \d+ serving; [A-Z]\w+.*: [a-z]/,
+      );
+      if (name !== 'bursty') continue;
+      expect(await page.innerText('#moments')).toMatch(/\d → \d\s+MetricAboveTarget \(\w+\): \w+/);
+      await page.selectOption('#who', 'kpa');
+      expect(await page.innerText('#why')).toMatch(/^kpa at 0:01, .*; (stable|panic) window$/);
+      const chart = (await page.locator('#ready .u-over').boundingBox())!;
+      await page.mouse.move(chart.x + chart.width - 5, chart.y + 20);
+      await page.waitForFunction("!document.getElementById('why').textContent.includes('0:01')");
+    }
+    expect(wrong).toEqual([]);
+  } finally {
+    await browser.close();
+  }
+});
