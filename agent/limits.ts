@@ -52,8 +52,9 @@ export const reportInterval = seconds(1);
 /** Reports kept while the controller is away: a minute of regular ones, and the early ones among them. */
 export const maxKeptReports = 70;
 
-/** A count of mean m wanders by about its root: five times that is seen once in hours, whatever the load … */
-export const jumpDeviations = 5;
+/** A count of mean m wanders by about its root: four times that is seen once in ten minutes where answers take seconds, and
+ * once in one or two where they take a fifth of one. With more, a step that a fleet shares is not seen by any of its pods … */
+export const jumpDeviations = 4;
 /** … and fewer than this more are no jump: they are one client's. */
 export const jumpFloor = 4;
 /** What is usual is the mean over so long. */
