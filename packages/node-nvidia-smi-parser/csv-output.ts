@@ -3,7 +3,7 @@
 import { noteFailures } from './failures.ts';
 import { gpuOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
-import { versionIn } from './printed-value.ts';
+import { cellOf, versionIn } from './printed-value.ts';
 import { complain, type Draft, draftOf } from './reading.ts';
 
 export interface Header {
@@ -44,19 +44,22 @@ export const headerOfFields = (fields: readonly string[]): Header => ({ columns:
  * `column1`, `column2`, … Undefined when the lines are no table of at least one such column.
  */
 function guessedHeader(lines: readonly string[]): Header | undefined {
-  const first = lines[0]!.split(', ', limits.entries).map((cell) => cell.trim());
-  if (lines.some((line) => line.split(', ', limits.entries).length !== first.length)) return undefined;
-  const found = first.map((cell) => shapes.find(([form]) => form.test(cell))?.[1]);
-  if (found.every((column) => column === undefined)) return undefined;
-  const columns = found.map((column, index) =>
-    column === undefined || found.indexOf(column) !== index ? `column${index + 1}` : column,
+  const rows = lines.map((line) => line.split(', ', limits.entries).map((cell) => cell.trim()));
+  const found = rows[0]!.map((cell) => shapes.find(([form]) => form.test(cell)));
+  if (found.every((shape) => shape === undefined)) return undefined;
+  // Prose may begin like the name of a card, but does not go on as its column does.
+  const fits = (cell: string, index: number) =>
+    found[index] === undefined || found[index][0].test(cell) || cellOf(cell).is !== 'value';
+  if (!rows.every((cells) => cells.length === found.length && cells.every(fits))) return undefined;
+  const columns = found.map((shape, index) =>
+    shape === undefined || found.indexOf(shape) !== index ? `column${index + 1}` : shape[1],
   );
   return headerOfFields(columns);
 }
 const shapes: readonly (readonly [RegExp, string])[] = [
   [/^GPU-[0-9a-f]{8}-[0-9a-f-]{4,30}$/i, 'uuid'],
   [/^[0-9a-f]{8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]$/i, 'pci.bus_id'],
-  [/^(?:NVIDIA|Tesla|GeForce|Quadro|GRID|TITAN)\b[\w .()/+-]{0,60}$/, 'name'],
+  [/^(?:NVIDIA(?! System Management)|Tesla|GeForce|Quadro|GRID|TITAN)\b[\w .()/+-]{0,60}$/, 'name'],
   [/^P\d{1,2}$/, 'pstate'],
 ];
 

@@ -313,6 +313,8 @@ test.each([
   [' \r\n', 'Empty'],
   ['Segmentation fault', 'UnknownOutput'],
   ['<html><body>502</body></html>', 'UnknownOutput'],
+  ['NVIDIA System Management Interface -- v550.54.15', 'UnknownOutput'],
+  ['NVIDIA drivers are loaded\nNVSMI provides monitoring information', 'UnknownOutput'],
 ])('%j is no output of nvidia-smi', (input, reason) => {
   expect(parseNvidiaSmi(input).gpus).toEqual([]);
   expect(reasons(input)).toContain(reason);
