@@ -116,9 +116,12 @@ export async function createController(options: ControllerOptions): Promise<Cont
     reported(key, step) {
       const now = clock.monotonic();
       const rest = step ? limits.betweenDecisions : tick * limits.nearlyTick;
-      if (now - (lookedAt.get(key) ?? Number.NEGATIVE_INFINITY) < rest) return;
-      lookedAt.set(key, now);
-      look(key);
+      const left = (lookedAt.get(key) ?? Number.NEGATIVE_INFINITY) + rest - now;
+      if (left <= 0) {
+        lookedAt.set(key, now);
+        look(key);
+        // A step that many pods tell of at once is looked at again when all of them have.
+      } else if (step && leading) queue.addAfter(key, milliseconds(left));
     },
   });
   const ingest = createIngest({ tokens: createTokenReviews(client, clock), clock, log, accept: world.accept });
