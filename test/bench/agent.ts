@@ -79,6 +79,7 @@ const scenarios: readonly Scenario[] = [
   { name: '256 connections', oneCore: false, work: { connections: 256, kind: 'get', pauseMs: 0 } },
   { name: 'paced: 8 connections, 10 ms apart', oneCore: false, work: { connections: 8, kind: 'get', pauseMs: 10 } },
   { name: 'SSE, 200 tokens, 32 streams', oneCore: false, work: { connections: 32, kind: 'sse', pauseMs: 0 } },
+  { name: 'SSE, 200 tokens, 256 streams', oneCore: false, work: { connections: 256, kind: 'sse', pauseMs: 0 } },
   { name: 'uploads of 1 MiB, 8 connections', oneCore: false, work: { connections: 8, kind: 'upload', pauseMs: 0 } },
 ];
 
