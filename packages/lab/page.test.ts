@@ -38,7 +38,7 @@ function pageFile(name: (typeof shapeNames)[number], minutes: number): string {
     seed: 1,
     promise: { firstTokenMs: 2_000, perTokenMs: 200 },
     policies: [{ name: 'interactive', policy: defaultPolicy() }],
-    rivals: ['kpa', 'clairvoyant'],
+    rivals: name === 'bursty' ? ['kpa', 'clairvoyant'] : ['clairvoyant'],
     curves: false,
     isSearching: true,
   });

@@ -36,10 +36,15 @@ const line = {
         'takes the rivals from the --json of an earlier run: to judge a change of our own in a tenth of the time',
       schema: z.string().optional(),
     },
-    json: { value: 'FILE', describe: 'writes every figure', schema: z.string().optional() },
+    json: {
+      value: 'FILE',
+      describe:
+        'keeps every figure, case by case: a later run that plays others adds to it, so that the whole may be played in pieces',
+      schema: z.string().optional(),
+    },
     results: {
       value: 'FILE',
-      describe: 'writes the tables as Markdown, such as docs/results-tables.md',
+      describe: 'writes the tables of all cases that --json keeps as Markdown, such as docs/results-tables.md',
       schema: z.string().optional(),
     },
   },
@@ -55,9 +60,18 @@ interface Case {
 const options = readCommandLine(line, process);
 /** Requests from which on single values are dear enough to be searched for. */
 const longDay = 3_000_000;
-const earlier: readonly Case[] = options.rivals === undefined ? [] : await readEarlier(options.rivals);
-const played: Case[] = [];
-for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
+const earlier: readonly Case[] = options.rivals === undefined ? [] : await readCases('--rivals', options.rivals);
+const kept = new Map<string, Case>();
+if (options.json !== undefined && existsSync(options.json)) {
+  for (const one of await readCases('--json', options.json)) kept.set(one.bench.name, one);
+}
+const chosen = cases.filter(({ name }) => name.includes(options.case));
+if (chosen.length === 0) {
+  exitWith(process, line.name, [
+    { field: '--case', message: `knows no "${options.case}"; there are ${cases.map(({ name }) => name).join('; ')}` },
+  ]);
+}
+for (const bench of chosen) {
   const path = isShape(bench.trace) ? bench.trace : join(options.traces ?? '', bench.trace);
   if (!isShape(bench.trace) && (options.traces === undefined || !existsSync(path))) {
     process.stderr.write(`bench:lab: ${bench.name} is left out: --traces has no ${bench.trace}\n`);
@@ -83,20 +97,26 @@ for (const bench of cases.filter(({ name }) => name.includes(options.case))) {
   progress.end();
   const contenders = ranking([...result.results, ...(before?.contenders.slice(1) ?? [])]);
   const one = { bench, what: playedOf(result), contenders, verdicts: verdictsOf(bench.kind, contenders) };
-  played.push(one);
+  kept.set(bench.name, one);
   process.stdout.write(`${sectionOf(one)}\n`);
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(inOrder())}\n`);
 }
-if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(played)}\n`);
-if (options.results !== undefined) await writeFile(options.results, markdown());
+if (options.results !== undefined) await writeFile(options.results, markdown(inOrder()));
 
-async function readEarlier(path: string): Promise<readonly Case[]> {
+function inOrder(): readonly Case[] {
+  return cases.flatMap(({ name }) => kept.get(name) ?? []);
+}
+
+async function readCases(flag: string, path: string): Promise<readonly Case[]> {
+  const wrong = (message: string) => exitWith(process, line.name, [{ field: `${flag} ${path}`, message }]);
+  let read: unknown;
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as readonly Case[];
+    read = JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
-    return exitWith(process, line.name, [
-      { field: '--rivals', message: `cannot be read: ${(cause as Error).message}` },
-    ]);
+    return wrong(`cannot be read: ${(cause as Error).message}`);
   }
+  if (!Array.isArray(read) || !read.every((one) => 'bench' in one)) return wrong('was not written by bench:lab --json');
+  return read;
 }
 
 function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
@@ -123,7 +143,7 @@ function sectionOf({ bench, what, contenders, verdicts }: Case): string {
   ].join('\n');
 }
 
-function markdown(): string {
+function markdown(played: readonly Case[]): string {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const date = new Date(createClock().now()).toISOString().slice(0, 10);
   const all = played.flatMap(({ bench, verdicts }) => verdicts.map((verdict) => ({ bench, verdict })));
