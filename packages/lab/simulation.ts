@@ -378,7 +378,6 @@ export function simulate(
   };
 
   const end = workload.spanMs;
-  const looksAfterMs = contender.sees === 'reports' ? wire.mostCameAfterMs : 0;
   let lastShare = 0;
   for (let now = tickMs; now <= end; now += tickMs) {
     serveUntil(now);
@@ -387,8 +386,9 @@ export function simulate(
     match(now);
     observe(now);
     if (now % contender.everyMs === 0) {
-      if (looksAfterMs > 0) serveUntil(now + looksAfterMs);
-      ask(now + looksAfterMs);
+      const looksAt = contender.sees === 'reports' ? wire.lastComes(now) : now;
+      if (looksAt > now) serveUntil(looksAt);
+      ask(looksAt);
     }
     if (now % 60_000 === 0) {
       minutes.push({

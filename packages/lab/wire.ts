@@ -3,7 +3,7 @@
 // what was not acknowledged.
 import type { ReceivedReport } from '@kubeai/decision';
 import type { Report } from '@kubeai/protocol';
-import { after, type Milliseconds } from '@kubeai/units';
+import { after, elapsed, type Milliseconds } from '@kubeai/units';
 import type { Random } from './random.ts';
 import { epoch } from './simulated-time.ts';
 
@@ -22,8 +22,8 @@ export interface Wire {
   send(report: Report, now: number): void;
   /** What has come until `now` and was not received before, in the order it came. */
   receive(now: number): readonly ReceivedReport[];
-  /** After a second's reports were sent, when most of them have come: a controller looks when it is told something new. */
-  readonly mostCameAfterMs: number;
+  /** When the last report that comes within a tick of `now` has come, or `now` itself: a controller looks when it is told something new. */
+  lastComes(now: number): number;
 }
 
 /** @param tickMs between the reports of an agent */
@@ -32,7 +32,11 @@ export function createWire({ lossShare, delayMs }: WireOptions, tickMs: number, 
   /** When the newest report of each agent came or will come. */
   const newest = new Map<string, number>();
   return {
-    mostCameAfterMs: Math.round(1.5 * delayMs) % tickMs,
+    lastComes: (now) =>
+      underWay.reduce((last, { receivedAt }) => {
+        const at = elapsed(epoch, receivedAt);
+        return at < now + tickMs && at > last ? at : last;
+      }, now),
     send(report, now) {
       if (random.uniform() < lossShare) return;
       const own = now + delayMs * (0.5 + 1.5 * random.uniform() ** 2);
