@@ -1,9 +1,10 @@
-// Brings reports to the controller over one long-lived HTTPS request: a line a report up, a line an acknowledgement
+// Brings reports to the controller over one long-lived TLS connection: a line a report up, a line an acknowledgement
 // down. The controller may be gone at any time, for a second or an hour: reports of the last minute wait here and are
 // sent again with the age they have by then; nothing else of the agent notices.
 import { readFile } from 'node:fs/promises';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { request as secureRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Clock, Log } from '@kubeai/daemon';
 import {
   type Acknowledgement,
@@ -14,6 +15,8 @@ import {
   parseAcknowledgement,
   type Refusal,
   type Report,
+  reportsPath,
+  reportsProtocol,
 } from '@kubeai/protocol';
 import { type Milliseconds, milliseconds } from '@kubeai/units';
 import {
@@ -85,7 +88,7 @@ export const reconnectDelay = (attempts: number): number =>
 /** Connects by itself, again and again, until stopped. */
 export function startPush(options: PushOptions): Push {
   const { clock, log } = options;
-  const url = new URL('/v1/reports', options.url);
+  const url = new URL(reportsPath, options.url);
   const stopped = new AbortController();
   let kept: KeptReport[] = [];
   let dropped = 0;
@@ -96,8 +99,10 @@ export function startPush(options: PushOptions): Push {
   let problem: string | undefined = 'not connected yet';
   let lastRefusal: string | undefined;
 
-  let stream: ClientRequest | undefined;
-  let answered = false;
+  /** Where reports are written, once the controller has let us in. */
+  let stream: Socket | undefined;
+  /** Ends what is under way, however far it is. */
+  let cut: ((why: string) => void) | undefined;
   let blocked = false;
   let heardAt = 0;
   let used: Credentials | undefined;
@@ -123,8 +128,11 @@ export function startPush(options: PushOptions): Push {
 
   const settle = (acknowledgement: Acknowledgement): void => {
     heardAt = clock.monotonic();
+    const before = kept.length;
     if (acknowledgement.kind === 'accepted') {
-      accepted += 1;
+      const { sequence } = acknowledgement;
+      kept = kept.filter(({ report, sentOn }) => sentOn !== connections || report.sequence > sequence);
+      accepted += before - kept.length;
       attempts = 0;
       problem = undefined;
       lastRefusal = undefined;
@@ -134,57 +142,51 @@ export function startPush(options: PushOptions): Push {
       // A second of refusals is one event, not sixty log lines a minute.
       if (lastRefusal !== acknowledgement.reason) log.warn('The controller refused a report', { ...acknowledgement });
       lastRefusal = acknowledgement.reason;
+      const judged = refusedBy(acknowledgement);
+      kept = kept.filter(({ report }) => report.sequence !== judged);
     }
-    const judged = judgedBy(acknowledgement);
-    kept = kept.filter(({ report }) => report.sequence !== judged);
     if (kept.length === 0) emptied?.();
   };
 
-  /** The report that is settled; lines are judged in the order in which they were written, so no number means the oldest. */
-  const judgedBy = (acknowledgement: Acknowledgement): number | undefined => {
-    if (acknowledgement.kind === 'refused' && !ofOneReport.has(acknowledgement.reason)) return undefined;
-    return acknowledgement.sequence ?? kept.find(({ sentOn }) => sentOn === connections)?.report.sequence;
+  /** The report that is refused; lines are judged in the order in which they were written, so no number means the oldest. */
+  const refusedBy = ({ reason, sequence }: Acknowledgement & { readonly kind: 'refused' }): number | undefined => {
+    if (!ofOneReport.has(reason)) return undefined;
+    return sequence ?? kept.find(({ sentOn }) => sentOn === connections)?.report.sequence;
   };
 
   /** One connection, from its first byte to its last; resolves with the least time to wait before the next one. */
   const connectOnce = (request: typeof secureRequest, credentials: Credentials): Promise<Milliseconds> =>
     new Promise((resolve) => {
       connections += 1;
-      answered = false;
       blocked = false;
       heardAt = clock.monotonic();
       let over = false;
-      const opened = request(url, {
-        method: 'POST',
+      const opening = request(url, {
         agent: false,
         ca: credentials.ca,
         servername: options.serverName,
-        headers: { authorization: `Bearer ${credentials.token}`, 'content-type': 'application/x-ndjson' },
+        headers: { authorization: `Bearer ${credentials.token}`, connection: 'upgrade', upgrade: reportsProtocol },
       });
       const finish = (why: string | undefined, least: number): void => {
         if (over) return;
         over = true;
-        stream = undefined;
         if (why !== undefined) problem = why;
-        opened.destroy();
+        opening.destroy();
+        stream?.destroy();
+        stream = undefined;
+        cut = undefined;
         resolve(milliseconds(least));
       };
-      stream = opened;
-      opened.setNoDelay(true);
-      opened.flushHeaders();
-      opened.on('drain', () => {
-        blocked = false;
-        pump();
+      cut = (why) => finish(why, 0);
+      opening.on('error', (cause: NodeJS.ErrnoException) => finish(`${cause.code ?? 'error'}: ${cause.message}`, 0));
+      opening.on('response', (response: IncomingMessage) => {
+        response.resume();
+        const notYet = response.statusCode === 401 || response.statusCode === 403;
+        finish(`the controller answered ${response.statusCode}`, notYet ? refusedReconnectDelay : 0);
       });
-      opened.on('error', (cause: NodeJS.ErrnoException) => finish(`${cause.code ?? 'error'}: ${cause.message}`, 0));
-      opened.on('close', () => finish('the connection ended', 0));
-      opened.on('response', (response: IncomingMessage) => {
-        if (response.statusCode !== 200) {
-          response.resume();
-          const notYet = response.statusCode === 401 || response.statusCode === 403;
-          return finish(`the controller answered ${response.statusCode}`, notYet ? refusedReconnectDelay : 0);
-        }
-        answered = true;
+      opening.on('upgrade', (_answer, socket: Socket, first: Buffer) => {
+        if (over) return void socket.destroy();
+        stream = socket;
         heardAt = clock.monotonic();
         const lines = createLineReader(
           maxAcknowledgementBytes,
@@ -194,20 +196,27 @@ export function startPush(options: PushOptions): Push {
           },
           () => finish('the controller answered a line that is too long', 0),
         );
-        response.on('data', (chunk: Buffer) => lines.feed(chunk));
-        response.on('end', () => finish(rotating(credentials) ? undefined : 'the controller closed the connection', 0));
-        response.on('error', (cause) => finish(cause.message, 0));
+        const ended = () => finish(rotating(credentials) ? undefined : 'the controller closed the connection', 0);
+        socket.setNoDelay(true);
+        socket.on('data', (chunk: Buffer) => lines.feed(chunk));
+        socket.on('drain', () => {
+          blocked = false;
+          pump();
+        });
+        socket.on('error', (cause) => finish(cause.message, 0));
+        socket.on('end', ended).on('close', ended);
+        lines.feed(first);
+        pump();
       });
-      pump();
+      opening.end();
     });
 
   // A connection that was closed because its credentials changed is no trouble.
   const rotating = (credentials: Credentials): boolean => used !== credentials;
 
   const watch = clock.every(milliseconds(1_000), () => {
-    if (stream === undefined) return;
-    const patience = answered ? acknowledgementTimeout : connectTimeout;
-    if (kept.length > 0 && clock.monotonic() - heardAt > patience) stream.destroy(new Error('no acknowledgement came'));
+    const patience = stream === undefined ? connectTimeout : acknowledgementTimeout;
+    if (kept.length > 0 && clock.monotonic() - heardAt > patience) cut?.('no acknowledgement came');
   });
 
   const watchCredentials = clock.every(credentialInterval, () => {
@@ -250,7 +259,7 @@ export function startPush(options: PushOptions): Push {
       pump();
     },
     state: () => ({
-      connected: answered && stream !== undefined,
+      connected: stream !== undefined,
       kept: kept.length,
       dropped,
       accepted,
@@ -265,7 +274,7 @@ export function startPush(options: PushOptions): Push {
         await Promise.race([new Promise<void>((resolve) => (emptied = resolve)), clock.sleep(deadline)]);
       stopped.abort();
       stream?.end();
-      stream?.destroy();
+      cut?.('stopped');
     },
   };
 }

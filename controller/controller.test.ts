@@ -2,15 +2,15 @@
 // report over TLS with their pods' own tokens.
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { ClientRequest } from 'node:http';
 import { request } from 'node:https';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
-import { type Clock, createClock, createLog, type SecureListener, serveHttp, serveHttps } from '@kubeai/daemon';
+import { type Clock, createClock, createLog, serveHttp } from '@kubeai/daemon';
 import { type DecisionRecord, replay } from '@kubeai/decision';
 import {
   createKubeClient,
@@ -20,7 +20,15 @@ import {
   type Resource,
   resources,
 } from '@kubeai/kube';
-import { encodeReport, maxReportBytes, type PodIdentity, protocolVersion, type Report } from '@kubeai/protocol';
+import {
+  encodeReport,
+  maxReportBytes,
+  type PodIdentity,
+  protocolVersion,
+  type Report,
+  reportsPath,
+  reportsProtocol,
+} from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
 import { instant, milliseconds, seconds } from '@kubeai/units';
 import { chromium } from 'playwright-core';
@@ -30,6 +38,7 @@ import { createAuthorityPublisher } from './authority-publisher.ts';
 import { type Controller, type ControllerOptions, createController } from './controller.ts';
 import { createPages } from './http-pages.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { type ReportListener, serveReports } from './report-listener.ts';
 import { audience } from './token-reviews.ts';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -64,7 +73,7 @@ let config: PooledKubeConfig;
 let client: KubeClient;
 let namespaces = 0;
 let namespace: string;
-let running: { controller: Controller; listener: SecureListener; metrics: Metrics; stop(): Promise<void> } | undefined;
+let running: { controller: Controller; listener: ReportListener; metrics: Metrics; stop(): Promise<void> } | undefined;
 let agents: { stop(): void }[];
 
 beforeAll(async () => {
@@ -111,11 +120,7 @@ async function start(journal?: string, server?: string, more: Partial<Controller
   const store = createSecretStore(calls, { namespace: 'kube-system', name: 'kubeai-ca' });
   const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
   const { serving, bundle } = certificates.current();
-  const listener = await serveHttps(controller.ingest.handle, serving, {
-    host: '127.0.0.1',
-    port: 0,
-    requestTimeout: milliseconds(0),
-  });
+  const listener = await serveReports(controller.ingest.receive, serving, { clock, host: '127.0.0.1', port: 0 });
   await controller.start();
   running = {
     controller,
@@ -218,54 +223,69 @@ function reportOf(pod: PodIdentity, sequence: number, inFlight: number): Report 
 }
 
 interface Opened {
-  readonly request: ClientRequest;
+  /** Writes as soon as the controller has let us in. */
+  write(text: string): void;
+  destroy(): void;
   /** Status and everything answered so far. */
   readonly answer: { code: number; text: string; ended: boolean };
 }
 
 async function open(
-  listener: SecureListener,
+  listener: ReportListener,
   ca: string,
   token: string | undefined,
   options: object = {},
 ): Promise<Opened> {
-  const asked = request(`${listener.url}/v1/reports`, {
-    method: 'POST',
+  const asked = request(`${listener.url}${reportsPath}`, {
     ca,
     servername: 'kubeai-controller',
     agent: false,
     headers: {
-      'content-type': 'application/x-ndjson',
+      connection: 'upgrade',
+      upgrade: reportsProtocol,
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     },
     ...options,
   });
   const answer = { code: 0, text: '', ended: false };
-  asked.on('error', () => {
+  const ended = () => {
     answer.ended = true;
-  });
-  asked.on('response', (response) => {
-    answer.code = response.statusCode ?? 0;
-    response.on('data', (chunk) => {
+  };
+  const listen = (code: number | undefined, stream: Readable) => {
+    answer.code = code ?? 0;
+    stream.on('data', (chunk) => {
       answer.text += chunk;
     });
-    response.on('close', () => {
-      answer.ended = true;
+    stream.on('error', ended).on('close', ended);
+  };
+  asked.on('error', ended);
+  asked.on('response', (response) => listen(response.statusCode, response));
+  const line = new Promise<Duplex>((resolve) => {
+    asked.on('upgrade', (response, socket) => {
+      listen(response.statusCode, socket);
+      resolve(socket);
     });
   });
-  asked.flushHeaders();
-  return { request: asked, answer };
+  asked.end();
+  return {
+    write: (text) => void line.then((socket) => socket.write(text)),
+    destroy() {
+      asked.destroy();
+      void line.then((socket) => socket.destroy());
+    },
+    answer,
+  };
 }
 
 /** An agent that reports ten times a second, which is a second's worth of news to us. */
-async function startAgent(ingest: { listener: SecureListener; bundle: string }, pod: PodIdentity, load: () => number) {
-  const { request: sending, answer } = await open(ingest.listener, ingest.bundle, await tokenFor(pod));
+async function startAgent(ingest: { listener: ReportListener; bundle: string }, pod: PodIdentity, load: () => number) {
+  const sending = await open(ingest.listener, ingest.bundle, await tokenFor(pod));
   let sequence = 0;
   const send = () => sending.write(encodeReport(reportOf(pod, sequence++, load())));
   const timer = setInterval(send, 100);
   send();
   const agent = {
-    answer,
+    answer: sending.answer,
     sent: () => sequence,
     stop() {
       clearInterval(timer);
@@ -467,9 +487,9 @@ test('no line of the log holds a token, whatever becomes of it', async () => {
     'eyJub3QiOiJhIn0.b3VyLXRva2Vu.c2lnbmF0dXJl',
   ];
   for (const token of tokens) {
-    const { request: sending, answer } = await open(listener, bundle, token);
+    const sending = await open(listener, bundle, token);
     sending.write('{"version":1,"sequence":0}\n');
-    await until(() => answer.code > 200 || answer.text !== '');
+    await until(() => sending.answer.code > 200 || sending.answer.text !== '');
     sending.destroy();
   }
   await until(() => lines.includes('Query of a metric failed') && lines.includes('Refused a report'));
@@ -670,14 +690,14 @@ test.each<
   [
     'a report of another pod',
     async (pod) => ({ token: await tokenFor(pod), line: encodeReport(reportOf({ ...pod, uid: 'other' }, 1, 0)) }),
-    200,
+    101,
     'another pod',
     'WrongPod',
   ],
   [
     'a line that is no JSON',
     async (pod) => ({ token: await tokenFor(pod), line: '{"version":\n' }),
-    200,
+    101,
     'cannot be read',
     'Malformed',
   ],
@@ -687,21 +707,21 @@ test.each<
       token: await tokenFor(pod),
       line: `${JSON.stringify({ ...reportOf(pod, 1, 0), version: 99 })}\n`,
     }),
-    200,
+    101,
     'does not speak',
     'UnsupportedVersion',
   ],
   [
     'a line that is too long',
     async (pod) => ({ token: await tokenFor(pod), line: `${'x'.repeat(maxReportBytes + 1)}\n` }),
-    200,
+    101,
     'longer than',
     'TooLarge',
   ],
   [
     'the same report twice',
     async (pod) => ({ token: await tokenFor(pod), line: encodeReport(reportOf(pod, 7, 0)).repeat(2) }),
-    200,
+    101,
     '"refused":7',
     'Duplicate',
   ],
@@ -711,25 +731,33 @@ test.each<
       token: await tokenFor(pod),
       line: Array.from({ length: 300 }, (_, n) => encodeReport(reportOf(pod, n, 0))).join(''),
     }),
-    200,
+    101,
     'faster',
     'TooMany',
   ],
   ['another path', async () => ({ options: { path: '/v2/reports' } }), 404, '/v1/reports', undefined],
-  ['another method', async () => ({ options: { method: 'PUT' } }), 405, 'POST', undefined],
+  ['another method', async () => ({ options: { method: 'PUT' } }), 405, 'GET', undefined],
   [
-    'another content type',
-    async () => ({ options: { headers: { 'content-type': 'text/plain' } } }),
-    415,
-    'x-ndjson',
+    'a request that asks for no other protocol',
+    async () => ({ options: { headers: {} } }),
+    426,
+    'Upgrade header',
+    undefined,
+  ],
+  [
+    'another protocol',
+    async () => ({ options: { headers: { connection: 'upgrade', upgrade: 'websocket' } } }),
+    426,
+    'kubeai-reports',
     undefined,
   ],
 ])('%s is refused over TLS with its reason, and counted', async (_what, given, code, text, reason) => {
   const controller = await start();
   const pod = await createPod('chat-a');
   const { token, line, options } = await given(pod);
-  const { request: sending, answer } = await open(controller.listener, controller.bundle, token, options);
+  const sending = await open(controller.listener, controller.bundle, token, options);
   if (line !== undefined) sending.write(line);
+  const { answer } = sending;
   await until(() => answer.text.includes(text));
   expect(answer.code).toBe(code);
   const { refused } = controller.controller.ingest.counts;
@@ -744,8 +772,9 @@ test.each<
 test('a good report is acknowledged by its number; a pod that is deleted is cut off', async () => {
   const controller = await start();
   const pod = await createPod('chat-a');
-  const { request: sending, answer } = await open(controller.listener, controller.bundle, await tokenFor(pod));
+  const sending = await open(controller.listener, controller.bundle, await tokenFor(pod));
   sending.write(encodeReport(reportOf(pod, 41, 0)));
+  const { answer } = sending;
   await until(() => answer.text === '{"accepted":41}\n');
   expect(controller.controller.ingest.connections()).toBe(1);
   await client.delete(resources.pods, pod);

@@ -1,7 +1,5 @@
-// Takes the agents' reports: one long request a pod, a line a second. Bare node:http, because ten thousand pods make
-// this the busiest path of the controller. What is wrong is counted and answered by a reason of the protocol's list;
-// what is right is handed on. Which target a pod belongs to is not known here.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+// Takes the agents' reports: one connection a pod, a line a second. What is wrong is counted and answered by a reason of
+// the protocol's list; what is right is handed on. Which target a pod belongs to is not known here.
 import type { Clock, Log } from '@kubeai/daemon';
 import {
   createLineReader,
@@ -12,9 +10,13 @@ import {
   type Refusal,
   type Report,
   refusals,
+  reportsPath,
+  reportsProtocol,
 } from '@kubeai/protocol';
 import { elapsed, type Instant, seconds } from '@kubeai/units';
+import type { Guest } from './handshake.ts';
 import { limits } from './limits.ts';
+import type { LineEvents, SecureLine } from './secure-line.ts';
 import type { TokenReviews } from './token-reviews.ts';
 
 export interface IngestOptions {
@@ -26,7 +28,7 @@ export interface IngestOptions {
 }
 
 export interface Ingest {
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  receive(guest: Guest): void;
   /** The API server says that the pod is gone: its connection is closed. */
   forget(uid: string): void;
   connections(): number;
@@ -37,7 +39,7 @@ export interface Ingest {
 
 interface Connection {
   readonly pod: PodIdentity;
-  readonly response: ServerResponse;
+  readonly line: SecureLine;
   /** The token's end: the agent has to come again with the next. */
   readonly until: Instant;
   readonly openedAt: Instant;
@@ -46,9 +48,11 @@ interface Connection {
   lastAt: Instant;
   allowance: number;
   refusedInARow: number;
-  /** Acknowledgements not yet written, and when some were written last. */
+  /** The newest report that was taken and not acknowledged, refusals not yet written, and when some were written last. */
+  taken: number | undefined;
   answer: string;
   answeredAt: Instant | undefined;
+  closed: boolean;
 }
 
 type Judged = { readonly sequence: number } | { readonly sequence?: number; readonly reason: Refusal };
@@ -59,14 +63,26 @@ export function createIngest(options: IngestOptions): Ingest {
   const refused = Object.fromEntries(Object.keys(refusals).map((reason) => [reason, 0])) as Record<Refusal, number>;
   const counts = { accepted: 0, refused };
 
+  /** What is to be written now. One acknowledgement covers all that was taken before. */
+  const answerOf = (connection: Connection): string => {
+    const { taken, answer } = connection;
+    connection.taken = undefined;
+    connection.answer = '';
+    return taken === undefined ? answer : answer + encodeAcknowledgement({ kind: 'accepted', sequence: taken });
+  };
+
   const close = (connection: Connection, reason?: Refusal) => {
     if (connections.get(connection.pod.uid) === connection) connections.delete(connection.pod.uid);
-    if (connection.response.writableEnded) return;
+    if (connection.closed) return;
+    connection.closed = true;
     if (reason !== undefined) {
       counts.refused[reason] += 1;
-      connection.answer += encodeAcknowledgement({ kind: 'refused', reason, message: refusals[reason] });
+      connection.answer =
+        answerOf(connection) + encodeAcknowledgement({ kind: 'refused', reason, message: refusals[reason] });
     }
-    connection.response.end(connection.answer);
+    connection.line.end(answerOf(connection));
+    // Who does not close its end as well is not waited for.
+    clock.after(limits.farewell, () => connection.line.cut());
   };
 
   // One look at all connections now and then instead of a timer for each.
@@ -108,17 +124,18 @@ export function createIngest(options: IngestOptions): Ingest {
     if (!options.accept(report, now) && elapsed(connection.openedAt, now) > limits.unknownPodFor) {
       return { sequence, reason: 'UnknownPod' };
     }
-    connection.run = report.run;
+    // The text of one report is not kept for another's sake.
+    if (connection.run !== report.run) connection.run = report.run;
     connection.sequence = sequence;
     return { sequence };
   }
 
-  function serve(request: IncomingMessage, response: ServerResponse, pod: PodIdentity, until: Instant): void {
+  function serve(line: SecureLine, pod: PodIdentity, until: Instant): LineEvents {
     const now = clock.now();
     const old = connections.get(pod.uid);
     const connection: Connection = {
       pod,
-      response,
+      line,
       until,
       openedAt: now,
       // Numbers go on over connections, so that what was sent again is recognised.
@@ -127,15 +144,14 @@ export function createIngest(options: IngestOptions): Ingest {
       lastAt: now,
       allowance: limits.reportBurst,
       refusedInARow: 0,
+      taken: undefined,
       answer: '',
       answeredAt: undefined,
+      closed: false,
     };
     // The newest connection of a pod is its agent; an older one is a leftover of a broken path.
     if (old !== undefined) close(old);
     connections.set(pod.uid, connection);
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-    response.flushHeaders();
-    request.socket.setNoDelay(true);
 
     const refuse = (reason: Refusal, sequence?: number) => {
       counts.refused[reason] += 1;
@@ -143,45 +159,43 @@ export function createIngest(options: IngestOptions): Ingest {
       // A refusal is news; what was taken can wait.
       connection.answeredAt = undefined;
       const number = sequence === undefined ? {} : { sequence };
-      connection.answer += encodeAcknowledgement({ kind: 'refused', ...number, reason, message: refusals[reason] });
+      // In the order in which the lines came.
+      connection.answer =
+        answerOf(connection) + encodeAcknowledgement({ kind: 'refused', ...number, reason, message: refusals[reason] });
     };
     const lines = createLineReader(
       maxReportBytes,
-      (line) => {
-        const taken = take(connection, line, clock.now());
+      (text) => {
+        const taken = take(connection, text, clock.now());
         if ('reason' in taken) return refuse(taken.reason, taken.sequence);
         counts.accepted += 1;
         connection.refusedInARow = 0;
-        connection.answer += encodeAcknowledgement({ kind: 'accepted', sequence: taken.sequence });
+        connection.taken = taken.sequence;
       },
       () => refuse('TooLarge'),
     );
-    request.on('data', (chunk: Buffer) => {
-      if (response.writableEnded) return;
-      lines.feed(chunk);
-      const { answeredAt } = connection;
-      if (
-        connection.answer !== '' &&
-        (answeredAt === undefined || elapsed(answeredAt, clock.now()) >= limits.answerEvery)
-      ) {
-        connection.answeredAt = clock.now();
-        response.write(connection.answer);
-        connection.answer = '';
-      }
-      if (response.writableLength > limits.unreadBytes) request.destroy();
-      else if (connection.refusedInARow >= limits.refusalsInARow) {
+    return {
+      text(chunk) {
+        lines.feed(chunk);
+        const { answeredAt } = connection;
+        if (
+          (connection.taken !== undefined || connection.answer !== '') &&
+          (answeredAt === undefined || elapsed(answeredAt, clock.now()) >= limits.answerEvery)
+        ) {
+          connection.answeredAt = clock.now();
+          line.write(answerOf(connection));
+        }
+        if (line.unread() > limits.unreadBytes) line.cut();
         // The answers first: they say what is wrong.
-        response.once('finish', () => request.destroy());
-        close(connection);
-      }
-    });
-    const gone = () => {
-      remember(pod.uid, connection);
-      close(connection);
+        else if (connection.refusedInARow >= limits.refusalsInARow) close(connection);
+      },
+      ended: () => close(connection),
+      closed() {
+        remember(pod.uid, connection);
+        if (connections.get(pod.uid) === connection) connections.delete(pod.uid);
+        connection.closed = true;
+      },
     };
-    request.on('end', gone);
-    response.on('close', gone);
-    request.on('error', (cause) => log.debug('Connection of an agent broke', { pod, cause }));
   }
 
   // The last number of each pod whose connection has closed, until the pod is gone.
@@ -193,39 +207,47 @@ export function createIngest(options: IngestOptions): Ingest {
     if (remembered.size > limits.agents) remembered.delete(remembered.keys().next().value!);
   };
 
-  function turnAway(response: ServerResponse, code: number, reason: Refusal | undefined, message: string): void {
+  function turnAway(guest: Guest, code: number, reason: Refusal | undefined, message: string): void {
     if (reason !== undefined) counts.refused[reason] += 1;
-    response.writeHead(code, {
-      'content-type': reason === undefined ? 'text/plain; charset=utf-8' : 'application/x-ndjson',
-      connection: 'close',
-      ...(code === 503 ? { 'retry-after': '5' } : {}),
-    });
-    response.end(reason === undefined ? `${message}\n` : encodeAcknowledgement({ kind: 'refused', reason, message }));
+    guest.turnAway(
+      code,
+      {
+        'content-type': reason === undefined ? 'text/plain; charset=utf-8' : 'application/x-ndjson',
+        ...(code === 503 ? { 'retry-after': '5' } : {}),
+        ...(code === 426 ? { upgrade: reportsProtocol } : {}),
+      },
+      reason === undefined ? `${message}\n` : encodeAcknowledgement({ kind: 'refused', reason, message }),
+    );
   }
 
-  async function admit(request: IncomingMessage, response: ServerResponse, token: string): Promise<void> {
+  async function admit(guest: Guest, token: string): Promise<void> {
     const verdict = await tokens.review(token);
-    // The agent may have left while the API server was asked.
-    if (request.destroyed || response.destroyed) return;
-    if (verdict.kind === 'pod') serve(request, response, verdict.pod, verdict.until);
-    else if (verdict.kind === 'refused') turnAway(response, 401, 'Unauthenticated', verdict.message);
-    else turnAway(response, 503, undefined, verdict.message);
+    if (verdict.kind === 'pod') guest.letIn(reportsProtocol, (line) => serve(line, verdict.pod, verdict.until));
+    else if (verdict.kind === 'refused') turnAway(guest, 401, 'Unauthenticated', verdict.message);
+    else turnAway(guest, 503, undefined, verdict.message);
   }
 
   return {
-    handle(request, response) {
-      const path = request.url?.split('?')[0];
-      if (path !== '/v1/reports') return turnAway(response, 404, undefined, 'reports go to /v1/reports');
-      if (request.method !== 'POST') return turnAway(response, 405, undefined, 'reports are sent with POST');
-      if (!request.headers['content-type']?.startsWith('application/x-ndjson')) {
-        return turnAway(response, 415, undefined, 'reports are application/x-ndjson, one JSON line each');
+    receive(guest) {
+      const { method, url, headers } = guest.request;
+      if (url?.split('?')[0] !== reportsPath) {
+        return turnAway(guest, 404, undefined, `reports go to ${reportsPath}`);
       }
-      const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-      if (token === undefined) return turnAway(response, 401, 'Unauthenticated', 'no bearer token was sent');
-      if (connections.size >= limits.agents) return turnAway(response, 503, undefined, 'too many agents are connected');
-      admit(request, response, token).catch((cause: unknown) => {
+      if (method !== 'GET') return turnAway(guest, 405, undefined, 'a connection for reports is asked for with GET');
+      if (headers.upgrade !== reportsProtocol) {
+        return turnAway(
+          guest,
+          426,
+          undefined,
+          `reports are sent as ${reportsProtocol}, asked for by an Upgrade header`,
+        );
+      }
+      const token = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1];
+      if (token === undefined) return turnAway(guest, 401, 'Unauthenticated', 'no bearer token was sent');
+      if (connections.size >= limits.agents) return turnAway(guest, 503, undefined, 'too many agents are connected');
+      admit(guest, token).catch((cause: unknown) => {
         log.error('Admitting an agent failed', { cause });
-        response.destroy();
+        guest.request.destroy();
       });
     },
     forget(uid) {

@@ -4,6 +4,17 @@ import { milliseconds, minutes, seconds } from '@kubeai/units';
 export const limits = {
   /** Agents connected at once; the next one is refused and comes back later. Twice the fleet we measure with. */
   agents: 20_000,
+  /** Sockets of agents: those connected, and those who wait for their handshake. */
+  sockets: 25_000,
+  /** Handshakes begun a second, of those who wait. One costs 0.6 ms of CPU and a TokenReview: more would only pile up, and
+   * ten thousand agents are back within nine seconds (bench:ingest). */
+  handshakesPerSecond: 1_250,
+  /** Handshakes under way: each takes 80 KiB until it is made. */
+  handshakes: 500,
+  /** From the first byte of a handshake to the last of the request: longer than a busy agent and a lost packet take. */
+  greeting: seconds(5),
+  /** From our last word to an agent until its connection is cut, if it does not close it. */
+  farewell: seconds(2),
   /** TokenReviews under way at once: after a restart of the controller every agent comes at the same time. */
   tokenReviews: 32,
   /** Those that wait behind them; beyond it an agent is told to come back. */

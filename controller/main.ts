@@ -11,18 +11,17 @@ import {
   onShutdown,
   readCommandLine,
   serveHttp,
-  serveHttps,
 } from '@kubeai/daemon';
 import { createKubeClient, createLeaderElection, loadKubeConfig } from '@kubeai/kube';
-import { milliseconds, seconds } from '@kubeai/units';
+import { seconds } from '@kubeai/units';
 import { authorityName, createAuthorityPublisher } from './authority-publisher.ts';
 import { commandLine } from './config.ts';
 import { createController } from './controller.ts';
 import { createPages } from './http-pages.ts';
-import { limits } from './limits.ts';
 import { createMetrics } from './metrics.ts';
 import packageJson from './package.json' with { type: 'json' };
 import { policyMetrics } from './policy-view.ts';
+import { serveReports } from './report-listener.ts';
 
 const options = readCommandLine(commandLine, process);
 const { host, namespace, serviceName } = options;
@@ -82,11 +81,10 @@ try {
       ingestListener.setCertificate(serving);
     },
   });
-  const ingestListener = await serveHttps(controller.ingest.handle, certificates.current().serving, {
+  const ingestListener = await serveReports(controller.ingest.receive, certificates.current().serving, {
+    clock,
     host,
     port: options.ingestPort,
-    requestTimeout: milliseconds(0),
-    maxConnections: limits.agents,
   });
   publisher.publish(certificates.current().bundle).catch((cause: unknown) => {
     log.warn('Certificate authority could not be published and will be repeated', { cause });

@@ -1,9 +1,9 @@
-// A controller as the agent sees one: an HTTPS server that takes reports, reads them with the protocol's own parser and
+// A controller as the agent sees one: an HTTPS server that lets agents in, takes reports, reads them with the protocol's own parser and
 // acknowledges them, or does not.
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import {
@@ -12,6 +12,7 @@ import {
   maxReportBytes,
   parseReportLine,
   type Report,
+  reportsProtocol,
 } from '@kubeai/protocol';
 import { SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
 
@@ -67,17 +68,17 @@ export async function startController(identity: Identity, port = 0): Promise<Con
   const problems: string[] = [];
   const tokens: string[] = [];
   let connections = 0;
-  const server = createServer({ ...identity }, (request: IncomingMessage, response: ServerResponse) => {
+  const server = createServer({ ...identity });
+  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
     connections += 1;
     const connection = connections;
     const token = request.headers.authorization ?? '';
     tokens.push(token);
     if (controller.mode === 'unauthorized') {
-      response.writeHead(401).end();
+      socket.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
       return;
     }
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-    response.flushHeaders();
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${reportsProtocol}\r\n\r\n`);
     const lines = createLineReader(
       maxReportBytes,
       (line) => {
@@ -86,16 +87,16 @@ export async function startController(identity: Identity, port = 0): Promise<Con
         else {
           received.push({ report: parsed.value, connection, token });
           const { sequence } = parsed.value;
-          if (controller.mode === 'acknowledge') response.write(encodeAcknowledgement({ kind: 'accepted', sequence }));
+          if (controller.mode === 'acknowledge') socket.write(encodeAcknowledgement({ kind: 'accepted', sequence }));
           if (controller.mode === 'refuse')
-            response.write(encodeAcknowledgement({ kind: 'refused', reason: 'Malformed', message: 'no' }));
+            socket.write(encodeAcknowledgement({ kind: 'refused', reason: 'Malformed', message: 'no' }));
         }
       },
       () => problems.push('a line was too long'),
     );
-    request.on('data', (chunk: Buffer) => lines.feed(chunk));
-    request.on('end', () => response.end());
-    request.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => lines.feed(chunk));
+    socket.on('end', () => socket.end());
+    socket.on('error', () => undefined);
   });
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);

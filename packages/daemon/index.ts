@@ -14,9 +14,11 @@ export {
 export { type Environment, parseEnvironment } from './environment.ts';
 export { createHealth, type Health, type HealthCheck } from './health.ts';
 export {
+  type ListenAddress,
   ListenError,
   type Listener,
   type ListenOptions,
+  listenOn,
   type SecureListener,
   type ServingCertificate,
   serveHttp,

@@ -1,7 +1,7 @@
 // One HTTP or HTTPS server with the settings that Kubernetes needs and a drain that cuts nobody off.
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import { type FieldProblem, type Milliseconds, seconds } from '@kubeai/units';
 
 export interface ListenOptions {
@@ -85,18 +85,12 @@ async function listen(
     });
   });
 
-  await new Promise<void>((resolve, reject) => {
-    // Stays for good: a later failure to accept (too many open files) must cost that connection, not the process.
-    server.on('error', (cause: NodeJS.ErrnoException) => reject(listenProblem(cause, options)));
-    server.listen({ host: options.host, port: options.port, backlog: 4_096 }, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const shown = options.host.includes(':') ? `[${options.host}]` : options.host;
+  const { port, authority } = await listenOn(server, options);
 
   return {
     host: options.host,
     port,
-    url: `${scheme}://${shown}:${port}`,
+    url: `${scheme}://${authority}`,
     server,
     async drain(deadline) {
       draining = true;
@@ -112,12 +106,33 @@ async function listen(
   };
 }
 
-function listenProblem(cause: NodeJS.ErrnoException, options: ListenOptions): ListenError {
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+/** Has any server listen; tells on which port, and the `host:port` of its URLs. Throws ListenError when it cannot. */
+export async function listenOn(
+  server: NetServer,
+  address: ListenAddress,
+): Promise<{ readonly port: number; readonly authority: string }> {
+  await new Promise<void>((resolve, reject) => {
+    // Stays for good: a later failure to accept (too many open files) must cost that connection, not the process.
+    server.on('error', (cause: NodeJS.ErrnoException) => reject(listenProblem(cause, address)));
+    server.listen({ host: address.host, port: address.port, backlog: 4_096 }, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const shown = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return { port, authority: `${shown}:${port}` };
+}
+
+function listenProblem(cause: NodeJS.ErrnoException, { host, port }: ListenAddress): ListenError {
   const sentences: Record<string, string> = {
     EADDRINUSE: 'is already taken: end the process that listens there, or choose another port',
     EACCES: 'may not be listened on: choose a port above 1023',
     EADDRNOTAVAIL: 'is not an address of this machine: choose another host',
   };
   const message = sentences[cause.code ?? ''] ?? `cannot be listened on: ${cause.message}`;
-  return new ListenError({ field: `${options.host}:${options.port}`, message }, cause);
+  return new ListenError({ field: `${host}:${port}`, message }, cause);
 }

@@ -1,4 +1,5 @@
-// What the controller answers on the same connection, one JSON line a report: that it arrived, or why it was refused.
+// What the controller answers on the same connection, in JSON lines: up to which report all have arrived, or why one was
+// refused.
 import { maxTextLength } from './limits.ts';
 
 export const refusals = {
@@ -16,6 +17,7 @@ export const refusals = {
 export type Refusal = keyof typeof refusals;
 
 export type Acknowledgement =
+  /** This report and all before it on the connection that were not refused. */
   | { readonly kind: 'accepted'; readonly sequence: number }
   | { readonly kind: 'refused'; readonly sequence?: number; readonly reason: Refusal; readonly message: string };
 

@@ -16,6 +16,7 @@ export {
   protocolVersion,
 } from './limits.ts';
 export { createLineReader, type LineReader } from './lines.ts';
+export { reportsPath, reportsProtocol } from './opening.ts';
 export { parseReport, parseReportLine } from './parse-report.ts';
 export {
   type Absence,

@@ -40,6 +40,8 @@ import {
 } from './report.ts';
 
 type Fields = Record<string, unknown>;
+/** Optional fields are added one by one: spreading them makes an object of a shape that V8 knows no other of. */
+type Writable<Part> = { -readonly [Key in keyof Part]: Part[Key] };
 const none: Fields = Object.freeze({});
 const noSketch: EncodedSketch = Object.freeze({ sum: 0, bins: [] });
 
@@ -63,24 +65,25 @@ export function parseReport(input: unknown): Result<Report, FieldProblem> {
     const message = `must be ${protocolVersion}, this controller speaks no other version`;
     return { ok: false, problems: [{ field: 'version', message }] };
   }
-  const value: Report = {
+  const value: Writable<Report> = {
     version: protocolVersion,
     run: door.text(report, 'run', '', maxTextLength),
     sequence: door.count(report, 'sequence', ''),
     ageMs: door.number(report, 'ageMs', '', 0, maxReportAgeMs),
     windowMs: door.number(report, 'windowMs', '', 1, maxWindowMs),
-    ...(door.flag(report, 'jumped', '') ? { jumped: true as const } : {}),
     pod: podOf(door, report),
     traffic: trafficOf(door, report),
-    ...(door.flag(report, 'unobserved', '') ? { unobserved: true as const } : {}),
     queue: queueOf(door, report),
-    ...partOf(door, report, 'engine', engineOf),
-    ...partOf(door, report, 'gpu', gpuOf),
-    ...partOf(door, report, 'container', containerOf),
-    ...partOf(door, report, 'host', hostOf),
     absent: absentOf(door, report),
-    ...(door.flag(report, 'leaving', '') ? { leaving: true as const } : {}),
   };
+  const part = (name: OptionalPart) => door.inner(report, name, '');
+  if (report['engine'] !== undefined) value.engine = engineOf(door, part('engine'));
+  if (report['gpu'] !== undefined) value.gpu = gpuOf(door, part('gpu'));
+  if (report['container'] !== undefined) value.container = containerOf(door, part('container'));
+  if (report['host'] !== undefined) value.host = hostOf(door, part('host'));
+  if (door.flag(report, 'jumped', '')) value.jumped = true;
+  if (door.flag(report, 'unobserved', '')) value.unobserved = true;
+  if (door.flag(report, 'leaving', '')) value.leaving = true;
   return door.problems.length === 0 ? { ok: true, value } : { ok: false, problems: door.problems };
 }
 
@@ -96,7 +99,7 @@ function podOf(door: Door, report: Fields): PodIdentity {
 function trafficOf(door: Door, report: Fields): Traffic {
   const traffic = door.inner(report, 'traffic', '');
   const at = 'traffic.';
-  return {
+  const value: Writable<Traffic> = {
     inFlight: door.count(traffic, 'inFlight', at),
     waitingFirstByte: door.count(traffic, 'waitingFirstByte', at),
     concurrency: door.number(traffic, 'concurrency', at, 0, maxCount),
@@ -105,7 +108,6 @@ function trafficOf(door: Door, report: Fields): Traffic {
     failed: door.count(traffic, 'failed', at),
     aborted: door.count(traffic, 'aborted', at),
     rejected: door.count(traffic, 'rejected', at),
-    ...door.optional(traffic, 'promptTokens', at, 0, maxCount),
     generatedTokens: door.count(traffic, 'generatedTokens', at),
     latencyMs: door.sketch(traffic, 'latencyMs', at),
     timeToFirstByteMs: door.sketch(traffic, 'timeToFirstByteMs', at),
@@ -113,6 +115,8 @@ function trafficOf(door: Door, report: Fields): Traffic {
     interTokenMs: door.sketch(traffic, 'interTokenMs', at),
     unobservedConnections: door.count(traffic, 'unobservedConnections', at),
   };
+  door.optional(value, 'promptTokens', traffic, at, 0, maxCount);
+  return value;
 }
 
 function finishedOf(door: Door, traffic: Fields): Traffic['finished'] {
@@ -131,45 +135,47 @@ function queueOf(door: Door, report: Fields): Queue {
 
 function engineOf(door: Door, engine: Fields): EngineSample {
   const at = 'engine.';
-  return {
+  const sample: Writable<EngineSample> = {
     name: door.text(engine, 'name', at, maxTextLength),
     ageMs: door.number(engine, 'ageMs', at, 0, maxSampleAgeMs),
-    ...door.optional(engine, 'waiting', at, 0, maxCount),
-    ...door.optional(engine, 'running', at, 0, maxCount),
-    ...door.optional(engine, 'kvCacheRatio', at, 0, 1),
-    ...door.optional(engine, 'promptTokensPerSecond', at, 0, maxCount),
-    ...door.optional(engine, 'generatedTokensPerSecond', at, 0, maxCount),
   };
+  door.optional(sample, 'waiting', engine, at, 0, maxCount);
+  door.optional(sample, 'running', engine, at, 0, maxCount);
+  door.optional(sample, 'kvCacheRatio', engine, at, 0, 1);
+  door.optional(sample, 'promptTokensPerSecond', engine, at, 0, maxCount);
+  door.optional(sample, 'generatedTokensPerSecond', engine, at, 0, maxCount);
+  return sample;
 }
 
 function gpuOf(door: Door, gpu: Fields): GpuSample {
   const at = 'gpu.';
   const devices = door.list(gpu, 'devices', at, maxDevices);
-  return {
+  const sample: Writable<GpuSample> = {
     source: door.word(gpu, 'source', at, gpuSources),
     ageMs: door.number(gpu, 'ageMs', at, 0, maxSampleAgeMs),
     devices: devices.map((device, index) => deviceOf(door, device, `gpu.devices[${index}]`)),
-    ...door.optional(gpu, 'utilizationPercent', at, 0, 100),
-    ...door.optional(gpu, 'memoryUsedBytes', at, 0, maxCount),
-    ...door.optional(gpu, 'memoryTotalBytes', at, 0, maxCount),
     marks: marksOf(door, gpu, at),
   };
+  door.optional(sample, 'utilizationPercent', gpu, at, 0, 100);
+  door.optional(sample, 'memoryUsedBytes', gpu, at, 0, maxCount);
+  door.optional(sample, 'memoryTotalBytes', gpu, at, 0, maxCount);
+  return sample;
 }
 
 function deviceOf(door: Door, input: unknown, path: string): GpuDevice {
-  const device = door.object(input, path);
+  const fields = door.object(input, path);
   const at = `${path}.`;
-  return {
-    ...door.optional(device, 'index', at, 0, maxCount),
-    ...(device['uuid'] === undefined ? {} : { uuid: door.text(device, 'uuid', at, maxTextLength) }),
-    ...(device['model'] === undefined ? {} : { model: door.text(device, 'model', at, maxTextLength) }),
-    ...door.optional(device, 'utilizationPercent', at, 0, 100),
-    ...door.optional(device, 'memoryUsedBytes', at, 0, maxCount),
-    ...door.optional(device, 'memoryTotalBytes', at, 0, maxCount),
-    ...door.optional(device, 'temperatureCelsius', at, -273, maxCount),
-    ...door.optional(device, 'powerWatts', at, 0, maxCount),
-    ...(device['marks'] === undefined ? {} : { marks: marksOf(door, device, at) }),
-  };
+  const device: Writable<GpuDevice> = {};
+  door.optional(device, 'index', fields, at, 0, maxCount);
+  if (fields['uuid'] !== undefined) device.uuid = door.text(fields, 'uuid', at, maxTextLength);
+  if (fields['model'] !== undefined) device.model = door.text(fields, 'model', at, maxTextLength);
+  door.optional(device, 'utilizationPercent', fields, at, 0, 100);
+  door.optional(device, 'memoryUsedBytes', fields, at, 0, maxCount);
+  door.optional(device, 'memoryTotalBytes', fields, at, 0, maxCount);
+  door.optional(device, 'temperatureCelsius', fields, at, -273, maxCount);
+  door.optional(device, 'powerWatts', fields, at, 0, maxCount);
+  if (fields['marks'] !== undefined) device.marks = marksOf(door, fields, at);
+  return device;
 }
 
 function marksOf(door: Door, holder: Fields, at: string): GpuMark[] {
@@ -179,23 +185,21 @@ function marksOf(door: Door, holder: Fields, at: string): GpuMark[] {
 
 function containerOf(door: Door, container: Fields): ContainerSample {
   const at = 'container.';
-  return {
-    ageMs: door.number(container, 'ageMs', at, 0, maxSampleAgeMs),
-    ...door.optional(container, 'cpuCores', at, 0, maxCount),
-    ...door.optional(container, 'cpuLimitCores', at, 0, maxCount),
-    ...door.optional(container, 'memoryBytes', at, 0, maxCount),
-    ...door.optional(container, 'memoryLimitBytes', at, 0, maxCount),
-  };
+  const sample: Writable<ContainerSample> = { ageMs: door.number(container, 'ageMs', at, 0, maxSampleAgeMs) };
+  door.optional(sample, 'cpuCores', container, at, 0, maxCount);
+  door.optional(sample, 'cpuLimitCores', container, at, 0, maxCount);
+  door.optional(sample, 'memoryBytes', container, at, 0, maxCount);
+  door.optional(sample, 'memoryLimitBytes', container, at, 0, maxCount);
+  return sample;
 }
 
 function hostOf(door: Door, host: Fields): HostSample {
   const at = 'host.';
-  return {
-    ageMs: door.number(host, 'ageMs', at, 0, maxSampleAgeMs),
-    ...door.optional(host, 'cpuRatio', at, 0, 1),
-    ...door.optional(host, 'memoryUsedBytes', at, 0, maxCount),
-    ...door.optional(host, 'memoryTotalBytes', at, 0, maxCount),
-  };
+  const sample: Writable<HostSample> = { ageMs: door.number(host, 'ageMs', at, 0, maxSampleAgeMs) };
+  door.optional(sample, 'cpuRatio', host, at, 0, 1);
+  door.optional(sample, 'memoryUsedBytes', host, at, 0, maxCount);
+  door.optional(sample, 'memoryTotalBytes', host, at, 0, maxCount);
+  return sample;
 }
 
 function absentOf(door: Door, report: Fields): Report['absent'] {
@@ -206,17 +210,6 @@ function absentOf(door: Door, report: Fields): Report['absent'] {
     if (given[part] !== undefined) absent[part] = door.word(given, part, 'absent.', known);
   }
   return absent;
-}
-
-/** An optional part of the report, under its own name. */
-function partOf<Name extends OptionalPart, Part>(
-  door: Door,
-  report: Fields,
-  name: Name,
-  read: (door: Door, fields: Fields) => Part,
-): Record<Name, Part> | undefined {
-  if (report[name] === undefined) return undefined;
-  return { [name]: read(door, door.inner(report, name, '')) } as Record<Name, Part>;
 }
 
 type Door = ReturnType<typeof createDoor>;
@@ -264,9 +257,16 @@ function createDoor() {
       return 0;
     },
 
-    optional<Name extends string>(holder: Fields, name: Name, at: string, min: number, max: number) {
-      if (holder[name] === undefined) return undefined;
-      return { [name]: number(holder, name, at, min, max) } as Record<Name, number>;
+    /** Reads a number into `into` where there is one. */
+    optional<Name extends string>(
+      into: { [Key in Name]?: number },
+      name: Name,
+      holder: Fields,
+      at: string,
+      min: number,
+      max: number,
+    ): void {
+      if (holder[name] !== undefined) into[name] = number(holder, name, at, min, max);
     },
 
     text(holder: Fields, name: string, at: string, longest: number): string {

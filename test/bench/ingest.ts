@@ -7,19 +7,28 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { Agent, request } from 'node:https';
+import { request } from 'node:https';
 import { dirname, join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { ensureCertificates, type SecretStore } from '@kubeai/certificates';
-import { createClock, createLog, readCommandLine, serveHttps } from '@kubeai/daemon';
+import { createClock, createLog, readCommandLine } from '@kubeai/daemon';
 import { createSignalFold } from '@kubeai/decision';
 import { parsePolicy } from '@kubeai/policy';
-import { encodeReport, type PodIdentity, protocolVersion, type Report } from '@kubeai/protocol';
+import {
+  encodeReport,
+  type PodIdentity,
+  protocolVersion,
+  type Report,
+  reportsPath,
+  reportsProtocol,
+} from '@kubeai/protocol';
 import { createSketch, type EncodedSketch } from '@kubeai/sketch';
 import { after, type Milliseconds, milliseconds, minutes, seconds } from '@kubeai/units';
 import { z } from 'zod';
 import { reconnectDelay } from '../../agent/push.ts';
 import { createIngest } from '../../controller/ingest.ts';
+import { serveReports } from '../../controller/report-listener.ts';
 import type { TokenReviews } from '../../controller/token-reviews.ts';
 import { bundle } from '../../docker/bundle.ts';
 import { median, printVerdict, type Verdict } from './verdict.ts';
@@ -105,11 +114,9 @@ async function receive(): Promise<void> {
   };
   const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
   const { serving, bundle } = certificates.current();
-  const listener = await serveHttps(ingest.handle, serving, {
-    host: '127.0.0.1',
-    port,
-    requestTimeout: milliseconds(0),
-  });
+  const listener = await serveReports(ingest.receive, serving, { clock, host: '127.0.0.1', port });
+  // Nobody is left to ask.
+  process.on('disconnect', () => process.exit(0));
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
     const usage: Usage = {
@@ -250,6 +257,8 @@ async function usageOf(child: ChildProcess): Promise<Usage> {
 /** Agents that report once a second, spread over the second, and come back with the agent's own back-off. */
 function createFleet(count: number, port: number, ca: string) {
   const lines = reportLines();
+  // Ten thousand agents read one authority each; here it is read once, for it is the other side that is measured.
+  const trust: object = { secureContext: createSecureContext({ ca }) };
   const connected = new Set<number>();
   const comings: number[] = [];
   let sent = 0;
@@ -257,43 +266,41 @@ function createFleet(count: number, port: number, ca: string) {
   const connect = (number: number, attempts: number): void => {
     let timer: NodeJS.Timeout | undefined;
     let over = false;
-    const agent = request({
+    const asked = request({
       host: '127.0.0.1',
       port,
-      ca,
+      ...trust,
       servername: 'kubeai-controller',
-      path: '/v1/reports',
-      method: 'POST',
-      agent: new Agent({ maxSockets: 1 }),
-      headers: { 'content-type': 'application/x-ndjson', authorization: `Bearer ${number}` },
+      path: reportsPath,
+      agent: false,
+      headers: { connection: 'upgrade', upgrade: reportsProtocol, authorization: `Bearer ${number}` },
     });
     const lost = () => {
       if (over) return;
       over = true;
       clearInterval(timer);
       connected.delete(number);
-      agent.destroy();
+      asked.destroy();
       const next = answered ? 0 : attempts + 1;
       setTimeout(() => connect(number, next), reconnectDelay(attempts));
     };
     let answered = false;
-    const write = () => {
-      // Grows by a thousand a second: the number of a report is when it was written.
-      agent.write(lines(number, Date.now()));
-      sent += 1;
-    };
-    agent.flushHeaders();
-    agent.on('response', (response) => {
+    asked.on('upgrade', (_answer, socket) => {
       answered = true;
       connected.add(number);
       comings.push(clock.monotonic());
-      response.resume().on('close', lost);
+      socket.resume().on('error', lost).on('close', lost);
+      const write = () => {
+        // Grows by a thousand a second: the number of a report is when it was written.
+        socket.write(lines(number, Date.now()));
+        sent += 1;
+      };
       timer = setTimeout(() => {
         write();
         timer = setInterval(write, 1_000);
       }, Math.random() * 1_000);
     });
-    agent.on('error', lost).on('close', lost);
+    asked.on('error', lost).end();
   };
 
   /** Waits until so many are connected, or nobody can expect it any more. */

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
-import { createClock, createLog, serveHttps } from '@kubeai/daemon';
+import { createClock, createLog } from '@kubeai/daemon';
 import { createKubeClient, type KubeObject, PooledKubeConfig, resources } from '@kubeai/kube';
 import { milliseconds, seconds } from '@kubeai/units';
 import { parse } from 'yaml';
@@ -22,6 +22,7 @@ import { startSplice } from '../../agent/splice.ts';
 import { createTrafficBook } from '../../agent/traffic.ts';
 import { createController } from '../../controller/controller.ts';
 import { createMetrics } from '../../controller/metrics.ts';
+import { serveReports } from '../../controller/report-listener.ts';
 import { audience } from '../../controller/token-reviews.ts';
 import { startApiServer } from '../../packages/local-cluster/api-server/api-server.ts';
 import { printVerdict } from './verdict.ts';
@@ -53,8 +54,8 @@ const controller = await createController({
 const store = createSecretStore(client, { namespace: 'kube-system', name: 'kubeai-ca' });
 const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
 const { serving, bundle } = certificates.current();
-const local = { host: '127.0.0.1', port: 0, requestTimeout: milliseconds(0) };
-const listener = await serveHttps(controller.ingest.handle, serving, local);
+const local = { clock, host: '127.0.0.1', port: 0 };
+const listener = await serveReports(controller.ingest.receive, serving, local);
 
 const directory = mkdtempSync(join(tmpdir(), 'kubeai-reaction-'));
 const caFile = join(directory, 'ca.crt');

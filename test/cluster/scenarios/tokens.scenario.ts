@@ -1,8 +1,9 @@
 // Whom the controller believes: the token of a pod, for our audience, about that pod, and nothing else.
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:https';
+import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { encodeReport, protocolVersion } from '@kubeai/protocol';
+import { encodeReport, protocolVersion, reportsPath, reportsProtocol } from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
 import { apply, available, eventually, get, kubectl, namespaceOf, type Pod, podsOf, workload } from './scene.ts';
 
@@ -71,27 +72,29 @@ const reportOf = ({ metadata }: Pod): string =>
 /** Sends one report; the status and the controller's lines. */
 function send(token: string, line: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request(
-      {
-        host: address,
-        port: 9_444,
-        method: 'POST',
-        path: '/v1/reports',
-        ca: authority,
-        servername: 'kubeai-controller.kubeai-system.svc',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
-        agent: false,
-      },
-      (response) => {
-        let text = '';
-        response.on('data', (chunk) => {
-          text += String(chunk);
-        });
-        response.once('end', () => resolve({ status: response.statusCode ?? 0, text }));
-      },
-    );
+    const sent = request({
+      host: address,
+      port: 9_444,
+      path: reportsPath,
+      ca: authority,
+      servername: 'kubeai-controller.kubeai-system.svc',
+      headers: { authorization: `Bearer ${token}`, connection: 'upgrade', upgrade: reportsProtocol },
+      agent: false,
+    });
+    const read = (status: number | undefined, stream: Readable) => {
+      let text = '';
+      stream.on('data', (chunk) => {
+        text += String(chunk);
+      });
+      stream.once('error', reject).once('end', () => resolve({ status: status ?? 0, text }));
+    };
     sent.once('error', reject);
-    sent.end(line);
+    sent.on('response', (response) => read(response.statusCode, response));
+    sent.on('upgrade', (response, socket) => {
+      read(response.statusCode, socket);
+      socket.end(line);
+    });
+    sent.end();
   });
 }
 
@@ -99,7 +102,7 @@ test(
   'a token of the pod for our audience is believed',
   async () => {
     const { status, text } = await send(await tokenFor(pods[0], 'kubeai.io'), reportOf(pods[0]!));
-    expect({ status, text }).toEqual({ status: 200, text: '{"accepted":1}\n' });
+    expect({ status, text }).toEqual({ status: 101, text: '{"accepted":1}\n' });
   },
   patience,
 );
