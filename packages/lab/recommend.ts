@@ -5,9 +5,11 @@ import { type Policy, parsePolicy } from '@kubeai/policy';
 import { stringify } from 'yaml';
 import { tuned } from './compare.ts';
 import { ours } from './ours.ts';
+import { fixed } from './rivals.ts';
 import { type Score, scoreOf } from './score.ts';
+import { searched } from './search.ts';
 import { type Setting, worldOf } from './setting.ts';
-import { simulate } from './simulation.ts';
+import { simulate, type World } from './simulation.ts';
 
 export interface Knobs {
   /** Percent of what a replica was seen to carry. */
@@ -29,6 +31,13 @@ export interface Recommendation {
   readonly expected: Trial;
   /** In the order in which they were tried. */
   readonly tried: readonly Trial[];
+  /** The smallest fleet of one size that keeps the goal, where one does. */
+  readonly fixed: FixedFleet | undefined;
+}
+
+interface FixedFleet {
+  readonly size: number;
+  readonly score: Score;
 }
 
 const targets = [95, 100, 85, 70, 55, 40];
@@ -57,7 +66,10 @@ export function recommend(
   const { world } = worldOf(setting);
   const { workload, promise, hardware } = setting;
   const tried: (Trial & { readonly floors: readonly number[] })[] = [];
-  const most = rounds * (targets.length + windows.length + floorShares.length);
+  const fleet = fixedFleet(setting, world, goal);
+  /** Where bursts are faster than a start, what already stands is all that helps. */
+  const fixedFloors = fleet === undefined ? [] : [fleet.size, Math.ceil((2 / 3) * fleet.size)];
+  const most = rounds * (targets.length + windows.length + floorShares.length + fixedFloors.length);
   const play = (knobs: Knobs) => {
     const outcome = simulate(workload, world, ours('recommended', policyOf(specOf(knobs))), (share) =>
       progress?.(textOf(knobs), Math.min(1, (tried.length + share) / most)),
@@ -113,7 +125,7 @@ export function recommend(
   for (let round = 0; round < rounds; round += 1) {
     turn(targets.map((work) => ({ work })));
     turn(windows.map((windowSeconds) => ({ windowSeconds })));
-    turn(best().floors.map((minReplicas) => ({ minReplicas })));
+    turn([...best().floors, ...fixedFloors].map((minReplicas) => ({ minReplicas })));
   }
   const { knobs, score } = best();
   const bounded = {
@@ -121,7 +133,28 @@ export function recommend(
     maxReplicas: Math.min(setting.maxReplicas, Math.max(knobs.minReplicas, Math.ceil(reserve * score.maxReplicas))),
   };
   const tries = [...tried];
-  return { policy: specOf(bounded), expected: play(bounded), tried: tries };
+  return { policy: specOf(bounded), expected: play(bounded), tried: tries, fixed: fleet };
+}
+
+function fixedFleet(setting: Setting, world: World, goal: number): FixedFleet | undefined {
+  const { workload, promise, hardware, maxReplicas } = setting;
+  const played = searched(
+    maxReplicas,
+    (index) => {
+      const size = maxReplicas - index;
+      return {
+        size,
+        score: scoreOf(workload, simulate(workload, world, fixed(size)), promise, hardware.tensorParallel),
+      };
+    },
+    [({ attainment }) => attainment >= goal],
+  );
+  return [...played.values()]
+    .filter(({ score }) => score.attainment >= goal)
+    .reduce<FixedFleet | undefined>(
+      (least, each) => (least === undefined || each.size < least.size ? each : least),
+      undefined,
+    );
 }
 
 function policyOf(spec: object): Policy {
@@ -135,7 +168,7 @@ export const textOf = ({ work, windowSeconds, minReplicas }: Knobs): string =>
 
 /** The recommendation as a file for `kubectl apply`, which says what was tried and what may be expected. */
 export function yamlOf(
-  { policy, expected, tried }: Recommendation,
+  { policy, expected, tried, fixed: fleet }: Recommendation,
   { workload, startUpMs, seed, promise }: Setting,
   goal: number,
 ): string {
@@ -149,6 +182,11 @@ export function yamlOf(
     ...(score.attainment < goal
       ? [`Nothing that was tried kept ${percent(goal)}: replicas must start faster, or a promise be given up.`]
       : []),
+    ...(fleet === undefined
+      ? []
+      : [
+          `A fixed fleet of ${fleet.size}, which is told what comes, would keep ${percent(fleet.score.attainment)} for ${fleet.score.gpuHours.toFixed(1)} GPU-hours.`,
+        ]),
     '',
     'Tried:',
     ...tried.map(
