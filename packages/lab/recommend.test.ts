@@ -68,4 +68,5 @@ test('where no value keeps the goal, it says so and keeps the most', () => {
   const found = recommend({ ...setting, startUpMs: 900_000 }, 1, 'chat');
   expect(Math.max(...found.tried.map(({ score }) => score.attainment))).toBeCloseTo(found.expected.score.attainment, 6);
   expect(yamlOf(found, setting, 1)).toMatch(/^# Nothing that was tried kept 100.00 %/m);
+  expect(yamlOf(found, { ...setting, warmUpMs: 60_000 }, 1)).toMatch(/^# Played against .*, judged after 60 s\.$/m);
 });

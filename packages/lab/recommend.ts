@@ -169,14 +169,14 @@ export const textOf = ({ work, windowSeconds, minReplicas }: Knobs): string =>
 /** The recommendation as a file for `kubectl apply`, which says what was tried and what may be expected. */
 export function yamlOf(
   { policy, expected, tried, fixed: fleet }: Recommendation,
-  { workload, startUpMs, seed, promise }: Setting,
+  { workload, startUpMs, warmUpMs, seed, promise }: Setting,
   goal: number,
 ): string {
   const { score } = expected;
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
   const seconds = (milliseconds: number) => `${milliseconds / 1_000} s`;
   const lines = [
-    `Played against ${workload.name}: ${workload.at.length} requests in ${(workload.spanMs / 3_600_000).toFixed(1)} h, starts of ${seconds(startUpMs)}, seed ${seed}.`,
+    `Played against ${workload.name}: ${workload.at.length} requests in ${(workload.spanMs / 3_600_000).toFixed(1)} h, starts of ${seconds(startUpMs)}, seed ${seed}${warmUpMs > 0 ? `, judged after ${seconds(warmUpMs)}` : ''}.`,
     `Expected on such traffic: ${percent(score.attainment)} of the requests get their first token within ${seconds(promise.firstTokenMs)} and each further`,
     `one within ${seconds(promise.perTokenMs)} on average, for ${score.gpuHours.toFixed(1)} GPU-hours: ${score.meanReplicas.toFixed(2)} replicas on average, ${score.maxReplicas} at most.`,
     ...(score.attainment < goal
