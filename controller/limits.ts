@@ -9,7 +9,7 @@ export const limits = {
   /** Handshakes begun a second, of those who wait. One costs 0.6 ms of CPU and a TokenReview: more would only pile up, and
    * ten thousand agents are back within nine seconds (bench:ingest). */
   handshakesPerSecond: 1_250,
-  /** Handshakes under way: each takes 80 KiB until it is made. */
+  /** Handshakes under way: until one is made it holds OpenSSL's state and buffers of ours, several times what an agent does. */
   handshakes: 500,
   /** From the first byte of a handshake to the last of the request: longer than a busy agent and a lost packet take. */
   greeting: seconds(5),
