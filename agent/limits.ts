@@ -24,6 +24,9 @@ export const maxHeaderTableBytes = 4 * 1024;
 /** What a server says before its client spoke: HTTP/2 settings are some 50 bytes. */
 export const maxEarlyAnswerBytes = 1_024;
 
+/** A request is read when its answer has come, or after this long: more than a quick answer takes, and less than anybody counts
+ * in. A timer much shorter would be set anew before each sleep of the process, a microsecond and more a request. */
+export const readWithin = milliseconds(40);
 /** Token readers that wait for the next answer, of all connections together: some 4 kB each. */
 export const maxFreeReaders = 64;
 /** Reading a body for its `usage` costs some nanoseconds a byte: more of an unstreamed one (embeddings) is passed over. */

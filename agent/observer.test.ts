@@ -3,9 +3,10 @@ import type { TokenReader } from '@kubeai/engines';
 import fc from 'fast-check';
 import { maxGatheredBytes } from './limits.ts';
 import { createObserver } from './observer.ts';
+import type { Route } from './route.ts';
 import { type Conversation, conversation, cut } from './testing/conversations.ts';
 import { judge } from './testing/llhttp.ts';
-import { createTrafficBook, type Totals } from './traffic.ts';
+import { createTrafficBook, type Totals, type TrafficBook } from './traffic.ts';
 
 const conversations = Number(process.env['CONVERSATIONS'] ?? 2_000);
 
@@ -27,12 +28,26 @@ const answersOf = (totals: Totals): Record<string, number> => {
 /** One connection's readers are the next one's, as in the agent. */
 const readers: TokenReader[] = [];
 
+type Chunks = readonly { readonly side: 'client' | 'server'; readonly bytes: Buffer }[];
+
 /** Feeds a conversation as TCP might deliver it: each side's bytes cut anywhere, requests before their answers. */
-function observe(
-  chunks: readonly { readonly side: 'client' | 'server'; readonly bytes: Buffer }[],
-  serverEnds: boolean,
-): Seen {
-  const book = createTrafficBook(0);
+function observe(chunks: Chunks, serverEnds: boolean): Seen {
+  const seen = observeWhen('at once', chunks, serverEnds);
+  // Putting off what need not be read at once makes no difference, however long.
+  expect(observeWhen('with the next', chunks, serverEnds)).toEqual(seen);
+  expect(observeWhen('now and then', chunks, serverEnds)).toEqual(seen);
+  return seen;
+}
+
+function observeWhen(read: 'at once' | 'with the next' | 'now and then', chunks: Chunks, serverEnds: boolean): Seen {
+  const opened = createTrafficBook(0);
+  let begun = 0;
+  const book: TrafficBook = Object.assign(Object.create(opened), {
+    begin(route: Route, at: number) {
+      begun += 1;
+      return opened.begin(route, at);
+    },
+  });
   const budget = { free: maxGatheredBytes };
   const faults: unknown[] = [];
   const observer = createObserver({
@@ -41,16 +56,17 @@ function observe(
     readers,
     stopAtHeads: false,
     ended: () => undefined,
+    later: (catchUp) => behind.push(catchUp),
     fault: (cause) => faults.push(cause),
   });
+  const behind: (() => void)[] = [];
   let now = 0;
-  let begun = 0;
   for (const { side, bytes } of chunks) {
     now += 1;
-    const before = book.open;
-    if (side === 'client') observer.request(bytes, 0, now);
-    else observer.response(bytes, now);
-    if (side === 'client') begun += book.open - before;
+    if (side === 'server') observer.response(bytes, now);
+    else if (read === 'at once') observer.request(bytes, 0, now);
+    else observer.requestSoon(bytes, now);
+    if (read === 'now and then' && now % 2 === 0) for (const catchUp of behind.splice(0)) catchUp();
   }
   if (serverEnds) observer.responseEnd(now);
   const open = observer.inFlight();
@@ -131,6 +147,7 @@ test('a reader that was left anywhere in one answer reads the next as a new one 
       readers: shared,
       stopAtHeads: false,
       ended: () => undefined,
+      later: () => undefined,
       fault: (cause) => {
         throw cause;
       },
@@ -166,6 +183,7 @@ test('when more heads are unfinished than may be, those beyond are not followed,
       readers,
       stopAtHeads: false,
       ended: () => undefined,
+      later: () => undefined,
       fault: (cause) => {
         throw cause;
       },

@@ -13,6 +13,8 @@ import type { BlindReason, Exchange, TrafficBook } from './traffic.ts';
 export interface Observer {
   /** Bytes of the client from `at` on; returns where it stopped (see Framing.feed). */
   request(chunk: Buffer, at: number, now: number): number;
+  /** Bytes of the client that need not be understood at once: a new request is read when its answer has passed on, or soon. */
+  requestSoon(chunk: Buffer, now: number): void;
   /** Bytes of the server. */
   response(chunk: Buffer, now: number): void;
   requestEnd(now: number): void;
@@ -45,6 +47,8 @@ export interface ObserverOptions {
   readonly stopAtHeads: boolean;
   /** A request has got its whole answer, or is no longer waited for. */
   readonly ended: () => void;
+  /** Calls back soon. An answer may come while a request is being read, and would wait for that. */
+  readonly later: (catchUp: () => void) => void;
   /** Something threw in here. The connection goes on without being observed. */
   readonly fault: (cause: unknown) => void;
 }
@@ -57,7 +61,7 @@ interface Pending {
 const prefaceHead = 'PRI * HTTP/2.0';
 const statusClassOf = (status: number): StatusClass => `${Math.floor(status / 100)}xx` as StatusClass;
 
-export function createObserver({ book, budget, readers, stopAtHeads, ended, fault }: ObserverOptions): Observer {
+export function createObserver({ book, budget, readers, stopAtHeads, ended, later, fault }: ObserverOptions): Observer {
   const pending: Pending[] = [];
   let blind: BlindReason | undefined;
   let mode: 'unknown' | 'http1' | 'http2' = 'unknown';
@@ -71,6 +75,9 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
   let streamed = false;
   let readBytes = 0;
   let streams: Streams | undefined;
+  // The beginning of a request that has not been read yet, and when it came.
+  let unread: Buffer | undefined;
+  let unreadAt = 0;
 
   const goBlind = (reason: BlindReason, now: number): void => {
     if (blind !== undefined) return;
@@ -222,18 +229,39 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
     goBlind('Fault', now);
   };
 
+  const readSafely = (chunk: Buffer, at: number, now: number): number => {
+    if (blind !== undefined) return chunk.length;
+    try {
+      return readRequest(chunk, at, now);
+    } catch (cause) {
+      failed(cause, now);
+      return chunk.length;
+    }
+  };
+
+  const catchUp = (): void => {
+    if (unread === undefined) return;
+    const chunk = unread;
+    unread = undefined;
+    readSafely(chunk, 0, unreadAt);
+  };
+
   return {
-    request(chunk, at, now) {
-      if (blind !== undefined) return chunk.length;
-      try {
-        return readRequest(chunk, at, now);
-      } catch (cause) {
-        failed(cause, now);
-        return chunk.length;
+    request: readSafely,
+
+    requestSoon(chunk, now) {
+      catchUp();
+      if (pending.length > 0 || requests.insideMessage()) {
+        readSafely(chunk, 0, now);
+        return;
       }
+      unread = chunk;
+      unreadAt = now;
+      later(catchUp);
     },
 
     response(chunk, now) {
+      catchUp();
       if (blind !== undefined) return;
       try {
         readResponse(chunk, now);
@@ -243,14 +271,17 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
     },
 
     requestEnd(now) {
+      catchUp();
       if (blind === undefined && mode !== 'http2') requests.finish(now);
     },
 
     responseEnd(now) {
+      catchUp();
       if (blind === undefined && mode !== 'http2') responses.finish(now);
     },
 
     close(by, now) {
+      catchUp();
       requests.close();
       responses.close();
       const leave = by === 'client' ? book.abort : book.fail;
@@ -263,6 +294,7 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
     },
 
     fail(now) {
+      catchUp();
       for (const { exchange } of pending) book.fail(exchange, now);
       pending.length = 0;
       ended();
@@ -276,14 +308,21 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, faul
     get blind() {
       return blind;
     },
-    inFlight: () => pending.length + (streams?.open() ?? 0),
+    inFlight() {
+      catchUp();
+      return pending.length + (streams?.open() ?? 0);
+    },
     newest: () => pending.at(-1)?.exchange,
     headStart: requests.headStart,
-    framed: () => blind === undefined && mode !== 'http2',
-    idle: () =>
-      blind === undefined &&
-      pending.length === 0 &&
-      (mode === 'http2' ? streams!.open() === 0 : !requests.insideMessage() && !responses.insideMessage()),
+    framed() {
+      catchUp();
+      return blind === undefined && mode !== 'http2';
+    },
+    idle() {
+      catchUp();
+      if (blind !== undefined || pending.length > 0) return false;
+      return mode === 'http2' ? streams!.open() === 0 : !requests.insideMessage() && !responses.insideMessage();
+    },
   };
 }
 

@@ -12,6 +12,7 @@ import {
   largeRead,
   lingerTime,
   maxGatheredBytes,
+  readWithin,
   refusedWait,
   smallRead,
 } from './limits.ts';
@@ -56,6 +57,14 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
   const readers: TokenReader[] = [];
   let lastBlind = 0;
   let refused = 0;
+  const behind: (() => void)[] = [];
+  const later = (catchUp: () => void): void => {
+    if (behind.push(catchUp) > 1) return;
+    clock.after(readWithin, () => {
+      for (const each of behind) each();
+      behind.length = 0;
+    });
+  };
 
   const accept = (client: Socket): void => {
     // Answers are read into a buffer of ours, used again as soon as the client's socket has taken all of it at once, which
@@ -94,6 +103,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
       readers,
       stopAtHeads: gate !== undefined,
       ended: () => turnstile?.ended(),
+      later,
       fault: (cause) => log.error('The observer failed; the connection passes on unobserved', { cause }),
     });
 
@@ -140,7 +150,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
       if (turnstile !== undefined && !refusal) return turnstile.take(chunk, now);
       forward(chunk);
       if (observer.blind !== undefined) lastBlind = now;
-      else observer.request(chunk, 0, now);
+      else observer.requestSoon(chunk, now);
       if (refusal) answerRefusal();
     });
 
