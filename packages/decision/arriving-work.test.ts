@@ -6,11 +6,12 @@ import type { HistoryDraft } from './learn.ts';
 import { ledgerOf } from './ledger.ts';
 import type { Snapshot } from './snapshot.ts';
 import { trafficOf } from './testing/traffic-of.ts';
-import { learnPlaces } from './work-model.ts';
+import { learnPlaces, learnSteps, type WorkModel } from './work-model.ts';
 
 const start = instant(1_700_000_000_000);
 /** A request costs a full replica of ten places a second: 100 tokens of 100 ms. */
-const request = { generatedTokensPerRequest: 100, meanInterTokenMs: 100 };
+const request = { generatedTokensPerRequest: 100 };
+const costs: WorkModel = learnPlaces(learnSteps(undefined, { answers: 10, promptsPerSecond: 0, ms: 100 }), 10);
 
 const snapshotOf = (arrivals: number, startupMs: number, now: Instant): Snapshot => ({
   replicas: 4,
@@ -26,7 +27,7 @@ const snapshotOf = (arrivals: number, startupMs: number, now: Instant): Snapshot
 
 /** What is known after these arrivals a second, second by second. */
 function levelsAfter(arrivals: readonly number[], startupMs = 60_000): WorkLevels {
-  const draft: HistoryDraft = { ...emptyHistory(4, start), work: learnPlaces(undefined, 10) };
+  const draft: HistoryDraft = { ...emptyHistory(4, start), work: costs };
   let now = start;
   for (const each of arrivals) {
     now = after(now, seconds(1));

@@ -6,14 +6,14 @@ import { elapsed, type Instant } from '@kubeai/units';
 import type { History } from './history.ts';
 import type { HistoryDraft } from './learn.ts';
 import { limits } from './limits.ts';
-import { replicaLoad, type Traffic } from './signal.ts';
+import type { Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
-import { requestCost } from './work-model.ts';
+import { tokenCosts } from './work-model.ts';
 
 /** Work of late, in full replicas. */
 export interface WorkLevels {
-  /** Seconds of a full replica that a request takes: the mean of about a minute, for single answers differ much. */
+  /** Seconds of a full replica that a request of now takes. */
   readonly each: number;
   /** The mean of about a minute, and how far the last seconds are off it, on average over half an hour. */
   readonly usual: number;
@@ -31,10 +31,10 @@ export interface WorkLevels {
 
 /** Seconds of a full replica that a request of this moment takes; undefined until that is known, or while no token comes. */
 function secondsPerRequest({ work }: History, traffic: Traffic): number | undefined {
-  const { generatedTokensPerRequest: tokens, meanInterTokenMs: interTokenMs } = traffic;
-  if (tokens === undefined || interTokenMs === undefined) return undefined;
-  const cost = requestCost(work, { tokens, interTokenMs, load: replicaLoad(traffic) });
-  return cost === undefined ? undefined : cost / 1_000;
+  const { promptTokensPerRequest: prompt = 0, generatedTokensPerRequest: generated } = traffic;
+  const costs = tokenCosts(work);
+  if (costs === undefined || generated === undefined) return undefined;
+  return (prompt * costs.promptMs + generated * costs.tokenMs) / 1_000;
 }
 
 /** Enters the work of this look. */
@@ -47,8 +47,7 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
     draft.levels = { each: cost, usual: work, spread: 0, since: now, seconds: 1, mean: work, ...peaksOf([], 1) };
     return;
   }
-  const weight = Math.min(limits.costShare, Math.max(1, traffic.completionsPerSecond) / limits.costRequests);
-  const each = significant(levels.each + weight * (cost - levels.each));
+  const each = significant(cost);
   const work = traffic.arrivalsPerSecond * each;
   const off = traffic.arrivalsNow * each - levels.usual;
   const usual = significant(levels.usual + off / limits.usualMean);

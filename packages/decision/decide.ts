@@ -60,8 +60,9 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
   const combined = combine(policy, proposals, snapshot, mayShrink);
   const wish = wishOf(snapshot, combined, proposals, history);
 
+  const isLearning = proposals.some(({ because }) => because === 'LearningWork');
   const raw = through(wish.replicas, [
-    (size) => tolerate(snapshot, combined, tolerance, size),
+    (size) => tolerate(snapshot, combined, isLearning, tolerance, size),
     (size) => replaceDead(snapshot, combined, tolerance.up, size),
     (size) => keepSurvivors(snapshot, history, size),
     (size) => followForecast(policy, snapshot, size),

@@ -74,8 +74,6 @@ export interface History {
   readonly levels?: WorkLevels;
   /** Replicas that served at the last look, and since when so many. */
   readonly serving?: { readonly count: number; readonly since: Instant };
-  /** Since when requests have waited at every pod. */
-  readonly saturatedSince?: Instant;
   /** Answers a second that a replica gives while requests wait: all it can. */
   readonly capacity?: number;
   /** Milliseconds that an answer takes while nothing waits, and per generated token where those are told. */

@@ -10,7 +10,7 @@ import { learnCurve } from './load-curve.ts';
 import { replicaLoad, type Signal, type Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
-import { learnFull, learnPlaces, learnTokenTimes } from './work-model.ts';
+import { learnFull, learnPlaces, learnSteps } from './work-model.ts';
 
 /** The one copy of a history that a round makes: what was learned and decided is written into it. */
 export type HistoryDraft = { -readonly [Key in keyof History]: History[Key] };
@@ -96,11 +96,11 @@ function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void 
     if (learned !== undefined && learned !== before) draft.loads = { ...draft.loads, [signal.name]: learned };
   }
   learnCapacity(draft, traffic, now);
-  learnFullReplicas(draft, traffic, now);
+  learnFullReplicas(draft, traffic);
   learnLevels(draft, snapshot, now);
   if (!quiet) return;
   learnService(draft, traffic);
-  learnTokens(draft, traffic, load);
+  learnTokens(draft, traffic);
 }
 
 /** What a replica was seen to carry while no more waited than may wait. */
@@ -176,17 +176,12 @@ function learnCapacity(draft: HistoryDraft, traffic: Traffic, now: Instant): voi
   }
 }
 
-/** How many a full replica serves at once, and how slowly. */
-function learnFullReplicas(draft: HistoryDraft, traffic: Traffic, now: Instant): void {
-  if (traffic.places !== undefined) draft.work = learnPlaces(draft.work, traffic.places);
-  if (!traffic.saturated) {
-    delete draft.saturatedSince;
-    return;
-  }
-  draft.saturatedSince ??= now;
-  const { meanInterTokenMs } = traffic;
-  if (meanInterTokenMs === undefined || draft.work === undefined) return;
-  if (elapsed(draft.saturatedSince, now) >= limits.saturatedFor) draft.work = learnFull(draft.work, meanInterTokenMs);
+/** How many requests a full replica serves at once, and what that takes. */
+function learnFullReplicas(draft: HistoryDraft, traffic: Traffic): void {
+  const { places, fullTokensPerSecond: written, generatedTokensPerRequest: generated } = traffic;
+  if (places !== undefined) draft.work = learnPlaces(draft.work, places);
+  if (draft.work === undefined || !written || !generated) return;
+  draft.work = learnFull(draft.work, written, (written * (traffic.promptTokensPerRequest ?? 0)) / generated);
 }
 
 /** A replica cannot give more than it can, so a high number is believed sooner than a low one. */
@@ -208,11 +203,13 @@ function learnService(draft: HistoryDraft, traffic: Traffic): void {
     draft.servicePerTokenMs = blend(draft.servicePerTokenMs, meanLatencyMs / tokens);
 }
 
-function learnTokens(draft: HistoryDraft, traffic: Traffic, load: number): void {
-  const { meanInterTokenMs: interTokenMs, meanTimeToFirstTokenMs: firstTokenMs, queue, measured } = traffic;
-  if (interTokenMs === undefined) return;
-  const first = firstTokenMs !== undefined && queue < 0.5 * measured ? { firstTokenMs } : {};
-  draft.work = learnTokenTimes(draft.work, { concurrency: load, interTokenMs, ...first });
+function learnTokens(
+  draft: HistoryDraft,
+  { meanInterTokenMs: ms, inFlight, queue, measured, promptTokensPerSecond }: Traffic,
+): void {
+  if (ms === undefined) return;
+  const answers = Math.max(0, inFlight - queue) / measured;
+  draft.work = learnSteps(draft.work, { answers, promptsPerSecond: promptTokensPerSecond / measured, ms });
 }
 
 /** Milliseconds an answer as long as those of now takes while nothing waits; undefined until learned. */

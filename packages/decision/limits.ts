@@ -23,6 +23,8 @@ export const limits = {
   fastMean: seconds(3) as Milliseconds,
   slowMean: seconds(60) as Milliseconds,
   burstMean: seconds(6) as Milliseconds,
+  /** Requests over which their tokens are averaged, for single ones differ much. */
+  requestsOfMean: 100,
   /** Percentiles cover the last two to three buckets. */
   latencyBucket: seconds(5) as Milliseconds,
   latencyBuckets: 3,
@@ -46,10 +48,6 @@ export const limits = {
   /** Replicas are bought to work off a backlog within so many start-ups. It piled up within one, so this bounds what they
    * add to a growth: a fifth. */
   drainStartups: 5,
-  /** So long all replicas are full before the time between their tokens is that of full ones: it is a mean of seconds. */
-  saturatedFor: seconds(15) as Milliseconds,
-  /** A quiet look's share of what full replicas showed: half of it is left after two hours. */
-  steepFade: 0.9999,
   /** Starts within which work that waits is worked off: a step to four times the load overshoots by some per cent. */
   workedOffIn: 3,
   /** Replicas that share the work for this long have found their pace. */
@@ -59,8 +57,16 @@ export const limits = {
   fullQueue: 2,
   fullFor: milliseconds(1_800) as Milliseconds,
   sameCrowd: 0.05,
-  /** Looks at full replicas over which fewer places than before are believed. */
-  placesMean: 30,
+  /** Looks at full replicas over which what tokens cost them beyond the usual is averaged … */
+  fullMean: 30,
+  /** … and of those that have been full for so long: what was begun before has left by then. */
+  longFull: seconds(10) as Milliseconds,
+  /** A quiet look's share of what full replicas showed: half of it is left after two hours. */
+  extraFade: 0.9999,
+  /** Looks at full replicas over which fewer places than before are believed: long prompts keep places empty too. */
+  placesMean: 1_000,
+  /** Quiet looks that steps are learned from: an hour of them has seen more than one mix of prompts and answers. */
+  stepLooks: 3_600,
   /** A load this much above what a replica was seen to carry is safe to try; more could double it. */
   safeStep: 1.5,
   /** A size that held for this long is halved even so: caution must not freeze a fleet that is too large for ever. */
@@ -84,19 +90,17 @@ export const limits = {
   /** Looks over which the usual work and its spread are averaged. */
   usualMean: 60,
   spreadMean: 1_800,
-  /** Mean deviations of work that room is kept for: of a normal one, about one and a half standard deviations. What goes
+  /** Mean deviations of work that room is kept for: of a normal one, about two and a half standard deviations. What goes
    * beyond is a burst, for which the rises of late keep room. */
-  spreadTimes: 1.8,
+  spreadTimes: 3,
   /** Of so many rises at least, this share was smaller than the one that is reckoned with. */
   risesAtLeast: 5,
   riseQuantile: 0.99,
   /** From a rise to the replica that is asked for because of it. */
   reaction: seconds(15) as Milliseconds,
-  /** Until a full replica was seen, a fleet is tried at this much more load at a time: a larger step would go far beyond full. */
-  learningStep: 1.15,
-  /** Answers over which the cost of a request is averaged, for single ones differ much; a look counts for this share at most. */
-  costRequests: 100,
-  costShare: 0.2,
+  /** Until a full replica was seen, a fleet is tried at this much more load at a time: the last step goes beyond full by as much at most,
+   * and its misses last for a start. */
+  learningStep: 1.08,
 
   /** Distinct recommendations kept a direction; more are folded together, against change. */
   recommendations: 20,

@@ -64,6 +64,14 @@ export function completionsPerSecond(report: Report): number {
   return perSecond(report, total);
 }
 
+/** Answers that began to come, where they are streamed. */
+export function firstTokensPerSecond(report: Report): number {
+  const { bins, low = 0 } = report.traffic.timeToFirstTokenMs;
+  let total = low;
+  for (let at = 1; at < bins.length; at += 2) total += bins[at]!;
+  return perSecond(report, total);
+}
+
 export const isBusy = (report: Report): boolean =>
   hasTraffic(report) || report.queue.length > 0 || engineLoad(report) > 0 || isBlind(report);
 

@@ -4,15 +4,17 @@
 // replica joins, load moves between pods within a second, and means of single pods would count it twice.
 import type { MetricName, MetricTarget, Policy } from '@kubeai/policy';
 import type { Report } from '@kubeai/protocol';
-import { before, elapsed, type Instant, milliseconds } from '@kubeai/units';
+import { before, elapsed, type Instant, type Milliseconds, milliseconds } from '@kubeai/units';
 import { createLatencyWindow, type LatencyWindow } from './latency-window.ts';
 import { isReady, type PodFacts, readySince } from './ledger.ts';
 import { limits } from './limits.ts';
 import { createMovingMean, type MovingMean } from './moving-mean.ts';
+import { createMovingQuotient } from './moving-quotient.ts';
 import {
   type AgentMetric,
   agentMetrics,
   completionsPerSecond,
+  firstTokensPerSecond,
   type Gauge,
   gaugeAge,
   gaugeSource,
@@ -69,11 +71,12 @@ const totals = [
   { name: 'promptTokensPerSecond', of: agentMetrics.promptTokensPerSecond, spread: 1, isLevel: false },
   { name: 'arrivals', of: agentMetrics.requestsPerSecond, spread: rateSpread, isLevel: false },
   { name: 'completions', of: completionsPerSecond, spread: rateSpread, isLevel: false },
+  { name: 'firstTokens', of: firstTokensPerSecond, spread: rateSpread, isLevel: false },
 ] as const satisfies readonly Slot[];
 const slotOf = (name: (typeof totals)[number]['name']): number => totals.findIndex((total) => total.name === name);
-const [inFlightSlot, queueSlot, tokensSlot, promptSlot, arrivalsSlot, completionsSlot] = totals.map(({ name }) =>
-  slotOf(name),
-) as [number, number, number, number, number, number];
+const [inFlightSlot, queueSlot, tokensSlot, promptSlot, arrivalsSlot, completionsSlot, firstTokensSlot] = totals.map(
+  ({ name }) => slotOf(name),
+) as [number, number, number, number, number, number, number];
 
 /** What is kept of a pod: overwritten by each report, so that a second of a large fleet leaves no garbage. */
 interface PodState {
@@ -136,6 +139,8 @@ export function createSignalFold(policy: Policy): SignalFold {
   });
   const slots: readonly Slot[] = [...totals, ...customs];
   const means: readonly MovingMean[] = slots.map(({ spread }) => createMovingMean(spread));
+  const promptTokens = createMovingQuotient(limits.requestsOfMean);
+  const generatedTokens = createMovingQuotient(limits.requestsOfMean);
   const gaugeNames = policy.metrics.flatMap(({ name }) => (name in gauges ? [name as Gauge] : []));
   const gaugeMeans: readonly MovingMean[] = gaugeNames.map(() => createMovingMean());
   const windows = windowsOf(policy);
@@ -247,6 +252,11 @@ export function createSignalFold(policy: Policy): SignalFold {
         mean.add(sum, now);
       }
     }
+    if (!idle && fresh.length > 0) {
+      // Means of one span, or the quotients would be wrong whenever one of them hurries.
+      promptTokens.add(means[promptSlot]!.fast(), means[completionsSlot]!.fast(), now);
+      generatedTokens.add(means[tokensSlot]!.fast(), answersWritten(), now);
+    }
     if (jumped > 0) {
       // What a jump's window averages is mostly the time before. What is in flight now will be so for as long as an answer
       // takes, whatever comes next; waiting until it has been would only bring the same decision later.
@@ -297,16 +307,25 @@ export function createSignalFold(policy: Policy): SignalFold {
     if (latency !== undefined) traffic.meanLatencyMs = significant(latency);
     if (firstToken !== undefined) traffic.meanTimeToFirstTokenMs = significant(firstToken);
     if (interToken !== undefined) traffic.meanInterTokenMs = significant(interToken);
-    // Quotients of means of one span, or they would be wrong whenever one of them hurries.
-    const completions = means[completionsSlot]!.fast();
-    const prompt = means[promptSlot]!.fast();
-    const generated = means[tokensSlot]!.fast();
-    if (completions > 0 && prompt > 0) traffic.promptTokensPerRequest = significant(prompt / completions);
-    if (completions > 0 && generated > 0) traffic.generatedTokensPerRequest = significant(generated / completions);
+    const prompt = promptTokens.value();
+    const generated = generatedTokens.value();
+    if (prompt !== undefined) traffic.promptTokensPerRequest = significant(prompt);
+    if (generated !== undefined) traffic.generatedTokensPerRequest = significant(generated);
     if (fleet.fresh.length > 0) traffic.ageMs = fleet.ageMs;
-    const places = placesOf(fleet);
+    const places = meanOfFull(fleet, limits.fullFor, ({ running }) => running);
     if (places !== undefined) traffic.places = significant(places);
+    const written = meanOfFull(fleet, limits.longFull, (state) => state.totals[tokensSlot]!);
+    if (written !== undefined) traffic.fullTokensPerSecond = significant(written);
     return traffic;
+  }
+
+  /** Answers a second that tokens were written of. Those under way have tokens too: while load rises more of them begin than
+   * end, and by those that end alone answers would seem longer. Of all, only what is streamed tells when it began. */
+  function answersWritten(): number {
+    const ended = means[completionsSlot]!;
+    const begun = means[firstTokensSlot]!;
+    const streamed = ended.slow() > 0 ? Math.min(1, begun.slow() / ended.slow()) : 0;
+    return ended.fast() + Math.max(-ended.fast(), begun.fast() - streamed * ended.fast()) / 2;
   }
 
   function signalOf(metric: MetricTarget, fleet: Fleet, traffic: Traffic): Signal {
@@ -470,13 +489,13 @@ function followPlaces(state: PodState, { engine, queue, windowMs }: Report, wait
   state.running = running;
 }
 
-/** Requests that a pod serves at once when it is full: the mean of those that are; undefined while none is. */
-function placesOf({ fresh }: Fleet): number | undefined {
+/** The mean of the pods that were full for so long; undefined while none was. */
+function meanOfFull({ fresh }: Fleet, span: Milliseconds, of: (state: PodState) => number): number | undefined {
   let sum = 0;
   let full = 0;
-  for (const { fullFor, running } of fresh) {
-    if (fullFor < limits.fullFor || running <= 0) continue;
-    sum += running;
+  for (const state of fresh) {
+    if (state.fullFor < span || state.running <= 0) continue;
+    sum += of(state);
     full += 1;
   }
   return full === 0 ? undefined : sum / full;

@@ -76,8 +76,10 @@ export interface Traffic {
   readonly steady: boolean;
   /** Requests wait at every pod: completions are all that replicas can give. */
   readonly saturated: boolean;
-  /** Requests that a replica serves at once when it has no place left; absent while every one has. */
+  /** Requests that a replica serves at once when it has no place left, and tokens a second that one generates which has had none
+   * for a while; absent while there is none. */
   readonly places?: number;
+  readonly fullTokensPerSecond?: number;
   readonly meanLatencyMs?: number;
   readonly meanTimeToFirstTokenMs?: number;
   readonly meanInterTokenMs?: number;

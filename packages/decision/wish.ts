@@ -55,11 +55,12 @@ function notable(proposals: readonly Proposal[]): Reason | undefined {
   return found ?? (proposals.length === 1 && isGiven('LearningWork') ? 'LearningWork' : undefined);
 }
 
-/** Small differences are noise, unless work is short while requests wait at every pod. Shrinking is judged on the load itself,
- * not on what survivors have to spare. */
+/** Small differences are noise, unless work is short while requests wait at every pod, or a small step is the way to learn.
+ * Shrinking is judged on the load itself, not on what survivors have to spare. */
 export function tolerate(
   { traffic, replicas: current }: Snapshot,
   combined: Combined,
+  isLearning: boolean,
   tolerance: { readonly up: number; readonly down: number },
   wanted: number,
 ): Staged {
@@ -67,7 +68,9 @@ export function tolerate(
   const near =
     wanted > current
       ? !(combined.winner === 'work' && traffic.saturated) && combined.needs <= current * (1 + tolerance.up)
-      : wanted < current && (combined.keeps ?? current) * limits.survivorHeadroom >= current * (1 - tolerance.down);
+      : wanted < current &&
+        !isLearning &&
+        (combined.keeps ?? current) * limits.survivorHeadroom >= current * (1 - tolerance.down);
   return staged('tolerance', wanted, near ? current : wanted, 'WithinTolerance');
 }
 

@@ -1,47 +1,60 @@
 import { expect, test } from '@jest/globals';
-import { learnFull, learnPlaces, learnTokenTimes, requestCost, type WorkModel } from './work-model.ts';
+import { learnFull, learnPlaces, learnSteps, tokenCosts, type WorkModel } from './work-model.ts';
 
-/** An engine that takes 30 ms a token, and 0.25 ms more for each stream. */
-const interTokenAt = (streams: number): number => 30 + 0.25 * streams;
+/** An engine whose steps take 30 ms, 0.25 ms more for each answer, and 0.05 ms for each prompt token that they read beside. */
+const perPrompt = 0.05;
+function stepOf(answers: number, promptsPerSecond: number): { answers: number; promptsPerSecond: number; ms: number } {
+  return { answers, promptsPerSecond, ms: (30 + 0.25 * answers) / (1 - (perPrompt * promptsPerSecond) / 1_000) };
+}
 
-/** A minute at each of these loads, first tokens after 200 ms. */
-function learned(loads: readonly number[]): WorkModel {
+/** A minute of each of these: answers at once, and prompt tokens a second. */
+function learned(...minutes: readonly (readonly [number, number])[]): WorkModel {
   let model: WorkModel | undefined;
-  for (const concurrency of loads)
-    for (let look = 0; look < 60; look += 1)
-      model = learnTokenTimes(model, { concurrency, interTokenMs: interTokenAt(concurrency), firstTokenMs: 200 });
+  for (const [answers, prompts] of minutes)
+    for (let look = 0; look < 60; look += 1) model = learnSteps(model, stepOf(answers, prompts));
   return model!;
 }
 
-test('nobody knows what a request costs before a full replica was seen', () => {
-  expect(requestCost(learned([4, 12]), { tokens: 100, interTokenMs: 33, load: 12 })).toBeUndefined();
+const mixed = learned([4, 500], [12, 4_000], [4, 2_000], [12, 1_000], [8, 3_000], [6, 1_000]);
+
+test('nobody knows what a token costs before a full replica was seen', () => {
+  expect(tokenCosts(mixed)).toBeUndefined();
 });
 
-test('a request costs its time beside as many others as there are places, over the places', () => {
-  const model = learnPlaces(learned([4, 12]), 32);
-  const cost = requestCost(model, { tokens: 100, interTokenMs: interTokenAt(12), load: 12 })!;
-  expect(cost).toBeCloseTo((200 + 100 * interTokenAt(32)) / 32, 0);
+test('a token of an answer costs its share of a step with all places taken, one of a prompt what it adds to a step', () => {
+  const { promptMs, tokenMs } = tokenCosts(learnPlaces(mixed, 32))!;
+  expect(promptMs).toBeCloseTo(perPrompt, 2);
+  expect(tokenMs).toBeCloseTo((30 + 0.25 * 32) / 32, 1);
+});
+
+test('what is known of one mix holds for another', () => {
+  const full = learnPlaces(mixed, 32);
+  let other = full;
+  for (let look = 0; look < 600; look += 1) other = learnSteps(other, stepOf(10, 8_000));
+  expect(tokenCosts(other)!.promptMs / tokenCosts(full)!.promptMs).toBeCloseTo(1, 1);
+  expect(tokenCosts(other)!.tokenMs / tokenCosts(full)!.tokenMs).toBeCloseTo(1, 1);
+});
+
+test('while loads have not differed, steps are taken to slow down a little, and never more than in proportion', () => {
+  const flat = learnPlaces(learned([8, 0]), 32);
+  const { tokenMs } = tokenCosts(flat)!;
+  expect(tokenMs).toBeGreaterThan(32 / 32);
+  expect(tokenMs).toBeLessThan(32 / 8);
 });
 
 test.each([
-  ['longer answers', { tokens: 200, interTokenMs: 33, load: 12 }],
-  ['slower tokens, as beside longer prompts', { tokens: 100, interTokenMs: 45, load: 12 }],
-])('%s cost more at once', (_what, now) => {
-  const model = learnPlaces(learned([4, 12]), 32);
-  const before = requestCost(model, { tokens: 100, interTokenMs: 33, load: 12 })!;
-  expect(requestCost(model, now)!).toBeGreaterThan(1.25 * before);
-});
-
-test('while loads have not differed, tokens are taken to slow down a little, and never more than in proportion', () => {
-  const flat = learnPlaces(learned([8]), 32);
-  const cost = requestCost(flat, { tokens: 100, interTokenMs: 32, load: 8 })!;
-  expect(cost).toBeGreaterThan((200 + 100 * 32) / 32);
-  expect(cost).toBeLessThan((200 + 100 * 32 * 4) / 32);
-});
-
-test('tokens of full replicas are taken as they are', () => {
-  const model = learnPlaces(learned([4, 12]), 32);
-  expect(requestCost(model, { tokens: 100, interTokenMs: 40, load: 50 })).toBeCloseTo((200 + 100 * 40) / 32, 3);
+  ['answers', [4, 12], [35, 31]],
+  ['prompts', [8, 8], [33, 31]],
+] as const)('noise that makes steps faster by more %s is no gain', (_what, answers, ms) => {
+  let model: WorkModel | undefined;
+  for (let look = 0; look < 300; look += 1) {
+    const odd = look % 2;
+    model = learnSteps(model, { answers: answers[odd]!, promptsPerSecond: 500 + 2_000 * odd, ms: ms[odd]! });
+  }
+  const costs = tokenCosts(learnPlaces(model, 16))!;
+  expect(costs.promptMs).toBeGreaterThanOrEqual(0);
+  expect(costs.tokenMs).toBeGreaterThan(0);
+  expect(costs.tokenMs).toBeLessThanOrEqual(35 / 4);
 });
 
 test('more places are believed at once, fewer only when they are seen again and again', () => {
@@ -50,17 +63,24 @@ test('more places are believed at once, fewer only when they are seen again and 
   const once = learnPlaces(full, 8);
   expect(once.places).toBeGreaterThan(15);
   let again = once;
-  for (let look = 0; look < 200; look += 1) again = learnPlaces(again, 8);
+  for (let look = 0; look < 6_000; look += 1) again = learnPlaces(again, 8);
   expect(again.places).toBeCloseTo(8, 0);
 });
 
-test('batches that are free until they are not are known once full replicas were seen', () => {
-  const before = learnPlaces(learned([4]), 16);
-  const costOf = (model: WorkModel) => requestCost(model, { tokens: 100, interTokenMs: 40, load: 4 })!;
-  expect(costOf(learnFull(before, 160))).toBeGreaterThan(1.4 * costOf(before));
-  // What light loads say later does not outweigh it at once.
-  let later = learnFull(before, 160);
-  for (let look = 0; look < 600; look += 1)
-    later = learnTokenTimes(later, { concurrency: 4, interTokenMs: 40, firstTokenMs: 200 });
-  expect(costOf(later)).toBeGreaterThan(1.3 * costOf(before));
+test('batches that are free until they are not are known once full replicas were seen, and for long after', () => {
+  const light = learnPlaces(learned([4, 0]), 16);
+  let full = light;
+  // Sixteen answers at once, a token of each in 160 ms.
+  for (let look = 0; look < 120; look += 1) full = learnFull(full, 100, 0);
+  expect(tokenCosts(full)!.tokenMs).toBeCloseTo(10, 0);
+  let later = full;
+  for (let look = 0; look < 600; look += 1) later = learnSteps(later, stepOf(4, 0));
+  expect(tokenCosts(later)!.tokenMs).toBeGreaterThan(0.9 * tokenCosts(full)!.tokenMs);
+});
+
+test('full replicas that only read tell nothing of what writing costs', () => {
+  const before = learnPlaces(mixed, 32);
+  let full = before;
+  for (let look = 0; look < 120; look += 1) full = learnFull(full, 20, 1_000 / perPrompt);
+  expect(tokenCosts(full)!.tokenMs / tokenCosts(before)!.tokenMs).toBeCloseTo(1, 1);
 });

@@ -1,102 +1,129 @@
-// What a request costs a replica. Engines batch: a request holds one of so many places for as long as its answer takes, and
-// that grows with the streams beside it, `interToken = fixed + slope × streams`. The places are seen when a replica is full,
-// the line is learned by a regression whose past fades, and is read off where all places are taken.
+// What a request costs a replica. Engines batch, and they work in steps: a step writes a token of every answer in the
+// batch and reads some prompt beside it, so it takes `fixed + perAnswer × answers + perPromptToken × prompt tokens`. All
+// three are learned from quiet seconds, where tokens come a step apart. The places of a batch are seen when a replica is
+// full; what a full one takes beyond the line (batches that are free until they are not, memory that runs short) as well.
 
 import { limits } from './limits.ts';
 import { significant } from './significant.ts';
 
-/** Faded sums of the regression of inter-token time on concurrency per replica. */
-interface Sums {
+/** Fading means and covariances of what a step had to do, and of how long it took. */
+interface Steps {
+  /** Looks so far, no more than are remembered. */
   readonly n: number;
-  readonly x: number;
-  readonly y: number;
-  readonly xx: number;
-  readonly xy: number;
+  /** Answers of a replica at once, prompt tokens of a step, milliseconds of a step. */
+  readonly answers: number;
+  readonly prompts: number;
+  readonly ms: number;
+  readonly answersAnswers: number;
+  readonly answersPrompts: number;
+  readonly promptsPrompts: number;
+  readonly answersMs: number;
+  readonly promptsMs: number;
 }
 
-export interface WorkModel extends Sums {
-  /** Milliseconds to the first token of answers that did not wait for a place. */
-  readonly firstTokenMs?: number;
-  /** Milliseconds between tokens for each stream more; what constant load cannot tell any more is kept. */
-  readonly slopeMs?: number;
-  /** The same, up to where all places are taken, as full replicas showed it: batches are free until they are not. */
-  readonly steepMs?: number;
-  /** Requests that a replica serves at once when it is full. */
+export interface WorkModel {
+  readonly steps?: Steps;
+  /** Answers that a replica writes at once when it is full. */
   readonly places?: number;
+  /** Milliseconds that a token took full replicas beyond what steps foretell; below zero it is noise. */
+  readonly extraMs?: number;
 }
 
-const nothing: WorkModel = { n: 0, x: 0, y: 0, xx: 0, xy: 0 };
-const fade = 0.995;
+/** Milliseconds of a full replica. */
+export interface TokenCosts {
+  readonly promptMs: number;
+  readonly tokenMs: number;
+}
 
-/** The model with one more quiet second: streams beside each other on a replica, milliseconds between their tokens. */
-export function learnTokenTimes(
-  model: WorkModel | undefined,
-  sample: { readonly concurrency: number; readonly interTokenMs: number; readonly firstTokenMs?: number },
+const unseen: Steps = {
+  n: 0,
+  answers: 0,
+  prompts: 0,
+  ms: 0,
+  answersAnswers: 0,
+  answersPrompts: 0,
+  promptsPrompts: 0,
+  answersMs: 0,
+  promptsMs: 0,
+};
+
+/** The model with one more quiet second of a replica: answers at once, prompt tokens a second, milliseconds between tokens. */
+export function learnSteps(
+  model: WorkModel = {},
+  seen: { readonly answers: number; readonly promptsPerSecond: number; readonly ms: number },
 ): WorkModel {
-  const { n, x, y, xx, xy, ...rest } = model ?? nothing;
-  const add = (sum: number, value: number) => significant(sum * fade + value);
-  const sums: Sums = {
-    n: add(n, 1),
-    x: add(x, sample.concurrency),
-    y: add(y, sample.interTokenMs),
-    xx: add(xx, sample.concurrency ** 2),
-    xy: add(xy, sample.concurrency * sample.interTokenMs),
+  const { steps = unseen, extraMs, ...rest } = model;
+  const n = Math.min(limits.stepLooks, steps.n + 1);
+  const answers = seen.answers - steps.answers;
+  const prompts = (seen.promptsPerSecond * seen.ms) / 1_000 - steps.prompts;
+  const ms = seen.ms - steps.ms;
+  const spread = (before: number, product: number) => significant((1 - 1 / n) * (before + product / n));
+  const next: Steps = {
+    n,
+    answers: significant(steps.answers + answers / n),
+    prompts: significant(steps.prompts + prompts / n),
+    ms: significant(steps.ms + ms / n),
+    answersAnswers: spread(steps.answersAnswers, answers * answers),
+    answersPrompts: spread(steps.answersPrompts, answers * prompts),
+    promptsPrompts: spread(steps.promptsPrompts, prompts * prompts),
+    answersMs: spread(steps.answersMs, answers * ms),
+    promptsMs: spread(steps.promptsMs, prompts * ms),
   };
-  const firstToken = follow(model?.firstTokenMs, sample.firstTokenMs);
-  const slope = follow(model?.slopeMs, slopeOf(sums));
-  return {
-    ...rest,
-    ...sums,
-    ...(firstToken === undefined ? {} : { firstTokenMs: firstToken }),
-    ...(slope === undefined ? {} : { slopeMs: slope }),
-    // What full replicas showed was true beside the answers of then: it gives way to what is seen since.
-    ...(rest.steepMs === undefined ? {} : { steepMs: significant(rest.steepMs * limits.steepFade) }),
-  };
+  // What full replicas showed was true beside the answers of then: it gives way to what is seen since.
+  const extra = extraMs === undefined ? {} : { extraMs: significant(extraMs * limits.extraFade) };
+  return { ...rest, ...extra, steps: next };
 }
 
 /** The model after a look at full replicas: who serves more than ever has room for more, and is believed at once. */
-export function learnPlaces(model: WorkModel = nothing, seen: number): WorkModel {
+export function learnPlaces(model: WorkModel = {}, seen: number): WorkModel {
   const { places: before } = model;
   const places = before === undefined || seen > before ? seen : before + (seen - before) / limits.placesMean;
   return { ...model, places: significant(places) };
 }
 
-/** The model after a look at a target whose replicas are all full: how much slower than at the loads of before they are. */
-export function learnFull(model: WorkModel, interTokenMs: number): WorkModel {
-  const { n, x, y, places } = model;
-  if (places === undefined || n < limits.curveSamples || places - x / n < 0.25 * places) return model;
-  const steep = Math.max(0, (interTokenMs - y / n) / (places - x / n));
-  return { ...model, steepMs: significant(steep) };
-}
-
 /**
- * Milliseconds of a full replica that a request takes: how long its answer would take with all places taken, over the places.
- * @param now tokens of an answer, milliseconds between them, and the load of a replica at which they were measured
- * @returns undefined until a full replica was seen
+ * The model after a look at replicas that have been full for a while.
+ * @param written tokens that one of them writes a second
+ * @param read prompt tokens that it reads in it
  */
-export function requestCost(
-  model: WorkModel | undefined,
-  now: { readonly tokens: number; readonly interTokenMs: number; readonly load: number },
-): number | undefined {
-  if (model?.places === undefined) return undefined;
-  const { places, firstTokenMs = 0, slopeMs, steepMs } = model;
-  // No batch makes tokens slower than in proportion; until loads have differed, a quarter of that is taken.
-  const proportion = now.interTokenMs / Math.max(1, now.load);
-  const slope = Math.min(Math.max(slopeMs ?? steepMs ?? proportion / 4, steepMs ?? 0), proportion);
-  const full = now.interTokenMs + slope * Math.max(0, places - now.load);
-  return (firstTokenMs + now.tokens * full) / places;
+export function learnFull(model: WorkModel, written: number, read: number): WorkModel {
+  const costs = stepCosts(model);
+  if (costs === undefined) return model;
+  // A second that went into reading tells little of what writing costs.
+  const left = Math.max(0, 1 - (read * costs.promptMs) / 1_000);
+  const extra = (1_000 * left) / written - costs.tokenMs;
+  const before = model.extraMs ?? 0;
+  return { ...model, extraMs: significant(before + (left ** 2 / limits.fullMean) * (extra - before)) };
 }
 
-/** The mean of about half a minute of what is told now and then. */
-const follow = (before: number | undefined, now: number | undefined): number | undefined =>
-  now === undefined ? before : significant(before === undefined ? now : before + (now - before) / limits.curveSamples);
+/** What tokens cost; undefined until a full replica was seen. */
+export function tokenCosts(model: WorkModel | undefined): TokenCosts | undefined {
+  const costs = model === undefined ? undefined : stepCosts(model);
+  return costs === undefined ? undefined : { ...costs, tokenMs: costs.tokenMs + Math.max(0, model?.extraMs ?? 0) };
+}
 
-/** The slope, where the loads of the recent past differ enough: a quarter of the mean tells it from noise. */
-function slopeOf({ n, x, y, xx, xy }: Sums): number | undefined {
-  if (n < limits.curveSamples) return undefined;
-  const mean = x / n;
-  const variance = xx / n - mean ** 2;
-  if (variance < Math.max(0.05, (0.25 * mean) ** 2)) return undefined;
-  const slope = (xy / n - mean * (y / n)) / variance;
-  return slope > 0 ? slope : undefined;
+/** The costs by the line through the steps, read off where all places are taken. */
+function stepCosts({ steps, places }: WorkModel): TokenCosts | undefined {
+  if (steps === undefined || places === undefined) return undefined;
+  const { n, answers, prompts, ms } = steps;
+  // Until loads have differed: a quarter of a step grows with the answers in it, and a tenth with the prompts.
+  const doubt = (mean: number) => (limits.curveSamples / n) * (0.1 * mean) ** 2 + Number.EPSILON;
+  const perAnswer = answers > 0 ? ms / answers / 4 : 0;
+  const perPrompt = prompts > 0 ? ms / prompts / 10 : 0;
+  const a = steps.answersAnswers + doubt(answers);
+  const b = steps.answersPrompts;
+  const d = steps.promptsPrompts + doubt(prompts);
+  const left = steps.answersMs + doubt(answers) * perAnswer;
+  const right = steps.promptsMs + doubt(prompts) * perPrompt;
+  const whole = a * d - b * b;
+  let slope = (left * d - right * b) / whole;
+  let promptMs = (right * a - left * b) / whole;
+  // Nothing gets faster by having more to do; whichever says so is noise.
+  if (!(promptMs >= 0)) [promptMs, slope] = [0, left / a];
+  if (!(slope >= 0)) [slope, promptMs] = [0, Math.max(0, right / d)];
+  promptMs = Math.min(promptMs, prompts > 0 ? (0.9 * ms) / prompts : 0);
+  // Nor does a batch make it slower than in proportion.
+  const alone = ms - promptMs * prompts;
+  slope = Math.min(slope, alone / Math.max(1, answers));
+  return { promptMs, tokenMs: Math.max(0, alone + slope * (places - answers)) / places };
 }

@@ -31,6 +31,7 @@ interface Request {
   readonly at: number;
   /** Milliseconds of solo work left. */
   left: number;
+  readonly all: number;
   readonly tokens: number;
   startedAt?: number;
   /** Of a closed group: comes back at once. */
@@ -105,7 +106,8 @@ export function createFleet(options: FleetOptions) {
 
   const arrive = (user: boolean): void => {
     const able = replicas.filter(ready);
-    const request: Request = { at: clock, left: serviceMs * (0.5 + random()), tokens, user };
+    const all = serviceMs * (0.5 + random());
+    const request: Request = { at: clock, left: all, all, tokens, user };
     if (able.length === 0) {
       lost.push(request);
       return;
@@ -128,13 +130,14 @@ export function createFleet(options: FleetOptions) {
     const pace = Math.min(1, free / Math.max(1, replica.running.length));
     for (let index = replica.running.length - 1; index >= 0; index -= 1) {
       const request = replica.running[index]!;
+      // Answers are streamed: tokens are counted as they come.
+      replica.generated += (request.tokens * Math.min(request.left, stepMs * pace)) / request.all;
       request.left -= stepMs * pace;
       if (request.left > 0) continue;
       replica.running.splice(index, 1);
       replica.latency.record(clock + stepMs - request.at);
       replica.inter.record((clock + stepMs - (request.startedAt ?? clock)) / request.tokens, request.tokens);
       replica.finished += 1;
-      replica.generated += request.tokens;
       if (request.user && users > 0) arrive(true);
     }
   };
