@@ -1,6 +1,6 @@
 // The work that arrives, in replicas that are full, and what may come on top before a replica asked for now would serve.
 // That is learned and no fixed share: from how far seconds are off their minute, which chance makes small in a large fleet,
-// and from how much minutes rose within a start lately. A repeated burst then finds its replicas, and steady traffic
+// and from how much minutes rose within a start lately, by their busiest seconds. A repeated burst then finds its replicas, and steady traffic
 // pays for nothing. What was never seen is not reckoned with.
 import { elapsed, type Instant } from '@kubeai/units';
 import type { History } from './history.ts';
@@ -18,11 +18,11 @@ export interface WorkLevels {
   /** The mean of about a minute, and how far the last seconds are off it, on average over half an hour. */
   readonly usual: number;
   readonly spread: number;
-  /** The minute under way: since when, its looks, its mean so far. */
+  /** The mean of about a quarter of a minute, the highest it was in the minute under way, and when that began. */
+  readonly lately: number;
+  readonly top: number;
   readonly since: Instant;
-  readonly seconds: number;
-  readonly mean: number;
-  /** The mean of each minute that is over, oldest first. */
+  /** The same of each minute that is over, oldest first. */
   readonly minutes: readonly number[];
   /** The busiest of them, and what came on top of one, all but never more, until a start would have been over. */
   readonly most: number;
@@ -44,23 +44,21 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
   const { levels } = draft;
   if (levels === undefined) {
     const work = significant(traffic.arrivalsPerSecond * cost);
-    draft.levels = { each: cost, usual: work, spread: 0, since: now, seconds: 1, mean: work, ...peaksOf([], 1) };
+    draft.levels = { each: cost, usual: work, spread: 0, since: now, lately: work, top: work, ...peaksOf([], 1) };
     return;
   }
   const each = significant(cost);
-  const work = traffic.arrivalsPerSecond * each;
+  const lately = significant(levels.lately + (traffic.arrivalsNow * each - levels.lately) / limits.peakMean);
   const off = traffic.arrivalsNow * each - levels.usual;
   const usual = significant(levels.usual + off / limits.usualMean);
   const spread = significant(levels.spread + (Math.abs(off) - levels.spread) / limits.spreadMean);
   if (elapsed(levels.since, now) >= limits.levelMinute) {
     const span = Math.ceil((ledger.startupP90Ms + limits.reaction) / limits.levelMinute);
-    const peaks = peaksOf([...levels.minutes, levels.mean].slice(-limits.levelMinutes), span);
-    draft.levels = { each, usual, spread, since: now, seconds: 1, mean: significant(work), ...peaks };
+    const peaks = peaksOf([...levels.minutes, levels.top].slice(-limits.levelMinutes), span);
+    draft.levels = { each, usual, spread, since: now, lately, top: lately, ...peaks };
     return;
   }
-  const seconds = levels.seconds + 1;
-  const mean = significant(levels.mean + (work - levels.mean) / seconds);
-  draft.levels = { ...levels, each, usual, spread, seconds, mean };
+  draft.levels = { ...levels, each, usual, spread, lately, top: Math.max(levels.top, lately) };
 }
 
 /** What the minutes say of peaks; `span` is how many of them a start takes. */
@@ -78,7 +76,7 @@ function peaksOf(minutes: readonly number[], span: number): Pick<WorkLevels, 'mi
 }
 
 /** The work to be ready for by whoever promised something, until what is asked for now would serve. */
-export function workToReckonWith({ usual, spread, mean, most, rise }: WorkLevels): number {
+export function workToReckonWith({ usual, spread, top, most, rise }: WorkLevels): number {
   const byChance = usual + limits.spreadTimes * spread;
-  return Math.max(byChance, Math.min(Math.max(most, mean), usual + rise));
+  return Math.max(byChance, Math.min(Math.max(most, top), usual + rise));
 }

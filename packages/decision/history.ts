@@ -145,8 +145,8 @@ export function restoreHistory(data: unknown): History | undefined {
       levels?.usual,
       levels?.spread,
       levels?.since,
-      levels?.seconds,
-      levels?.mean,
+      levels?.lately,
+      levels?.top,
       levels?.most,
       levels?.rise,
     ].every(Number.isFinite) &&
