@@ -22,7 +22,9 @@ import { createMetrics } from './metrics.ts';
 import packageJson from './package.json' with { type: 'json' };
 import { policyMetrics } from './policy-view.ts';
 import { serveReports } from './report-listener.ts';
+import { beginThrift } from './thrift.ts';
 
+beginThrift();
 const options = readCommandLine(commandLine, process);
 const { host, namespace, serviceName } = options;
 const log = createLog({ level: options.logLevel, name: 'controller' });

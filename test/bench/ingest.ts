@@ -29,6 +29,7 @@ import { z } from 'zod';
 import { reconnectDelay } from '../../agent/push.ts';
 import { createIngest } from '../../controller/ingest.ts';
 import { serveReports } from '../../controller/report-listener.ts';
+import { beginThrift } from '../../controller/thrift.ts';
 import type { TokenReviews } from '../../controller/token-reviews.ts';
 import { bundle } from '../../docker/bundle.ts';
 import { median, printVerdict, type Verdict } from './verdict.ts';
@@ -55,6 +56,7 @@ interface Usage {
 
 /** The controller's side, told what to do by messages: `usage` answers with a Usage. */
 async function receive(): Promise<void> {
+  beginThrift();
   const log = createLog({ level: 'error', name: 'bench' });
   const parsed = parsePolicy({
     apiVersion: 'kubeai.io/v1alpha1',
