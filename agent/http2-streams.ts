@@ -64,11 +64,16 @@ export function createStreams(book: TrafficBook, budget: Budget, goBlind: () => 
   const open = new Map<number, Stream>();
   let highest = 0;
 
-  const end = (id: number, now: number): void => {
+  /** Takes a stream out; undefined when none of this number is open. */
+  const take = (id: number): Stream | undefined => {
     const stream = open.get(id);
-    if (stream === undefined) return;
     open.delete(id);
-    book.finish(stream.exchange, stream.status, now);
+    return stream;
+  };
+
+  const end = (id: number, now: number): void => {
+    const stream = take(id);
+    if (stream !== undefined) book.finish(stream.exchange, stream.status, now);
   };
 
   const request = createFrameReader(
@@ -86,10 +91,8 @@ export function createStreams(book: TrafficBook, budget: Budget, goBlind: () => 
       },
       data: () => undefined,
       reset(id, now) {
-        const stream = open.get(id);
-        if (stream === undefined) return;
-        open.delete(id);
-        book.abort(stream.exchange, now);
+        const stream = take(id);
+        if (stream !== undefined) book.abort(stream.exchange, now);
       },
       goAway: () => undefined,
       lost: goBlind,
@@ -108,21 +111,16 @@ export function createStreams(book: TrafficBook, budget: Budget, goBlind: () => 
         if (endStream) end(id, now);
       },
       data(id, endStream, now) {
-        if (endStream) {
-          const stream = open.get(id);
-          // Without trailers gRPC has not said how it went.
-          if (stream?.isGrpc === true && stream.status === '2xx') stream.status = 'unknown';
-          end(id, now);
-        } else if (id !== 0) {
-          const stream = open.get(id);
-          if (stream !== undefined) book.firstByte(stream.exchange, now);
-        }
-      },
-      reset(id, now) {
         const stream = open.get(id);
         if (stream === undefined) return;
-        open.delete(id);
-        book.fail(stream.exchange, now);
+        if (!endStream) return book.firstByte(stream.exchange, now);
+        // Without trailers gRPC has not said how it went.
+        if (stream.isGrpc && stream.status === '2xx') stream.status = 'unknown';
+        end(id, now);
+      },
+      reset(id, now) {
+        const stream = take(id);
+        if (stream !== undefined) book.fail(stream.exchange, now);
       },
       goAway(lastStream, now) {
         for (const [id, stream] of open) {

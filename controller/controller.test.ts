@@ -1,7 +1,7 @@
 // The controller against a real API server in this process: policies, targets and pods as a cluster has them, agents that
 // report over TLS with their pods' own tokens.
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -31,9 +31,9 @@ import {
 } from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
 import { instant, milliseconds, seconds } from '@kubeai/units';
-import { chromium } from 'playwright-core';
 import { parse } from 'yaml';
 import { type ApiServer, startApiServer } from '../packages/local-cluster/api-server/api-server.ts';
+import { openBrowser, withBrowser } from '../test/browser.ts';
 import { createAuthorityPublisher } from './authority-publisher.ts';
 import { type Controller, type ControllerOptions, createController } from './controller.ts';
 import { createPages } from './http-pages.ts';
@@ -842,25 +842,11 @@ test('the API tells the present of each policy in numbers and words, once and ea
   }
 });
 
-const browserPath = '/usr/bin/chromium';
-const withBrowser = existsSync(browserPath) ? test : test.skip;
-
 withBrowser('the dashboard draws a policy in a browser, without an error and without asking anybody else', async () => {
   const controller = await startUnderLoad();
   const pages = await servePages(controller);
   const profile = join(folder, 'browser');
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: browserPath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await openBrowser(profile);
   try {
     const page = await browser.newPage();
     const wrong: string[] = [];

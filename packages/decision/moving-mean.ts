@@ -17,6 +17,10 @@ export interface MovingMean {
   reset(value: number, now: Instant): void;
 }
 
+/** Whether the time since the last value is known: not after a silence, nor when the clock was set back. */
+export const follows = (last: Instant | undefined, now: Instant): last is Instant =>
+  last !== undefined && now >= last && elapsed(last, now) <= limits.lostAfter;
+
 /** `spread`: what one value wanders by, in roots of its mean. 1 for a count of things that stay a while; less for events a
  * second, of which the fast mean adds up several. */
 export function createMovingMean(spread = 1): MovingMean {
@@ -36,7 +40,7 @@ export function createMovingMean(spread = 1): MovingMean {
     reset,
     add(value, now) {
       // After a gap the past is no guide to now, and what was before must not linger for another minute.
-      if (last === undefined || now < last || elapsed(last, now) > limits.lostAfter) return reset(value, now);
+      if (!follows(last, now)) return reset(value, now);
       const span = elapsed(last, now);
       if (span === 0) return;
       fast += (value - fast) * (1 - Math.exp(-span / limits.fastMean));

@@ -1,7 +1,7 @@
 // The mean of something per event, over about the last so many events. A few events a second, looked at second by second,
 // tell a quotient that jumps by half and more, and whoever follows its peaks buys replicas for nothing.
 import { elapsed, type Instant } from '@kubeai/units';
-import { limits } from './limits.ts';
+import { follows } from './moving-mean.ts';
 
 export interface MovingQuotient {
   /** So much a second, and so many events a second, since the last time. */
@@ -17,9 +17,9 @@ export function createMovingQuotient(events: number): MovingQuotient {
   let last: Instant | undefined;
   return {
     add(perSecond, eventsPerSecond, now) {
-      const isGap = last === undefined || now < last || elapsed(last, now) > limits.lostAfter;
-      const seconds = isGap ? 1 : elapsed(last!, now) / 1_000;
-      const keep = isGap ? 0 : Math.exp((-eventsPerSecond * seconds) / events);
+      const known = follows(last, now) ? elapsed(last, now) / 1_000 : undefined;
+      const seconds = known ?? 1;
+      const keep = known === undefined ? 0 : Math.exp((-eventsPerSecond * seconds) / events);
       sum = keep * sum + perSecond * seconds;
       count = keep * count + eventsPerSecond * seconds;
       last = now;

@@ -1,45 +1,35 @@
 // The page in a browser: it draws, says why there were so many at each moment, and asks nobody for anything.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, expect, test } from '@jest/globals';
-import { serviceTimes } from '@kubeai/model-server';
-import { chromium } from 'playwright-core';
+import { afterAll, expect } from '@jest/globals';
+import { openBrowser, withBrowser } from '../../test/browser.ts';
+import { setting } from './bench/setting.ts';
 import { defaultPolicy } from './ours.ts';
 import { pageOf } from './page.ts';
 import { reportOf, textOf } from './report.ts';
 import { shapeNames, shapeOf } from './shapes.ts';
 import { study } from './study.ts';
-import { usualWire } from './wire.ts';
 import { limited } from './workload.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lab-page-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
-
 /** The page of the first minutes of a shape. */
 function pageFile(name: (typeof shapeNames)[number], minutes: number): string {
   const { workload, incidents } = shapeOf(name, 1);
   const result = study({
+    ...setting,
     workload: limited(workload, { duration: minutes * 60_000 }),
     incidents,
-    hardware,
-    times: serviceTimes(hardware)!,
-    maxBatch: 32,
     startUpMs: 60_000,
     maxReplicas: 20,
     nodes: { standing: 20, arrivalMs: 0 },
-    wire: usualWire,
-    balancer: 'leastRequests',
-    patienceMs: 60_000,
     warmUpMs: 0,
     seed: 1,
-    promise: { firstTokenMs: 2_000, perTokenMs: 200 },
     policies: [{ name: 'interactive', policy: defaultPolicy() }],
     rivals: name === 'bursty' ? ['kpa', 'clairvoyant'] : ['clairvoyant'],
-    curves: false,
     isSearching: true,
   });
   const report = reportOf(result, 1);
@@ -48,22 +38,8 @@ function pageFile(name: (typeof shapeNames)[number], minutes: number): string {
   return path;
 }
 
-const browserPath = '/usr/bin/chromium';
-const withBrowser = existsSync(browserPath) ? test : test.skip;
-
 withBrowser('every shape is drawn, with the reason for each moment and each change', async () => {
-  const browser = await chromium.launchPersistentContext(join(folder, 'browser'), {
-    executablePath: browserPath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await openBrowser(join(folder, 'browser'));
   try {
     const page = await browser.newPage();
     const wrong: string[] = [];

@@ -1,29 +1,22 @@
 import { expect, test } from '@jest/globals';
-import { serviceTimes } from '@kubeai/model-server';
 import { parsePolicy } from '@kubeai/policy';
 import { parse } from 'yaml';
+import { setting as benchSetting } from './bench/setting.ts';
 import { ours } from './ours.ts';
 import { recommend, yamlOf } from './recommend.ts';
 import { scoreOf } from './score.ts';
 import { type Setting, worldOf } from './setting.ts';
 import { shapeOf } from './shapes.ts';
 import { simulate } from './simulation.ts';
-import { usualWire } from './wire.ts';
 import { limited } from './workload.ts';
 
-const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
 const setting: Setting = {
+  ...benchSetting,
   workload: limited(shapeOf('spikes', 1, 0.4).workload, { duration: 840_000 }),
   incidents: [],
-  hardware,
-  times: serviceTimes(hardware)!,
-  maxBatch: 32,
   startUpMs: 30_000,
   maxReplicas: 12,
   nodes: { standing: 12, arrivalMs: 0 },
-  wire: usualWire,
-  balancer: 'leastRequests',
-  patienceMs: 60_000,
   warmUpMs: 0,
   seed: 1,
   promise: { firstTokenMs: 3_000, perTokenMs: 100 },
