@@ -41,8 +41,13 @@ test.each<[string, string, Partial<EngineReading>]>([
   ],
   [
     'trtllm-serve',
-    'trtllm_num_requests_waiting 7\ntrtllm_kv_cache_utilization 0.3',
-    { engine: 'trtllm-serve', waiting: 7, kvCacheRatio: 0.3 },
+    'trtllm_num_requests_waiting 7\ntrtllm_kv_cache_utilization 0.3\ntrtllm_max_num_active_requests 64',
+    { engine: 'trtllm-serve', waiting: 7, kvCacheRatio: 0.3, maxRunning: 64 },
+  ],
+  [
+    'SGLang that counts the time in its queue',
+    'sglang:num_queue_reqs 0\nsglang:queue_time_seconds_count 4\nsglang:queue_time_seconds_sum 0.5',
+    { engine: 'sglang', waiting: 0, queueTime: { count: 4, sum: 0.5, buckets: [] } },
   ],
   [
     'TensorRT-LLM in Triton of 2023',
@@ -83,6 +88,11 @@ test.each<[string, string, Partial<EngineReading>]>([
     'Dynamo worker by itself',
     'dynamo_component_inflight_requests{dynamo_endpoint="generate"} 3\ndynamo_component_kvstats_gpu_cache_usage_percent{dp_rank="0"} 0.25',
     { engine: 'dynamo', running: 3, kvCacheRatio: 0.25 },
+  ],
+  [
+    'Dynamo worker of 2026',
+    'dynamo_component_inflight_requests{dynamo_endpoint="generate"} 3\ndynamo_component_gpu_cache_usage_percent 0.5',
+    { engine: 'dynamo', running: 3, kvCacheRatio: 0.5 },
   ],
   [
     'vLLM in Triton',

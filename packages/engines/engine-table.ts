@@ -101,6 +101,7 @@ export const engineTable = {
     running: row('sglang_num_running_reqs', 'sglang_num_requests_running'),
     maxRunning: row('sglang_max_running_requests'),
     kvCacheRatio: fullest('sglang_token_usage'),
+    queueTime: row('sglang_queue_time_seconds', 'sglang_request_queue_time_seconds'),
     more: {
       // Percent in 2024, a ratio since: handed on as written.
       cacheHitRate: fullest('sglang_cache_hit_rate'),
@@ -120,6 +121,7 @@ export const engineTable = {
   'trtllm-serve': {
     seenBy: ['trtllm_'],
     ...likeVllm('trtllm_'),
+    maxRunning: row('trtllm_max_num_active_requests'),
     kvCacheRatio: fullest('trtllm_kv_cache_utilization'),
     more: { cacheHitRate: fullest('trtllm_kv_cache_hit_rate') },
   },
@@ -160,7 +162,11 @@ export const engineTable = {
       // A worker's, whose page has no frontend.
       'dynamo_component_inflight_requests',
     ),
-    kvCacheRatio: fullest('dynamo_component_kvstats_gpu_cache_usage_percent'),
+    // A ratio in spite of its name.
+    kvCacheRatio: fullest(
+      'dynamo_component_gpu_cache_usage_percent',
+      'dynamo_component_kvstats_gpu_cache_usage_percent',
+    ),
     generatedTokens: row('dynamo_frontend_output_tokens_total', ...frontend('output_sequence_tokens_sum')),
     promptTokens: row('dynamo_frontend_input_tokens_total', ...frontend('input_sequence_tokens_sum')),
     requestsSucceeded: {
