@@ -52,28 +52,8 @@ export const maxHeldBytes = 256 * 1024;
 
 /** One window, one report. */
 export const reportInterval = seconds(1);
-/** Reports kept while the controller is away: a minute of regular ones, and the early ones among them. */
-export const maxKeptReports = 70;
-
-/** A count of mean m wanders by about its root: four times that is seen once in ten minutes where answers take seconds, and
- * once in one or two where they take a fifth of one. With more, a step that a fleet shares is not seen by any of its pods … */
-export const jumpDeviations = 4;
-/** … and fewer than this more are no jump: they are one client's. */
-export const jumpFloor = 4;
-/** What is usual is the mean over so long. */
-export const jumpMemory = seconds(10);
-/** Clients that a step brings come within some milliseconds of one another: so long a jump is watched before it is told. */
-export const jumpSettles = milliseconds(25);
-/** Between an early report and the one before it, so that a window is long enough to say something. */
-export const earlySpacing = milliseconds(100);
-/** Early reports in a row: a step that climbs is told of as it climbs … */
-export const earlyBurst = 3;
-/** … and after that one so often, a tenth of the regular ones: what jumps all the time is told of each second. */
-export const earlyEvery = seconds(10);
 /** Without an acknowledgement for this long the connection counts as lost. */
 export const acknowledgementTimeout = seconds(15);
-export const firstReconnectDelay = milliseconds(500);
-export const longestReconnectDelay = seconds(10);
 /** After a refusal (401, 403): the token must change or the API server catch up first. */
 export const refusedReconnectDelay = seconds(5);
 /** Projected tokens and CAs are rewritten in place; kubelet does so minutes before they expire. */

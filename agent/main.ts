@@ -5,8 +5,8 @@ import { adminPages } from './admin.ts';
 import { type GpuChoice, parseConfig } from './config.ts';
 import { createDrain } from './drain.ts';
 import { createGate } from './gate.ts';
+import { createJumpWatch } from './jump-watch.ts';
 import { maxQueued, queueDeadline, reportInterval } from './limits.ts';
-import { createLoadJump } from './load-jump.ts';
 import { startPush } from './push.ts';
 import { createReportWriter } from './report-writer.ts';
 import { startContainerSource } from './sample-container.ts';
@@ -38,7 +38,7 @@ const lines = createLogLines(1);
 const log = createLog({ level: config.logLevel, name: 'kubeai-agent', destination: lines });
 const server = { host: config.podIp, port: config.upstreamPort };
 
-const jump = createLoadJump(clock, () => report(drain.draining));
+const jump = createJumpWatch(clock, () => report(drain.draining));
 const book = createTrafficBook(clock.monotonic(), jump.began);
 const gate =
   config.concurrencyLimit > 0

@@ -11,22 +11,20 @@ import {
   createLineReader,
   encodeReport,
   maxAcknowledgementBytes,
-  maxReportAgeMs,
   parseAcknowledgement,
   type Refusal,
   type Report,
+  reconnectDelay,
   reportsPath,
   reportsProtocol,
+  worthSending,
 } from '@kubeai/protocol';
 import { type Milliseconds, milliseconds } from '@kubeai/units';
 import {
   acknowledgementTimeout,
   connectTimeout,
   credentialInterval,
-  firstReconnectDelay,
-  longestReconnectDelay,
   maxCredentialBytes,
-  maxKeptReports,
   refusedReconnectDelay,
 } from './limits.ts';
 
@@ -81,10 +79,6 @@ const ofOneReport: ReadonlySet<Refusal> = new Set([
   'UnsupportedVersion',
 ]);
 
-/** Milliseconds. Doubling, and anywhere in its upper half: agents that lost one controller do not come back as one. */
-export const reconnectDelay = (attempts: number): number =>
-  Math.min(longestReconnectDelay, firstReconnectDelay * 2 ** attempts) * (0.5 + Math.random() / 2);
-
 /** Connects by itself, again and again, until stopped. */
 export function startPush(options: PushOptions): Push {
   const { clock, log } = options;
@@ -110,8 +104,7 @@ export function startPush(options: PushOptions): Push {
 
   const forgetOld = (now: number): void => {
     const before = kept.length;
-    const young = kept.filter(({ closedAt }) => now - closedAt < maxReportAgeMs);
-    kept = young.slice(-maxKeptReports);
+    kept = worthSending(kept, now);
     dropped += before - kept.length;
   };
 
@@ -245,7 +238,7 @@ export function startPush(options: PushOptions): Push {
       }
       if (stopped.signal.aborted) return;
       if (wasRotated) continue;
-      const delay = reconnectDelay(attempts);
+      const delay = reconnectDelay(attempts, Math.random());
       if (attempts === 0) log.warn('Lost the controller', { problem });
       attempts = Math.min(attempts + 1, 16);
       await clock.sleep(milliseconds(Math.max(least, delay)), stopped.signal);

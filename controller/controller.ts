@@ -1,6 +1,7 @@
 // The controller's loops: what is watched, what puts a policy into the queue, and who works it off. One object, so that
 // main.ts and the tests start the very same thing.
 import type { Clock, Log, Timer } from '@kubeai/daemon';
+import { lookIn, lookWithoutReport } from '@kubeai/decision';
 import {
   createDiscovery,
   createEventRecorder,
@@ -64,8 +65,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     mostWait: seconds(10),
     observer: metrics.queue,
   });
-  // Looks follow the reports: the next is due when a tick has nearly passed and something new was told, right then. The
-  // timer is for targets whose agents are silent.
+  // Looks follow the reports; the timer is for targets whose agents are silent.
   const lookedAt = new Map<string, Milliseconds>();
   const ticks = new Map<string, Timer>();
   let leading = false;
@@ -115,13 +115,11 @@ export async function createController(options: ControllerOptions): Promise<Cont
     pluginDirectory: options.pluginDirectory,
     reported(key, step) {
       const now = clock.monotonic();
-      const rest = step ? limits.betweenDecisions : tick * limits.nearlyTick;
-      const left = (lookedAt.get(key) ?? Number.NEGATIVE_INFINITY) + rest - now;
-      if (left <= 0) {
+      const due = lookIn(milliseconds(now - (lookedAt.get(key) ?? Number.NEGATIVE_INFINITY)), tick, step);
+      if (due === 0) {
         lookedAt.set(key, now);
         look(key);
-        // A step that many pods tell of at once is looked at again when all of them have.
-      } else if (step && leading) queue.addAfter(key, milliseconds(left));
+      } else if (due !== undefined && leading) queue.addAfter(key, due);
     },
   });
   const ingest = createIngest({ tokens: createTokenReviews(client, clock), clock, log, accept: world.accept });
@@ -139,7 +137,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       else
         ticks.set(
           key,
-          clock.after(milliseconds(tick * limits.overTick), () => look(key)),
+          clock.after(lookWithoutReport(tick), () => look(key)),
         );
     } finally {
       metrics.reconciled(result, milliseconds(clock.monotonic() - began));

@@ -1,5 +1,5 @@
 // Every bound of the controller, with its reason.
-import { milliseconds, minutes, seconds } from '@kubeai/units';
+import { minutes, seconds } from '@kubeai/units';
 
 export const limits = {
   /** Agents connected at once; the next one is refused and comes back later. Twice the fleet we measure with. */
@@ -44,14 +44,6 @@ export const limits = {
   /** Acknowledgements that an agent does not read. It is cut rather than buffered for. */
   unreadBytes: 256 * 1024,
 
-  /** A load step is looked at before the next tick, but not more often than this for one policy. */
-  betweenDecisions: milliseconds(50),
-  /** Shares of a tick: a report is worth the next look after the first, and without reports a timer looks after the
-   * second. Looking just after a report and a whole tick after the last look lets a step show in full, at once. */
-  nearlyTick: 0.8,
-  overTick: 1.2,
-  /** For so long after a step each report is looked at as it comes. */
-  stepLasts: seconds(5),
   /** Policies worked on at once: each waits for the API server now and then. */
   workers: 16,
 

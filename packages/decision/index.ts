@@ -27,6 +27,8 @@ export {
   stateOf,
 } from './ledger.ts';
 export { limits as decisionLimits } from './limits.ts';
+export { createLoadStep, type LoadStep } from './load-step.ts';
+export { lookIn, lookWithoutReport } from './look-pace.ts';
 export { type AgentMetric, agentMetrics } from './pod-measures.ts';
 export {
   changeWithin,

@@ -12,6 +12,16 @@ export const limits = {
   /** A clock of another machine may run ahead by this much before its timestamps are not believed. */
   futureTolerance: seconds(30) as Milliseconds,
 
+  /** A load step is looked at before the next tick, but not more often than this for one policy. */
+  betweenLooks: milliseconds(50) as Milliseconds,
+  /** Shares of a tick: a report is worth the next look after the first, and without reports the next look comes after the second. */
+  nearlyTick: 0.8,
+  overTick: 1.2,
+  /** For so long after a step each report is looked at as it comes. */
+  stepLasts: seconds(5) as Milliseconds,
+  /** A pod that has not reported for this long carries nothing any more. */
+  goneAfter: minutes(1) as Milliseconds,
+
   /** Share of the serving pods that must have reported before anything shrinks. */
   quorum: 0.8,
   /** Survivors of a shrink are filled to at most this share of the target, so that noise does not buy a replica back. */

@@ -16,6 +16,7 @@ export {
   protocolVersion,
 } from './limits.ts';
 export { createLineReader, type LineReader } from './lines.ts';
+export { createLoadJump, type LoadJump } from './load-jump.ts';
 export { reportsPath, reportsProtocol } from './opening.ts';
 export { parseReport, parseReportLine } from './parse-report.ts';
 export {
@@ -42,3 +43,4 @@ export {
   statusClasses,
   type Traffic,
 } from './report.ts';
+export { reconnectDelay, worthSending } from './resending.ts';

@@ -1,4 +1,5 @@
 // Every bound of the wire, with its reason. A report that breaks one is refused whole: half a report is a wrong number.
+import { milliseconds, seconds } from '@kubeai/units';
 
 /** Refuses reports of another shape by number, before their fields are looked at. */
 export const protocolVersion = 1;
@@ -34,3 +35,27 @@ export const maxMarks = 16;
 
 /** Counts beyond this are no counts of one pod's second. */
 export const maxCount = Number.MAX_SAFE_INTEGER;
+
+/** Reports kept while the controller is away: a minute of regular ones, and the early ones among them. */
+export const maxKeptReports = 70;
+
+/** A count of mean m wanders by about its root: four times that is seen once in ten minutes where answers take seconds, and
+ * once in one or two where they take a fifth of one. With more, a step that a fleet shares is not seen by any of its pods … */
+export const jumpDeviations = 4;
+/** … and fewer than this more are no jump: they are one client's. */
+export const jumpFloor = 4;
+/** What is usual is the mean over so long. */
+export const jumpMemory = seconds(10);
+/** Clients that a step brings come within some milliseconds of one another: so long a jump is watched before it is told. */
+export const jumpSettles = milliseconds(25);
+/** Between an early report and the one before it, so that a window is long enough to say something. */
+export const earlySpacing = milliseconds(100);
+/** Early reports in a row: a step that climbs is told of as it climbs … */
+export const earlyBurst = 3;
+/** … and after that one so often, a tenth of the regular ones: what jumps all the time is told of each second. */
+export const earlyEvery = seconds(10);
+
+/** An agent that lost the controller tries again after this, and each time after twice as long … */
+export const firstReconnectDelay = milliseconds(500);
+/** … up to this: a controller that comes back should not wait long for its fleet. */
+export const longestReconnectDelay = seconds(10);

@@ -20,13 +20,13 @@ import {
   type PodIdentity,
   protocolVersion,
   type Report,
+  reconnectDelay,
   reportsPath,
   reportsProtocol,
 } from '@kubeai/protocol';
 import { createSketch, type EncodedSketch } from '@kubeai/sketch';
 import { after, type Milliseconds, milliseconds, minutes, seconds } from '@kubeai/units';
 import { z } from 'zod';
-import { reconnectDelay } from '../../agent/push.ts';
 import { createIngest } from '../../controller/ingest.ts';
 import { serveReports } from '../../controller/report-listener.ts';
 import { beginThrift } from '../../controller/thrift.ts';
@@ -284,7 +284,7 @@ function createFleet(count: number, port: number, ca: string) {
       connected.delete(number);
       asked.destroy();
       const next = answered ? 0 : attempts + 1;
-      setTimeout(() => connect(number, next), reconnectDelay(attempts));
+      setTimeout(() => connect(number, next), reconnectDelay(attempts, Math.random()));
     };
     let answered = false;
     asked.on('upgrade', (_answer, socket) => {

@@ -13,8 +13,8 @@ import { createClock, createLog } from '@kubeai/daemon';
 import { createKubeClient, type KubeObject, PooledKubeConfig, resources } from '@kubeai/kube';
 import { milliseconds, seconds } from '@kubeai/units';
 import { parse } from 'yaml';
+import { createJumpWatch } from '../../agent/jump-watch.ts';
 import { reportInterval } from '../../agent/limits.ts';
-import { createLoadJump } from '../../agent/load-jump.ts';
 import { startPush } from '../../agent/push.ts';
 import { createReportWriter } from '../../agent/report-writer.ts';
 import { absentSource } from '../../agent/source.ts';
@@ -169,7 +169,7 @@ async function createTarget(name: string) {
 
 /** What of the agent lies between a socket and a report, wired as its main.ts does. */
 async function startAgent(pod: Parameters<typeof createReportWriter>[0]['pod'], tokenFile: string) {
-  const jump = createLoadJump(clock, () => report());
+  const jump = createJumpWatch(clock, () => report());
   const book = createTrafficBook(clock.monotonic(), jump.began);
   const absent = absentSource('NotAsked');
   const splice = await startSplice({

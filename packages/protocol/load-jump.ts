@@ -1,47 +1,52 @@
 // Notices that clearly more comes in than the last reports told. A step of load falls anywhere into the second between
 // two reports; told at once, the controller decides within a moment of it. What chance does to a steady load must not look
 // like a step, and whatever the traffic does, the controller gets few reports more: ten thousand agents share it.
-import type { Clock, Timer } from '@kubeai/daemon';
-import type { Traffic } from '@kubeai/protocol';
-import { milliseconds } from '@kubeai/units';
+import { type Milliseconds, milliseconds } from '@kubeai/units';
 import { earlyBurst, earlyEvery, earlySpacing, jumpDeviations, jumpFloor, jumpMemory, jumpSettles } from './limits.ts';
+import type { Traffic } from './report.ts';
 
 export interface LoadJump {
-  /** A request has begun: how many are in flight now, and how many began since the last report. */
-  began(inFlight: number, started: number): void;
+  /** A request has begun: how many are in flight now, and how many began since the last report. True when by this one the
+   * load has jumped. */
+  began(inFlight: number, started: number): boolean;
+  /** When a jump that was just noticed should be told, from now on; undefined when it can wait for the next second. */
+  tellIn(now: number): Milliseconds | undefined;
   /** What a report says; what comes next is held against it. */
-  told(traffic: Traffic, windowMs: number, now: number): void;
+  told(traffic: Pick<Traffic, 'concurrency' | 'inFlight' | 'started'>, windowMs: number, now: number): void;
   /** The load has jumped since the last report. */
   readonly seen: boolean;
 }
 
-/** Calls `tell` when a report should not wait for its second. It is to lead to `told`. */
-export function createLoadJump(clock: Clock, tell: () => void): LoadJump {
+/** @param now milliseconds on any clock that never jumps, as all the others here */
+export function createLoadJump(now: number): LoadJump {
   const inFlight = createUsual();
   const perSecond = createUsual();
   let seen = false;
-  let timer: Timer | undefined;
-  let toldAt: number = clock.monotonic();
+  let toldAt = now;
   let allowance = earlyBurst;
-  let allowedAt = toldAt;
+  let allowedAt = now;
+  /** When it is to be told, if it is. */
+  let dueAt = Number.POSITIVE_INFINITY;
 
   return {
     began(inFlightNow, started) {
-      if (seen || (inFlightNow <= inFlight.most() && started <= perSecond.most())) return;
+      if (seen || (inFlightNow <= inFlight.most() && started <= perSecond.most())) return false;
       seen = true;
-      const now = clock.monotonic();
+      return true;
+    },
+    tellIn(now) {
       allowance = Math.min(earlyBurst, allowance + (now - allowedAt) / earlyEvery);
       allowedAt = now;
-      if (allowance < 1) return;
+      if (allowance < 1) return undefined;
       // A step is seldom one moment: the first of its requests are not yet the whole of it.
-      timer = clock.after(milliseconds(Math.max(jumpSettles, toldAt + earlySpacing - now)), () => {
-        allowance -= 1;
-        tell();
-      });
+      const span = milliseconds(Math.max(jumpSettles, toldAt + earlySpacing - now));
+      dueAt = now + span;
+      return span;
     },
     told(traffic, windowMs, now) {
-      timer?.stop();
-      timer = undefined;
+      // The second may be over before; timers may be a millisecond early.
+      if (now >= dueAt - 1) allowance -= 1;
+      dueAt = Number.POSITIVE_INFINITY;
       seen = false;
       toldAt = now;
       inFlight.follow(traffic.concurrency, traffic.inFlight, windowMs);

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { createManualClock } from '@kubeai/daemon';
 import { milliseconds, seconds } from '@kubeai/units';
-import { createLoadJump } from './load-jump.ts';
+import { createJumpWatch } from './jump-watch.ts';
 import { createTrafficBook, type Exchange } from './traffic.ts';
 
 interface Told {
@@ -18,7 +18,7 @@ function reporter() {
   const clock = createManualClock();
   const told: Told[] = [];
   let windowStart = 0;
-  const jump = createLoadJump(clock, () => report());
+  const jump = createJumpWatch(clock, () => report());
   const book = createTrafficBook(0, jump.began);
   const report = (): void => {
     const at = clock.monotonic();
