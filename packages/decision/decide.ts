@@ -136,10 +136,17 @@ function remember(draft: HistoryDraft, snapshot: Snapshot, decision: Decision, n
   draft.highs = withHigh(draft.highs, { at: now, replicas: proposal });
   draft.lows = withLow(draft.lows, { at: now, replicas: proposal });
   draft.wentToZero = replicas === 0 && (snapshot.replicas > 0 || draft.wentToZero);
-  if (replicas > decision.current) draft.growth = growthAfter(draft.growth, snapshot, decision.recommended, now);
-  else if (draft.growth !== undefined && isSettled(draft.growth, snapshot, now)) delete draft.growth;
+  const { growth } = draft;
+  const asked = beforeBudget(decision);
+  if (replicas > decision.current) draft.growth = growthAfter(growth, snapshot, asked, now);
+  else if (growth !== undefined && isSettled(growth, snapshot, now)) delete draft.growth;
+  else if (growth !== undefined && asked > growth.replicas) draft.growth = growthAfter(growth, snapshot, asked, now);
   return draft;
 }
+
+/** What would have been asked for without a budget. */
+const beforeBudget = ({ steps, recommended }: Decision): number =>
+  steps.find(({ stage }) => stage === 'gpuBudget')?.before ?? recommended;
 
 function shortened(proposal: Proposal): Proposal {
   const short: { -readonly [Key in keyof Proposal]: Proposal[Key] } = { ...proposal };

@@ -2,10 +2,12 @@
 // by replicas already bought, and buying for them too is what makes autoscalers overshoot. Demand shows in arrivals and
 // in the time an answer takes while nothing waits; where the latter is not learned yet, in what was in flight when growth
 // began. A closed group of users is the opposite case, a queue that never drains although arrivals look modest: so what
-// neither climbs nor falls, with nothing starting, is demand again.
+// neither climbs nor falls, with nothing starting, is demand again. Replicas that find no node are no capacity, but while
+// there are any, what piles up stays backlog: others would not find one either.
 import { elapsed, type Instant } from '@kubeai/units';
 import type { Growth, History } from './history.ts';
 import { serviceTime } from './learn.ts';
+import type { Ledger } from './ledger.ts';
 import { limits } from './limits.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -27,7 +29,7 @@ export function demandOf(snapshot: Snapshot, history: History, now: Instant): De
   const asked = traffic.arrivalsPerSecond + drainPerSecond(snapshot, limits.drainStartups);
   const carried = service === undefined ? undefined : (asked * service) / 1_000;
 
-  const starting = growth !== undefined && ledger.credited > 0;
+  const starting = growth !== undefined && isAwaited(ledger);
   const settling = growth !== undefined && !isSettled(growth, snapshot, now);
   if (!starting && !settling && !traffic.rising) return all;
 
@@ -45,9 +47,14 @@ export function demandOf(snapshot: Snapshot, history: History, now: Instant): De
 
 /** Waiting requests a second that have to be answered beside those that arrive, so that all are worked off within so many
  * start-ups. Sooner, and replicas are bought that come too late to matter; never, and whoever waits now waits for as long as
- * the load lasts. */
+ * the load lasts. None are bought for it while others find no node. */
 export const drainPerSecond = ({ traffic, ledger }: Snapshot, startups: number): number =>
-  (1_000 * traffic.queue) / Math.max(limits.drainAtLeast, startups * ledger.startupP90Ms);
+  ledger.counts.unschedulable > 0
+    ? 0
+    : (1_000 * traffic.queue) / Math.max(limits.drainAtLeast, startups * ledger.startupP90Ms);
+
+/** Whether replicas are starting, or wait for a node to start on. */
+export const isAwaited = ({ credited, counts }: Ledger): boolean => credited > 0 || counts.unschedulable > 0;
 
 /** The yardstick after a decision to grow: within the first moments it follows the demand, then it stands. */
 export function growthAfter(growth: Growth | undefined, snapshot: Snapshot, wanted: number, now: Instant): Growth {
@@ -64,5 +71,5 @@ export function growthAfter(growth: Growth | undefined, snapshot: Snapshot, want
 /** Everything that was bought serves, and had as long to work off what had piled up as it took to come. */
 export const isSettled = (growth: Growth, { ledger, traffic }: Snapshot, now: Instant): boolean => {
   const patience = Math.min(limits.drainAtMost, Math.max(limits.drainAtLeast, ledger.startupP90Ms));
-  return !traffic.draining && ledger.credited === 0 && elapsed(growth.lastStarting, now) > patience;
+  return !traffic.draining && !isAwaited(ledger) && elapsed(growth.lastStarting, now) > patience;
 };

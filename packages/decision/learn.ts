@@ -4,6 +4,7 @@
 import type { Policy } from '@kubeai/policy';
 import { elapsed, type Instant, type Milliseconds, milliseconds } from '@kubeai/units';
 import { learnLevels } from './arriving-work.ts';
+import { isAwaited } from './demand.ts';
 import { type History, type LearnedLoad, withEvent, within } from './history.ts';
 import { limits } from './limits.ts';
 import { learnCurve } from './load-curve.ts';
@@ -21,7 +22,7 @@ export function learn(policy: Policy, snapshot: Snapshot, history: History, now:
   forgetOld(draft, policy, now);
   learnSize(draft, snapshot, now);
   const { traffic, ledger } = snapshot;
-  if (draft.growth !== undefined && ledger.credited > 0) draft.growth = { ...draft.growth, lastStarting: now };
+  if (draft.growth !== undefined && isAwaited(ledger)) draft.growth = { ...draft.growth, lastStarting: now };
   draft.startup = ledger.startup;
   draft.failedRounds = knowsNothing(snapshot) ? Math.min(history.failedRounds + 1, 1_000_000) : 0;
   if (traffic.measured === 0) return draft;

@@ -44,7 +44,7 @@ export interface PodFacts {
 }
 
 export interface LearnedStartup {
-  /** Spans from created to ready, newest last, at most `limits.startupSamples`. */
+  /** Spans from a node to readiness, newest last, at most `limits.startupSamples`. */
   readonly samples: readonly Milliseconds[];
   /** The latest moment of readiness that was learned from. Kubernetes tells it in whole seconds, so looks cannot be compared. */
   readonly lastReady: Instant;
@@ -52,7 +52,7 @@ export interface LearnedStartup {
 
 export interface Ledger {
   readonly counts: Readonly<Record<ReplicaState, number>>;
-  /** Starting replicas that count as capacity. */
+  /** Starting replicas that count as capacity. One without a node does not, for nobody knows when it will have one. */
   readonly credited: number;
   /** Replicas that will not come by themselves: failing, or long overdue. */
   readonly dead: number;
@@ -89,6 +89,14 @@ export function stateOf(pod: PodFacts): ReplicaState | undefined {
   }
   if (!pod.containers.some((container) => container.state === 'running')) return 'pulling';
   return pod.containers.every((container) => container.started === true) ? 'warming' : 'loading';
+}
+
+/** When a start began: with a node. Before it has one a pod waits, for a minute or for days, and that tells nothing of starts. */
+function startOf(pod: PodFacts): Instant {
+  const scheduled = conditionOf(pod, 'PodScheduled');
+  return scheduled?.status === 'True' && scheduled.since !== undefined && scheduled.since > pod.createdAt
+    ? scheduled.since
+    : pod.createdAt;
 }
 
 const isFailing = (container: ContainerFacts): boolean =>
@@ -134,7 +142,7 @@ export function ledgerOf(wanted: number, pods: readonly PodFacts[], past: Ledger
     if (state !== 'draining') live += 1;
     if (state === 'failing') dead += 1;
     else if (state === 'requested' || state === 'pulling' || state === 'loading' || state === 'warming') {
-      if (elapsed(pod.createdAt, now) <= patience) credited += 1;
+      if (elapsed(startOf(pod), now) <= patience) credited += 1;
       else dead += 1;
     }
   }
@@ -153,7 +161,7 @@ function learnStartup(learned: LearnedStartup, pods: readonly PodFacts[], now: I
     const since = readySince(pod);
     if (since === undefined || since <= learned.lastReady || since > now) continue;
     if (since > lastReady) lastReady = since;
-    const took = Math.round(elapsed(pod.createdAt, since));
+    const took = Math.round(elapsed(startOf(pod), since));
     // A restarted container, or one whose readiness came and went, is ready again without having been started anew.
     if (took < 0 || took > limits.startupCeiling || pod.containers.some(({ restarts }) => restarts > 0)) continue;
     samples = [...samples, milliseconds(took)].slice(-limits.startupSamples);

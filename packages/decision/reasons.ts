@@ -43,6 +43,11 @@ export const reasons = {
     action:
       'Nothing, if it passes. To react sooner, shorten the start (smaller image, cached weights) or turn prediction on.',
   },
+  ReplicasUnschedulable: {
+    sentence: 'replicas that were asked for find no node with room for them, so what waits meanwhile asks for no more',
+    action:
+      'Nothing where nodes are on their way. Else add GPUs, or free some: kubectl describe pod of a pending one says what is lacking.',
+  },
   NotCausedByLoad: {
     sentence: 'answers got slower at a load that used to be fine, which more replicas do not cure',
     action:

@@ -202,6 +202,65 @@ test('what waits while replicas start is not bought again', () => {
   expect(Math.max(...sizes)).toBeLessThanOrEqual(bought + 1);
 });
 
+test.each(each)(
+  'by %s, replicas that find no node make us ask for no more, and are not taken for capacity',
+  (_name, metrics) => {
+    const fleet = fleetOf(metrics, { startSeconds: 60 });
+    fleet.setArrivals(3.2);
+    fleet.run(600);
+    fleet.setRoom(fleet.size());
+    fleet.setArrivals(12.8);
+    fleet.run(120);
+    const asked = fleet.size();
+    expect(asked).toBeGreaterThan(2);
+    const sizes = fleet.run(1_200);
+    // More than arrives is not asked for, however much has piled up.
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1.15 * Math.ceil(12.8 / 2));
+    const { snapshot, decision } = fleet.last();
+    expect(snapshot.ledger).toMatchObject({ credited: 0, dead: 0 });
+    expect(snapshot.ledger.counts.unschedulable).toBeGreaterThan(0);
+    expect(decision.reason).toBe('ReplicasUnschedulable');
+    // Twenty minutes without a node are no start of twenty minutes.
+    fleet.setRoom(40);
+    fleet.run(600);
+    expect(fleet.last().snapshot.ledger).toMatchObject({ startupP90Ms: 60_000 });
+    expect(fleet.serving()).toBeGreaterThanOrEqual(7);
+  },
+);
+
+test.each(each)('by %s, a GPU budget that lacks is named for as long as it lacks', (name, metrics) => {
+  const byRatio = name === 'latency' || name === 'time to first token';
+  const fleet = fleetOf(metrics, { startSeconds: 60, gpuReplicas: 4 });
+  fleet.setArrivals(3.2);
+  fleet.run(600);
+  fleet.setArrivals(12.8);
+  fleet.run(300);
+  expect(fleet.size()).toBe(4);
+  const full = fleet.decisions.findIndex(({ snapshot }) => snapshot.replicas === 4);
+  const reasons = fleet.decisions.slice(full).map(({ decision }) => decision.reason);
+  // Who only sees that answers are slow asks for twice what serves: that is within the budget until it serves.
+  const known = byRatio ? reasons.slice(70) : reasons;
+  expect([...new Set(known)]).toEqual(['GpuBudget']);
+  expect(reasons).not.toContain('WithinTarget');
+});
+
+// Latency alone asks for twice what serves, and so never for more than this budget.
+const impatient = each.filter(([name]) => name !== 'latency');
+test.each(impatient)(
+  'by %s, a GPU budget is named for as long as a single burst waits because of it',
+  (_name, metrics) => {
+    const fleet = fleetOf(metrics, { startSeconds: 40, gpuReplicas: 3 });
+    fleet.setArrivals(1);
+    fleet.run(300);
+    fleet.setUsers(150);
+    fleet.run(1);
+    fleet.setUsers(0);
+    fleet.run(40);
+    const reasons = fleet.decisions.map(({ decision }) => decision.reason);
+    expect([...new Set(reasons.slice(reasons.indexOf('GpuBudget')))]).toEqual(['GpuBudget']);
+  },
+);
+
 test('a restarted controller with its history shrinks no sooner and no later than one that never stopped', () => {
   const play = (restart: boolean) => {
     const fleet = fleetOf(concurrency, { replicas: 4, startSeconds: 20 });

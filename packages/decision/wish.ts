@@ -35,7 +35,7 @@ export function wishOf(snapshot: Snapshot, combined: Combined, proposals: readon
   if (knowsNothing(snapshot)) return { replicas: current, reason: 'NoFreshSignals' };
   const wanted = roundUp(combined.needs);
   if (wanted > current) return { replicas: wanted, reason: 'MetricAboveTarget' };
-  const noted = notable(proposals);
+  const noted = orBudget(awaited(snapshot, combined) ?? notable(proposals), snapshot, history);
   if (combined.keeps !== undefined) {
     const kept = roundUp(combined.keeps);
     if (kept < current)
@@ -47,6 +47,19 @@ export function wishOf(snapshot: Snapshot, combined: Combined, proposals: readon
   if (!wouldShrink) return { replicas: current, reason: noted ?? 'WithinTarget' };
   return { replicas: current, reason: snapshot.signals.every(isSound) ? 'QuorumMissing' : 'SignalMissing' };
 }
+
+/** More is needed than serves: what was asked for is starting, or finds no node. */
+function awaited({ ledger: { counts, credited } }: Snapshot, { needs }: Combined): Reason | undefined {
+  const lacking = roundUp(needs) - counts.serving;
+  if (counts.unschedulable > 0 && lacking > credited) return 'ReplicasUnschedulable';
+  return credited > 0 && lacking > 0 ? 'WaitingForStartingReplicas' : undefined;
+}
+
+/** What waits asks for no more by now, but it would not wait for so few if the budget had allowed what it asked for first. */
+const orBudget = (noted: Reason | undefined, { gpuReplicas = 0 }: Snapshot, { growth }: History): Reason | undefined =>
+  noted === 'WaitingForStartingReplicas' && gpuReplicas > 0 && (growth?.replicas ?? 0) > gpuReplicas
+    ? 'GpuBudget'
+    : noted;
 
 /** What keeps a size that would otherwise be told as "within target". Learning is news only where nothing else decides. */
 function notable(proposals: readonly Proposal[]): Reason | undefined {

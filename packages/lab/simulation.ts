@@ -447,7 +447,7 @@ function factsOf(pod: Pod): PodFacts {
     ...(pod.deletedAt === undefined ? {} : { deletedAt: (epoch + pod.deletedAt) as Instant }),
     conditions: [
       placed
-        ? { type: 'PodScheduled', status: 'True' as const }
+        ? { type: 'PodScheduled', status: 'True' as const, since: (epoch + pod.placedAt!) as Instant }
         : { type: 'PodScheduled', status: 'False' as const, reason: 'Unschedulable' },
       pod.isReady
         ? { type: 'Ready', status: 'True' as const, since: (epoch + Math.max(pod.readyAt, pod.createdAt)) as Instant }

@@ -25,6 +25,8 @@ export interface FleetOptions {
   readonly tokens?: number;
   readonly seed?: number;
   readonly history?: History;
+  /** The most replicas that a GPU budget allows. */
+  readonly gpuReplicas?: number;
 }
 
 interface Request {
@@ -41,6 +43,8 @@ interface Request {
 interface Replica {
   readonly uid: string;
   readonly createdAt: number;
+  /** When it found a node. */
+  placedAt?: number;
   deletedAt?: number;
   readonly queue: Request[];
   readonly running: Request[];
@@ -68,6 +72,8 @@ export function createFleet(options: FleetOptions) {
   let arrivalsPerSecond = 0;
   let users = 0;
   let made = 0;
+  let room = Number.POSITIVE_INFINITY;
+  let roomSince = Number.NEGATIVE_INFINITY;
   let silent: (uid: string) => boolean = () => false;
   const replicas: Replica[] = [];
   const lost: Request[] = [];
@@ -83,7 +89,9 @@ export function createFleet(options: FleetOptions) {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
   const ready = (replica: Replica) =>
-    replica.deletedAt === undefined && clock - replica.createdAt >= options.startSeconds * 1_000;
+    replica.deletedAt === undefined &&
+    replica.placedAt !== undefined &&
+    clock - replica.placedAt >= options.startSeconds * 1_000;
 
   const create = (createdAt: number): void => {
     made += 1;
@@ -102,7 +110,16 @@ export function createFleet(options: FleetOptions) {
       generated: 0,
     });
   };
+  const findNodes = (): void => {
+    let placed = replicas.filter(({ placedAt }) => placedAt !== undefined).length;
+    for (const replica of replicas) {
+      if (replica.placedAt !== undefined || replica.deletedAt !== undefined || placed >= room) continue;
+      replica.placedAt = Math.max(replica.createdAt, roomSince);
+      placed += 1;
+    }
+  };
   for (let index = 0; index < options.replicas; index += 1) create(-options.startSeconds * 1_000 - 60_000);
+  findNodes();
 
   const arrive = (user: boolean): void => {
     const able = replicas.filter(ready);
@@ -144,18 +161,24 @@ export function createFleet(options: FleetOptions) {
 
   const facts = (replica: Replica): PodFacts => {
     const isReady = ready(replica);
-    const since = instant(epoch + replica.createdAt + options.startSeconds * 1_000);
+    const { placedAt } = replica;
+    const since = instant(epoch + (placedAt ?? 0) + options.startSeconds * 1_000);
     return {
       name: replica.uid,
       uid: replica.uid,
-      phase: 'Running',
+      phase: placedAt === undefined ? 'Pending' : 'Running',
       createdAt: instant(epoch + replica.createdAt),
       ...(replica.deletedAt === undefined ? {} : { deletedAt: instant(epoch + replica.deletedAt) }),
       conditions: [
-        { type: 'PodScheduled', status: 'True' },
+        placedAt === undefined
+          ? { type: 'PodScheduled', status: 'False', reason: 'Unschedulable' }
+          : { type: 'PodScheduled', status: 'True', since: instant(epoch + placedAt) },
         { type: 'Ready', status: isReady ? 'True' : 'False', ...(isReady ? { since } : {}) },
       ],
-      containers: [{ name: 'model', ready: isReady, started: isReady, restarts: 0, state: 'running' }],
+      containers:
+        placedAt === undefined
+          ? []
+          : [{ name: 'model', ready: isReady, started: isReady, restarts: 0, state: 'running' }],
     };
   };
 
@@ -204,7 +227,11 @@ export function createFleet(options: FleetOptions) {
     const live = () => replicas.filter(({ deletedAt }) => deletedAt === undefined);
     while (live().length < wanted) create(clock);
     while (live().length > wanted && old.size === 0) {
-      const victims = live().sort((left, right) => right.createdAt - left.createdAt);
+      const victims = live().sort(
+        (left, right) =>
+          Number(left.placedAt !== undefined) - Number(right.placedAt !== undefined) ||
+          right.createdAt - left.createdAt,
+      );
       const victim = victims[0]!;
       victim.deletedAt = clock;
     }
@@ -223,6 +250,7 @@ export function createFleet(options: FleetOptions) {
 
   const second = (): void => {
     rollOut();
+    findNodes();
     for (let step = 0; step < 1_000 / stepMs; step += 1) {
       const expected = (arrivalsPerSecond * stepMs) / 1_000;
       let chance = expected;
@@ -247,7 +275,12 @@ export function createFleet(options: FleetOptions) {
     }
     const pods = replicas.map(facts);
     const folded = fold.fold(pods, now);
-    const snapshot: Snapshot = { replicas: wanted, ledger: ledgerOf(wanted, pods, history, now), ...folded };
+    const snapshot: Snapshot = {
+      replicas: wanted,
+      ledger: ledgerOf(wanted, pods, history, now),
+      ...folded,
+      ...(options.gpuReplicas === undefined ? {} : { gpuReplicas: options.gpuReplicas }),
+    };
     const decided = decide(options.policy, snapshot, history, now);
     history = decided.history;
     decisions.push({ second: Math.round(clock / 1_000), decision: decided.decision, snapshot });
@@ -277,6 +310,11 @@ export function createFleet(options: FleetOptions) {
     setService: (ms: number, perAnswer: number) => {
       serviceMs = ms;
       tokens = perAnswer;
+    },
+    /** So many replicas find nodes, from now on. */
+    setRoom: (count: number) => {
+      room = count;
+      roomSince = clock;
     },
     silence: (which: (uid: string) => boolean) => {
       silent = which;
