@@ -73,7 +73,8 @@ function maximum(
   }
   // What decides is the metric that asks for growth, or else the one that holds shrinking back most.
   const decides = needs > current ? winner : (keeper ?? winner);
-  return { needs, ...(mayShrink ? { keeps } : {}), ...(decides === undefined ? {} : { winner: decides }), algorithm };
+  const winning = decides === undefined ? { algorithm } : { winner: decides, algorithm };
+  return mayShrink ? { needs, keeps, ...winning } : { needs, ...winning };
 }
 
 function weighted(

@@ -8,7 +8,7 @@ import { limits } from './limits.ts';
 import { limitRate, type RateRules, type SizeChanges } from './rate-limit.ts';
 import type { Reason } from './reasons.ts';
 import type { Snapshot } from './snapshot.ts';
-import { stabilize } from './stabilization.ts';
+import { stabilize, type Wish } from './stabilization.ts';
 
 export interface Bounds {
   readonly min: number;
@@ -20,8 +20,8 @@ export interface Bounds {
 /** The bounds in force now. Of many entries that hold at once, the first few are named. */
 export function boundsOf(policy: Policy, now: Instant): Bounds {
   const { minReplicas, maxReplicas, entries } = boundsAt(policy, now);
-  const named = entries.slice(0, limits.namedEntries).join(', ');
-  return { min: minReplicas, max: maxReplicas, ...(entries.length === 0 ? {} : { schedule: named }) };
+  const bounds = { min: minReplicas, max: maxReplicas };
+  return entries.length === 0 ? bounds : { ...bounds, schedule: entries.slice(0, limits.namedEntries).join(', ') };
 }
 
 /** A stage's outcome: the next size, and the step to record unless nothing happened. */
@@ -47,7 +47,9 @@ export function holdYoungHistory(
 }
 
 export function stabilizeWish(policy: Policy, history: History, current: number, wanted: number, now: Instant): Staged {
-  const wishes = [...history.highs, ...history.lows].map(({ at, replicas }) => ({ replicas, ageMs: elapsed(at, now) }));
+  const wishes: Wish[] = [];
+  for (const { at, replicas } of history.highs) wishes.push({ replicas, ageMs: elapsed(at, now) });
+  for (const { at, replicas } of history.lows) wishes.push({ replicas, ageMs: elapsed(at, now) });
   const windows = { upMs: policy.scaleUp.stabilizationWindow, downMs: policy.scaleDown.stabilizationWindow };
   return staged('window', wanted, stabilize(current, wanted, wishes, windows), 'HeldByWindow');
 }

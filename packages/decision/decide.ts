@@ -42,8 +42,6 @@ export interface Decided {
   readonly history: History;
 }
 
-type StageFunction = (size: number) => Staged;
-
 /**
  * Decides the size of one target.
  * @param past of this target's earlier decisions; `emptyHistory` for a new one, `restoreHistory` after a restart
@@ -55,39 +53,39 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
   const bounds = boundsOf(policy, now);
   const demand = demandOf(snapshot, history, now);
   const tolerance = { up: policy.scaleUp.tolerance, down: policy.scaleDown.tolerance };
-  const proposals = snapshot.signals.map((signal) => propose(signal, { snapshot, history, demand, tolerance, now }));
+  const scene = { snapshot, history, demand, tolerance, now };
+  const proposals = snapshot.signals.map((signal) => propose(signal, scene));
   const mayShrink = snapshot.signals.every(isSound) && hasQuorum(snapshot);
   const combined = combine(policy, proposals, snapshot, mayShrink);
   const wish = wishOf(snapshot, combined, proposals, history);
-
   const isLearning = proposals.some(({ because }) => because === 'LearningWork');
-  const raw = through(wish.replicas, [
-    (size) => tolerate(snapshot, combined, isLearning, tolerance, size),
-    (size) => replaceDead(snapshot, combined, tolerance.up, size),
-    (size) => keepSurvivors(snapshot, history, size),
-    (size) => followForecast(policy, snapshot, size),
-    (size) => fallBack(policy, snapshot, history, size),
-  ]);
-  const recommended = through(raw.size, [
-    (size) => holdYoungHistory(policy, history, current, size, now),
-    (size) => stabilizeWish(policy, history, current, size, now),
-    (size) => limitPace(policy, history, current, size, now),
-    (size) => holdCooldown(policy, history, current, size, now),
-    (size) => bound(bounds, size),
-    (size) => guardZero(snapshot, current, size),
-    (size) => limitBudget(snapshot, current, size),
-  ]);
-  const final = through(wish.reason === 'StoppedByHand' ? 0 : recommended.size, [
-    (size) => holdPaused(policy, current, size),
-    (size) => holdInactive(policy, current, size),
-  ]);
-  const steps = [...raw.steps, ...recommended.steps, ...final.steps];
+
+  const steps: Step[] = [];
+  let size = wish.replicas;
+  size = enter(steps, tolerate(snapshot, combined, isLearning, tolerance, size));
+  size = enter(steps, replaceDead(snapshot, combined, tolerance.up, size));
+  size = enter(steps, keepSurvivors(snapshot, history, size));
+  size = enter(steps, followForecast(policy, snapshot, size));
+  size = enter(steps, fallBack(policy, snapshot, history, size));
+  const proposal = size;
+  size = enter(steps, holdYoungHistory(policy, history, current, size, now));
+  size = enter(steps, stabilizeWish(policy, history, current, size, now));
+  size = enter(steps, limitPace(policy, history, current, size, now));
+  size = enter(steps, holdCooldown(policy, history, current, size, now));
+  size = enter(steps, bound(bounds, size));
+  size = enter(steps, guardZero(snapshot, current, size));
+  size = enter(steps, limitBudget(snapshot, current, size));
+  const recommended = size;
+  if (wish.reason === 'StoppedByHand') size = 0;
+  size = enter(steps, holdPaused(policy, current, size));
+  size = enter(steps, holdInactive(policy, current, size));
+
   const decision: Decision = {
     current,
-    replicas: final.size,
-    recommended: recommended.size,
-    reason: primaryReason(current, final.size, wish, steps, bounds),
-    proposal: raw.size,
+    replicas: size,
+    recommended,
+    reason: primaryReason(current, size, wish, steps, bounds),
+    proposal,
     ...(combined.winner === undefined ? {} : { winner: combined.winner }),
     proposals: proposals.map(shortened),
     steps,
@@ -99,19 +97,10 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
   return { decision, history: remember(history, snapshot, decision, now) };
 }
 
-/** Passes a size through stages, and keeps what they said about it. */
-function through(
-  from: number,
-  stages: readonly StageFunction[],
-): { readonly size: number; readonly steps: readonly Step[] } {
-  const steps: Step[] = [];
-  let size = from;
-  for (const stage of stages) {
-    const next = stage(size);
-    if (next.step !== undefined) steps.push(next.step);
-    size = next.replicas;
-  }
-  return { size, steps };
+/** The size after a stage, whose step is kept. */
+function enter(steps: Step[], { replicas, step }: Staged): number {
+  if (step !== undefined) steps.push(step);
+  return replicas;
 }
 
 /** A change is told by what wanted it; no change by what held it back last. */
@@ -149,8 +138,9 @@ const beforeBudget = ({ steps, recommended }: Decision): number =>
   steps.find(({ stage }) => stage === 'gpuBudget')?.before ?? recommended;
 
 function shortened(proposal: Proposal): Proposal {
-  const short: { -readonly [Key in keyof Proposal]: Proposal[Key] } = { ...proposal };
-  if (proposal.needs !== undefined) short.needs = significant(proposal.needs);
-  if (proposal.keeps !== undefined) short.keeps = significant(proposal.keeps);
-  return short;
+  const { name, needs, keeps, because } = proposal;
+  // A signal asks for both, or it says nothing.
+  if (needs === undefined || keeps === undefined) return proposal;
+  const short = { name, needs: significant(needs), keeps: significant(keeps) };
+  return because === undefined ? short : { ...short, because };
 }

@@ -174,25 +174,32 @@ const areEntries = (list: unknown): list is Recommendation[] =>
 export function withHigh(highs: readonly Recommendation[], wish: Recommendation): readonly Recommendation[] {
   let kept = highs.length;
   while (kept > 0 && highs[kept - 1]!.replicas <= wish.replicas) kept -= 1;
-  const next = highs.slice(0, kept);
-  next.push(wish);
-  return bounded(next, (left, right) => ({ at: right.at, replicas: Math.max(left.replicas, right.replicas) }));
+  return bounded(highs, kept, wish, (left, right) => ({
+    at: right.at,
+    replicas: Math.max(left.replicas, right.replicas),
+  }));
 }
 
 /** The mirror image: an older wish that is not lower can never be the lowest again. */
 export function withLow(lows: readonly Recommendation[], wish: Recommendation): readonly Recommendation[] {
   let kept = lows.length;
   while (kept > 0 && lows[kept - 1]!.replicas >= wish.replicas) kept -= 1;
-  const next = lows.slice(0, kept);
-  next.push(wish);
-  return bounded(next, (left, right) => ({ at: right.at, replicas: Math.min(left.replicas, right.replicas) }));
+  return bounded(lows, kept, wish, (left, right) => ({
+    at: right.at,
+    replicas: Math.min(left.replicas, right.replicas),
+  }));
 }
 
-/** Too many steps: the two oldest become one that holds for as long as the longer of them. */
+/** The first steps and one more. Too many of them: the two oldest become one that holds for as long as the longer of them. */
 function bounded(
-  steps: readonly Recommendation[],
+  before: readonly Recommendation[],
+  kept: number,
+  wish: Recommendation,
   fold: (left: Recommendation, right: Recommendation) => Recommendation,
 ): readonly Recommendation[] {
+  // Written out, for a list that has grown keeps room for as many again, and there are thousands.
+  if (kept === 0) return [wish];
+  const steps = [...before.slice(0, kept), wish];
   if (steps.length <= limits.recommendations) return steps;
   return [fold(steps[0]!, steps[1]!), ...steps.slice(2)];
 }

@@ -17,9 +17,6 @@ const representatives = ((): Float64Array => {
   return values;
 })();
 
-/** Where buckets are added up for a moment; left empty by whoever uses it. */
-const scratch = new Float64Array(binCount);
-
 const grain = 32;
 
 interface Bucket {
@@ -68,46 +65,47 @@ export function createLatencyWindow(): LatencyWindow {
     add(sketch, now) {
       if (sketch.bins.length === 0 && sketch.low === undefined) return;
       const bucket = bucketAt(slotOf(now));
+      const { bins, low = 0 } = sketch;
+      let count = low;
       let bin = 0;
-      for (let at = 0; at < sketch.bins.length; at += 2) {
-        bin += sketch.bins[at]!;
-        const times = sketch.bins[at + 1]!;
+      for (let at = 0; at < bins.length; at += 2) {
+        bin += bins[at]!;
+        const times = bins[at + 1]!;
         if (bin < bucket.offset || bin >= bucket.offset + bucket.counts.length) widen(bucket, bin);
         bucket.counts[bin - bucket.offset]! += times;
-        bucket.count += times;
+        count += times;
         bin += 1;
       }
-      bucket.low += sketch.low ?? 0;
-      bucket.count += sketch.low ?? 0;
+      bucket.low += low;
+      bucket.count += count;
       bucket.sum += sketch.sum;
     },
     quantile(q, now) {
       const slot = slotOf(now);
       let count = 0;
-      let seen = 0;
+      let low = 0;
       let first = binCount;
-      let last = 0;
+      let bin = 0;
       for (const bucket of buckets) {
         if (!isLive(bucket, slot)) continue;
-        const { offset, counts } = bucket;
         count += bucket.count;
-        seen += bucket.low;
-        if (offset < first) first = offset;
-        if (offset + counts.length > last) last = offset + counts.length;
-        for (let at = 0; at < counts.length; at += 1) scratch[offset + at]! += counts[at]!;
+        low += bucket.low;
+        first = Math.min(first, bucket.offset);
+        bin = Math.max(bin, bucket.offset + bucket.counts.length - 1);
       }
       if (count === 0) return undefined;
       const rank = Math.floor(q * (count - 1));
-      let found = rank < seen ? -1 : last - 1;
-      for (let bin = first; found !== -1 && bin < last; bin += 1) {
-        seen += scratch[bin]!;
-        if (rank < seen) {
-          found = bin;
-          break;
+      if (rank < low) return 0;
+      // From above: high percentiles are what is asked for, and few bins lie beyond them.
+      let missing = count - rank;
+      for (; bin > first; bin -= 1) {
+        for (const bucket of buckets) {
+          const at = bin - bucket.offset;
+          if (isLive(bucket, slot) && at >= 0 && at < bucket.counts.length) missing -= bucket.counts[at]!;
         }
+        if (missing <= 0) break;
       }
-      scratch.fill(0, first, last);
-      return found === -1 ? 0 : representatives[found];
+      return representatives[bin];
     },
     mean(now) {
       const slot = slotOf(now);

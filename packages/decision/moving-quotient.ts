@@ -1,7 +1,7 @@
 // The mean of something per event, over about the last so many events. A few events a second, looked at second by second,
 // tell a quotient that jumps by half and more, and whoever follows its peaks buys replicas for nothing.
 import { elapsed, type Instant } from '@kubeai/units';
-import { follows } from './moving-mean.ts';
+import { follows, never } from './moving-mean.ts';
 
 export interface MovingQuotient {
   /** So much a second, and so many events a second, since the last time. */
@@ -12,18 +12,17 @@ export interface MovingQuotient {
 
 /** @param events over which about the mean is taken */
 export function createMovingQuotient(events: number): MovingQuotient {
-  let sum = 0;
-  let count = 0;
-  let last: Instant | undefined;
+  // Numbers of an object change in place; see moving-mean.ts.
+  const seen = { sum: 0, count: 0, last: never };
   return {
     add(perSecond, eventsPerSecond, now) {
-      const known = follows(last, now) ? elapsed(last, now) / 1_000 : undefined;
-      const seconds = known ?? 1;
-      const keep = known === undefined ? 0 : Math.exp((-eventsPerSecond * seconds) / events);
-      sum = keep * sum + perSecond * seconds;
-      count = keep * count + eventsPerSecond * seconds;
-      last = now;
+      const isNext = follows(seen.last, now);
+      const seconds = isNext ? elapsed(seen.last, now) / 1_000 : 1;
+      const keep = isNext ? Math.exp((-eventsPerSecond * seconds) / events) : 0;
+      seen.sum = keep * seen.sum + perSecond * seconds;
+      seen.count = keep * seen.count + eventsPerSecond * seconds;
+      seen.last = now;
     },
-    value: () => (count > 0 && sum > 0 ? sum / count : undefined),
+    value: () => (seen.count > 0 && seen.sum > 0 ? seen.sum / seen.count : undefined),
   };
 }

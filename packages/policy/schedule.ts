@@ -23,13 +23,14 @@ const known = new WeakMap<ScheduleEntry, Stretch>();
 
 /** The bounds at `now`: highest minimum and lowest maximum of the entries that hold, the maximum winning where they cross. */
 export function boundsAt(policy: Policy, now: Instant): Bounds {
-  const holding = policy.schedule.filter((entry) => stretchAt(entry, now).holds);
-  if (holding.length === 0) return { minReplicas: policy.minReplicas, maxReplicas: policy.maxReplicas, entries: [] };
-  const least = holding.flatMap(({ minReplicas }) => minReplicas ?? []);
-  const most = holding.flatMap(({ maxReplicas }) => maxReplicas ?? []);
-  const maxReplicas = most.length === 0 ? policy.maxReplicas : Math.min(...most);
-  const minReplicas = Math.min(maxReplicas, least.length === 0 ? policy.minReplicas : Math.max(...least));
-  return { minReplicas, maxReplicas, entries: holding.map(({ name }) => name) };
+  const { schedule, minReplicas, maxReplicas } = policy;
+  const holding = schedule.length === 0 ? schedule : schedule.filter((entry) => stretchAt(entry, now).holds);
+  if (holding.length === 0) return { minReplicas, maxReplicas, entries: [] };
+  const least = holding.flatMap((entry) => entry.minReplicas ?? []);
+  const most = holding.flatMap((entry) => entry.maxReplicas ?? []);
+  const highest = most.length === 0 ? maxReplicas : Math.min(...most);
+  const lowest = Math.min(highest, least.length === 0 ? minReplicas : Math.max(...least));
+  return { minReplicas: lowest, maxReplicas: highest, entries: holding.map(({ name }) => name) };
 }
 
 function stretchAt(entry: ScheduleEntry, now: Instant): Stretch {
