@@ -27,9 +27,12 @@ export function learn(policy: Policy, snapshot: Snapshot, history: History, now:
   draft.failedRounds = knowsNothing(snapshot) ? Math.min(history.failedRounds + 1, 1_000_000) : 0;
   if (traffic.measured === 0) return draft;
   if (draft.serving?.count !== traffic.measured) draft.serving = { count: traffic.measured, since: now };
-  learnLoad(draft, snapshot, now);
+  if (secondOf(now) !== secondOf(history.at)) learnLoad(draft, snapshot, now);
   return draft;
 }
+
+/** Means of what is learned count looks, and after a step of the load there are twenty a second: one of them is a lesson. */
+const secondOf = (at: Instant): number => Math.floor(at / limits.lesson);
 
 /** Whether no metric of the policy can be used at all. */
 export const knowsNothing = (snapshot: Snapshot): boolean =>

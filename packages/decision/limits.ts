@@ -39,6 +39,9 @@ export const limits = {
   latencyBucket: seconds(5) as Milliseconds,
   latencyBuckets: 3,
 
+  /** How often a look teaches: what is averaged over looks is so over seconds. */
+  lesson: seconds(1) as Milliseconds,
+
   /** Until a start was seen, a replica gets this long to serve: a large model from a cold node. */
   startupGuess: minutes(5) as Milliseconds,
   /** A starting replica counts as capacity until this multiple of the learned 90th percentile. */
