@@ -1,22 +1,36 @@
-// What the agent beside a simulated replica would report: the real protocol's reports, with the real sketches.
-import type { Report } from '@kubeai/protocol';
+// The agent beside a simulated replica: the real protocol's reports with the real sketches, one a second, from a fraction of
+// it that is each agent's own, and one at once when the load jumps, as the real agent judges it.
+import { createLoadJump, type Report } from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
-import type { PodView } from './contender.ts';
 import type { Replica, ReplicaObserver, RequestBook } from './replica.ts';
 
 export interface AgentProbe extends ReplicaObserver {
-  started(): void;
+  /** A request has begun, `inFlight` with it; a report may be due earlier by it. */
+  started(inFlight: number, now: number): void;
   refused(): void;
   aborted(): void;
-  /** The report of the last second; the next one begins. */
-  report(view: PodView, engine: Replica): Report;
+  /** When the next report is due. */
+  readonly dueAt: number;
+  /** The report of what passed since the last one; the next one begins. The replica has been played until `now`. */
+  report(engine: Replica, now: number): Report;
 }
 
-export function createAgentProbe(uid: string, book: RequestBook): AgentProbe {
+const everyMs = 1_000;
+
+/**
+ * @param now     when the pod serves
+ * @param phaseMs when within each second it reports
+ */
+export function createAgentProbe(uid: string, book: RequestBook, now: number, phaseMs: number): AgentProbe {
   const latency = createSketch();
   const firstToken = createSketch();
   const interToken = createSketch();
+  const jump = createLoadJump(now);
+  let regularAt = now + phaseMs;
+  let dueAt = regularAt;
   let sequence = 0;
+  let since = now;
+  let areaMs = 0;
   let started = 0;
   let finished = 0;
   let refused = 0;
@@ -24,8 +38,11 @@ export function createAgentProbe(uid: string, book: RequestBook): AgentProbe {
   let promptTokens = 0;
   let generatedTokens = 0;
   return {
-    started: () => {
+    started(inFlight, now) {
       started += 1;
+      if (!jump.began(inFlight, started)) return;
+      const wait = jump.tellIn(now);
+      if (wait !== undefined) dueAt = Math.min(dueAt, now + wait);
     },
     refused: () => {
       refused += 1;
@@ -46,14 +63,23 @@ export function createAgentProbe(uid: string, book: RequestBook): AgentProbe {
       promptTokens += book.prompt[request]!;
       finished += 1;
     },
-    report({ inFlight, waiting, concurrency }, engine) {
+    get dueAt() {
+      return dueAt;
+    },
+    report(engine, now) {
+      engine.settle(now);
+      const waiting = engine.waiting();
+      const inFlight = engine.running() + waiting;
+      const area = engine.inFlightMs(now);
+      const windowMs = Math.max(1, Math.round(now - since));
+      const concurrency = now > since ? (area - areaMs) / (now - since) : inFlight;
       const first = firstToken.encode();
       const report: Report = {
         version: 1,
         run: uid,
         sequence,
         ageMs: 0,
-        windowMs: 1_000,
+        windowMs,
         pod: { namespace: 'lab', name: uid, uid },
         traffic: {
           inFlight,
@@ -72,11 +98,17 @@ export function createAgentProbe(uid: string, book: RequestBook): AgentProbe {
           interTokenMs: interToken.encode(),
           unobservedConnections: 0,
         },
+        ...(jump.seen ? { jumped: true as const } : {}),
         queue: { length: waiting, source: 'engine' },
         engine: { name: 'vllm', ageMs: 0, waiting, running: engine.running(), kvCacheRatio: engine.kvRatio() },
         absent: { gpu: 'NotSupported' },
       };
+      jump.told(report.traffic, windowMs, now);
+      while (regularAt <= now) regularAt += everyMs;
+      dueAt = regularAt;
       sequence += 1;
+      since = now;
+      areaMs = area;
       started = 0;
       finished = 0;
       refused = 0;

@@ -90,7 +90,8 @@ export const settingOptions = {
   },
   reportLoss: {
     value: 'SHARE',
-    describe: "agents' reports that never reach the controller",
+    describe:
+      "agents' reports that find their connection broken, and come when there is a new one; at 1 none ever comes",
     schema: share.default(usualWire.lossShare),
     fallback: String(usualWire.lossShare),
   },

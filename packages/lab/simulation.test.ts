@@ -46,14 +46,14 @@ const play = (change: Partial<World>, workload = step, contender = interactive) 
   simulate(workload, { ...world, ...change }, contender);
 const largest = ({ minutes }: ReturnType<typeof play>) => Math.max(...minutes.map(({ asked }) => asked));
 
-test('reports that never come are missing, and a fleet of which nothing is known keeps its size', () => {
+test('agents that never get through are missing, and a fleet of which nothing is known keeps its size', () => {
   const silent = play({ initialReplicas: 3, wire: { lossShare: 1, delayMs: 100 } }, lull);
   expect(silent.moments).toEqual([]);
   expect(silent.minutes.at(-1)?.why).toMatch(/NoFreshSignals/);
   expect(play({ initialReplicas: 3 }, lull).minutes.at(-1)!.asked).toBeLessThan(3);
 });
 
-test('half of the reports are enough to grow by', () => {
+test('connections that break every other second are enough to grow by', () => {
   expect(largest(play({ wire: { lossShare: 0.5, delayMs: 100 } }))).toBeGreaterThanOrEqual(4);
 });
 

@@ -1,9 +1,10 @@
 // A target on a virtual clock: requests arrive as recorded, a load balancer spreads them over ready pods, pods take their
 // time to start and leave only when their last answer has gone, GPUs are finite and may have to be brought, agents report
-// each second over a wire that delays and loses, and a contender says how many replicas there should be. The same input and seed give the same output, to the byte.
+// each second and at once when their load jumps, and a contender says how many replicas there should be: whoever follows
+// reports looks when the real controller would. The same input and seed give the same output, to the byte.
 import assert from 'node:assert';
-import type { PodFacts } from '@kubeai/decision';
-import type { Instant } from '@kubeai/units';
+import { createLoadStep, lookIn, lookWithoutReport, type PodFacts, type ReceivedReport } from '@kubeai/decision';
+import { type Instant, milliseconds } from '@kubeai/units';
 import { type AgentProbe, createAgentProbe } from './agent-probe.ts';
 import type { Answer, Contender, PodView } from './contender.ts';
 import { createNodes, type NodesOptions } from './nodes.ts';
@@ -133,16 +134,19 @@ export function simulate(
   let turn = 0;
   let next = 0;
   // Chance of their own, so that the same starts are drawn whoever looks and however reports travel.
-  const wire = createWire(world.wire, tickMs, createRandom(world.seed + 1));
   const nodeRandom = createRandom(world.seed + 2);
   const nodes = createNodes(world.nodes, world.maxReplicas, world.initialReplicas, (mean) => startUp(mean, nodeRandom));
+  const phaseRandom = createRandom(world.seed + 3);
   const hasRollouts = world.incidents.some(({ kind }) => kind === 'rollout');
   const happening = (kind: Incident['kind'], now: number): boolean =>
     world.incidents.some((incident) => incident.kind === kind && now >= incident.from && now < incident.until);
+  const wire = createWire(world.wire, createRandom(world.seed + 1), (now) => happening('metricOutage', now));
 
   // Placed pods are as many as find GPUs; those that wait for them, or were deleted while waiting, as many again each.
   const fleet = createFleet(3 * world.maxReplicas + 3);
   const { endsAt, load } = fleet;
+  /** When each agent next reports, in a column like those of the fleet. */
+  const reportsAt = new Float64Array(load.length).fill(Number.POSITIVE_INFINITY);
   const freePlaces = Array.from({ length: load.length }, (_, index) => load.length - 1 - index);
   /** Pods that take requests, and places in columns: they are looked through at every arrival, and change at ticks only. */
   let isStale = true;
@@ -161,9 +165,11 @@ export function simulate(
     made += 1;
     isStale = true;
     const uid = `pod-${made}`;
-    const probe = contender.sees === 'reports' ? createAgentProbe(uid, book) : undefined;
+    const probe =
+      contender.sees === 'reports' ? createAgentProbe(uid, book, now, tickMs * phaseRandom.uniform()) : undefined;
     const place = freePlaces.pop();
     assert(place !== undefined, 'a fleet has places for all that may exist at once');
+    if (probe !== undefined) reportsAt[place] = probe.dueAt;
     pods.push({
       uid,
       place,
@@ -182,7 +188,8 @@ export function simulate(
   };
   for (let index = 0; index < asked; index += 1) create(0, true);
 
-  const dispatch = (request: number, now: number): void => {
+  /** The place of the pod that gets it; undefined when none is open. */
+  const dispatch = (request: number, now: number): number | undefined => {
     let chosen = 0;
     if (world.balancer === 'roundRobin') {
       chosen = turn % Math.max(1, open.length);
@@ -200,13 +207,17 @@ export function simulate(
     const best = open[chosen];
     if (best === undefined) {
       door.push(request);
-      return;
+      return undefined;
     }
-    best.probe?.started();
     if (!best.engine.submit(request, now)) {
       rejected += 1;
       best.probe?.refused();
     }
+    if (best.probe !== undefined) {
+      best.probe.started(load[best.place]!, now);
+      reportsAt[best.place] = best.probe.dueAt;
+    }
+    return best.place;
   };
 
   const judgedSpan = (from: number, until: number): number => Math.max(0, until - Math.max(from, world.warmUpMs));
@@ -258,6 +269,8 @@ export function simulate(
       if (pod.deletedAt !== undefined && isEmpty) {
         if (pod.placedAt !== undefined) replicaMs += judgedSpan(pod.placedAt, now);
         freePlaces.push(pod.place);
+        reportsAt[pod.place] = Number.POSITIVE_INFINITY;
+        wire.forget(pod.uid);
         pods.splice(index, 1);
         isStale = true;
       }
@@ -302,7 +315,7 @@ export function simulate(
   };
 
   /** Looked at now: what a look finds are means of the last second, which is measured from its beginning. */
-  const isLook = (now: number) => contender.sees !== 'time' && now % contender.everyMs === 0;
+  const isLook = (now: number) => contender.sees === 'pods' && now % contender.everyMs === 0;
 
   const observe = (now: number): void => {
     const begins = isLook(now + tickMs);
@@ -329,10 +342,6 @@ export function simulate(
           concurrency: (areaMs - pod.areaMs) / tickMs,
           busy: Math.min(1, (busyMs - pod.busyMs) / tickMs),
         };
-        if (pod.probe !== undefined && pod.isReady) {
-          const report = pod.probe.report(pod.view, pod.engine);
-          if (!happening('metricOutage', now)) wire.send(report, now);
-        }
       }
       pod.busyMs = busyMs;
       pod.areaMs = areaMs;
@@ -349,7 +358,7 @@ export function simulate(
       replicas: asked,
       pods: pods.map(({ view }) => view),
       blind: happening('metricOutage', now),
-      reports: contender.sees === 'reports' ? wire.receive(now) : [],
+      reports: came.splice(0),
       facts: () => pods.map(factsOf),
     });
     if (answer === undefined) return;
@@ -363,16 +372,62 @@ export function simulate(
     place(now);
   };
 
-  /** Requests that arrive until `now`, and what replicas do until then. */
+  /** Reports that came since the last look, and when the next look is due, as it stands. */
+  const came: ReceivedReport[] = [];
+  const loadStep = createLoadStep();
+  const tick = milliseconds(contender.everyMs);
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let looksAt = contender.sees === 'reports' ? lookWithoutReport(tick) : Number.POSITIVE_INFINITY;
+
+  /** When an agent reports, a report comes or is followed next. */
+  const nextTold = (): number => {
+    if (contender.sees !== 'reports') return Number.POSITIVE_INFINITY;
+    let next = Math.min(looksAt, wire.nextAt());
+    for (let index = 0; index < places.length; index += 1) {
+      const due = reportsAt[places[index]!]!;
+      if (due < next) next = due;
+    }
+    return next;
+  };
+
+  const tell = (now: number): void => {
+    for (const pod of pods) {
+      if (reportsAt[pod.place]! > now) continue;
+      const { engine, probe, placedAt } = pod;
+      engine.advance(now);
+      const report = probe!.report(engine, now);
+      reportsAt[pod.place] = probe!.dueAt;
+      if (placedAt !== undefined) wire.send(report, now);
+    }
+    for (const received of wire.receive(now)) {
+      came.push(received);
+      const due = lookIn(milliseconds(now - lookedAt), tick, loadStep.add(received.report, received.receivedAt));
+      if (due !== undefined) looksAt = Math.min(looksAt, now + due);
+    }
+    if (looksAt > now) return;
+    lookedAt = now;
+    looksAt = now + lookWithoutReport(tick);
+    ask(now);
+    loadStep.decided();
+  };
+
+  /** Requests that arrive until `now`, what replicas do until then, and what is told of it. */
   const serveUntil = (now: number): void => {
-    refresh();
-    while (next < count && at[next]! <= now) {
-      const arrived = at[next]!;
-      for (let index = 0; index < places.length; index += 1) {
-        if (endsAt[places[index]!]! <= arrived) pods[index]!.engine.advance(arrived);
+    for (;;) {
+      refresh();
+      // An arrival may be what an agent reports at once.
+      let told = nextTold();
+      while (next < count && at[next]! <= now && at[next]! <= told) {
+        const arrived = at[next]!;
+        for (let index = 0; index < places.length; index += 1) {
+          if (endsAt[places[index]!]! <= arrived) pods[index]!.engine.advance(arrived);
+        }
+        const place = dispatch(next, arrived);
+        if (place !== undefined) told = Math.min(told, reportsAt[place]!);
+        next += 1;
       }
-      dispatch(next, arrived);
-      next += 1;
+      if (told > now) break;
+      tell(told);
     }
     for (const pod of pods) pod.engine.advance(now);
   };
@@ -385,11 +440,7 @@ export function simulate(
     runRollout(now);
     match(now);
     observe(now);
-    if (now % contender.everyMs === 0) {
-      const looksAt = contender.sees === 'reports' ? wire.lastComes(now) : now;
-      if (looksAt > now) serveUntil(looksAt);
-      ask(looksAt);
-    }
+    if (contender.sees !== 'reports' && now % contender.everyMs === 0) ask(now);
     if (now % 60_000 === 0) {
       minutes.push({
         asked,
