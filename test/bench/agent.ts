@@ -1,13 +1,14 @@
 // The agent beside its rivals, in one run: the same clients, the same server, one after another in random order, each
 // pinned to one core with clients and server on the other. Machines have slow and fast states, so what counts are the
 // ratios of neighbours in a round, and of those the median.
-//
-// node --import ./scripts/typescript.mjs test/bench/agent.ts [--rounds N] [--seconds S] [--only WORDS] [--soak S] [--json FILE]
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readCommandLine } from '@kubeai/daemon';
+import { z } from 'zod';
 import { bundle, bundleProcess } from '../../docker/bundle.ts';
 import { type Endurance, endure } from './agent/endurance.ts';
 import { loadOn, type Outcome, type Work } from './agent/load-process.ts';
@@ -24,40 +25,35 @@ import {
   residentOf,
   start,
 } from './agent/processes.ts';
+import { jsonOption, keepFigures, wholeNumberOption } from './bench-options.ts';
 import { median, printVerdict, type Verdict } from './verdict.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, '../..');
 
-interface Options {
-  readonly rounds: number;
-  readonly seconds: number;
-  /** Part of a scenario's name. */
-  readonly only: string;
-  /** How long the agent is watched for growth; what is asked of it is asked over 600. */
-  readonly soak: number;
-  readonly json: string | undefined;
-}
-
-function optionsOf(words: readonly string[]): Options {
-  const after = (name: string): string | undefined => {
-    const at = words.indexOf(name);
-    return at === -1 ? undefined : words[at + 1];
-  };
-  const number = (name: string, fallback: number): number => {
-    const value = Number(after(name) ?? fallback);
-    if (Number.isFinite(value) && value > 0) return value;
-    process.stderr.write(`bench:agent: ${name} needs a positive number\n`);
-    return process.exit(2);
-  };
-  return {
-    rounds: number('--rounds', 5),
-    seconds: number('--seconds', 3),
-    only: after('--only') ?? '',
-    soak: number('--soak', 60),
-    json: after('--json'),
-  };
-}
+const optionsOf = () =>
+  readCommandLine(
+    {
+      name: 'bench:agent',
+      summary: 'Measures the agent beside nginx, haproxy and other proxies, in one run.',
+      options: {
+        rounds: wholeNumberOption('rounds of each scenario, in random order', 'N', 5),
+        seconds: wholeNumberOption('how long a proxy is measured in a round', 'S', 3),
+        only: {
+          value: 'WORDS',
+          describe: 'part of a scenario’s name, to leave out the others',
+          schema: z.string().default(''),
+        },
+        soak: wholeNumberOption(
+          'how long the agent is watched for growth; what is asked of it is asked over 600',
+          'S',
+          60,
+        ),
+        json: jsonOption,
+      },
+    },
+    process,
+  );
 
 interface Proxy {
   readonly name: string;
@@ -372,9 +368,16 @@ function print(results: ReadonlyMap<string, readonly Round[]>, verdicts: readonl
   for (const verdict of verdicts) printVerdict(verdict);
 }
 
-async function main({ rounds, seconds, only, soak, json }: Options): Promise<void> {
+async function main({ rounds, seconds, only, soak, json }: ReturnType<typeof optionsOf>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'kubeai-bench-'));
   await mkdir(join(directory, 'logs'), { recursive: true });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      endAll();
+      rmSync(directory, { recursive: true, force: true });
+      process.exit(128 + constants.signals[signal]);
+    });
+  }
   try {
     const upstream = start(
       process.execPath,
@@ -405,17 +408,15 @@ async function main({ rounds, seconds, only, soak, json }: Options): Promise<voi
         `${endurance.idleConnections} idle connections: ${endurance.idleConnectionKb.toFixed(1)} kB each, ` +
         `others ${endurance.othersServed ? 'served' : 'NOT SERVED'}`,
     );
-    if (json !== undefined) {
-      const plain = [...results].map(([scenario, each]) => ({
-        scenario,
-        rounds: each.map((round) => Object.fromEntries(round)),
-      }));
-      await writeFile(json, `${JSON.stringify({ verdicts, idle, endurance, starting, results: plain }, null, 2)}\n`);
-    }
+    const plain = [...results].map(([scenario, each]) => ({
+      scenario,
+      rounds: each.map((round) => Object.fromEntries(round)),
+    }));
+    keepFigures(json, { verdicts, idle, endurance, starting, results: plain });
   } finally {
     endAll();
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-await main(optionsOf(process.argv.slice(2)));
+await main(optionsOf());

@@ -1,9 +1,9 @@
 // `npm run bench:decide [-- --json FILE]`: what it costs a controller to take in a second's reports of every pod, merge
 // their histograms, fold them into signals and decide, for many policies at once; and what each policy keeps in memory.
 // Shares are of one core of this machine: compare them with others only as ratios.
-import { writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { readCommandLine } from '@kubeai/daemon';
 import {
   createSignalFold,
   decide,
@@ -17,17 +17,21 @@ import { type Policy, parsePolicy } from '@kubeai/policy';
 import { parseReportLine, type Report } from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
 import { type Instant, instant } from '@kubeai/units';
+import { jsonOption, keepFigures } from './bench-options.ts';
+import { printVerdict, type Verdict } from './verdict.ts';
 
 const podsPerPolicy = 8;
 const seconds = 8;
 const start = 1_700_000_000_000;
 
-const flag = process.argv.indexOf('--json');
-const file = flag === -1 ? undefined : process.argv[flag + 1];
-if (flag !== -1 && file === undefined) {
-  console.error('--json: name the file to write to');
-  process.exit(2);
-}
+const { json } = readCommandLine(
+  {
+    name: 'bench:decide',
+    summary: 'Measures what it costs to decide for many policies each second.',
+    options: { json: jsonOption },
+  },
+  process,
+);
 
 const parsed = parsePolicy({
   apiVersion: 'kubeai.io/v1alpha1',
@@ -201,14 +205,19 @@ const results = [5_000, 20_000].map((policies) => ({
   pods: policies * podsPerPolicy,
   cpuMsPerSecond: costOf(policies),
 }));
-for (const { policies, cpuMsPerSecond } of results) {
-  const share = cpuMsPerSecond / 10;
-  console.log(
-    `${policies} policies × ${podsPerPolicy} pods: ${share.toFixed(1)} % of a core (${cpuMsPerSecond.toFixed(0)} ms a second)`,
-  );
-}
 console.log(`memory per policy: ${(bytesPerPolicy / 1_024).toFixed(1)} KiB`);
-if (file !== undefined) {
-  const report = { bench: 'decide', results, bytesPerPolicy: Math.round(bytesPerPolicy), node: process.version };
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-}
+const verdicts: Verdict[] = results.map(({ policies, cpuMsPerSecond }) => ({
+  what: `${policies} policies, % of a core`,
+  value: cpuMsPerSecond / 10,
+  // Asked of 5,000 policies; excellent is 20,000 at the same cost.
+  must: (15 * policies) / 5_000,
+  excellent: (15 * policies) / 20_000,
+}));
+for (const verdict of verdicts) printVerdict(verdict);
+keepFigures(json, {
+  bench: 'decide',
+  verdicts,
+  results,
+  bytesPerPolicy: Math.round(bytesPerPolicy),
+  node: process.version,
+});

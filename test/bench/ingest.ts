@@ -2,11 +2,12 @@
 // runs in a process of its own, so that its CPU time and memory are its own; every connection is TLS and sends one real
 // report a second, which is parsed, acknowledged and folded into the signals of its target (8 pods each). Once a second, as
 // the controller decides, it looks how old the newest report of every pod is. Then it is killed and started again on its
-// port, and the agents come back as agents do. Every phase has an end, and says on stderr how far it is. How long a step
-// takes to a PATCH is told by bench:reaction.
-import { type ChildProcess, fork } from 'node:child_process';
+// port, and the agents come back as agents do. Every phase has an end, and says on stderr how far it is. Last comes
+// bench:reaction: how long a step takes from an agent's socket to the PATCH.
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:https';
 import { dirname, join } from 'node:path';
 import { createSecureContext } from 'node:tls';
@@ -26,12 +27,12 @@ import {
 } from '@kubeai/protocol';
 import { createSketch, type EncodedSketch } from '@kubeai/sketch';
 import { after, type Milliseconds, milliseconds, minutes, seconds } from '@kubeai/units';
-import { z } from 'zod';
 import { createIngest } from '../../controller/ingest.ts';
 import { serveReports } from '../../controller/report-listener.ts';
 import { beginThrift } from '../../controller/thrift.ts';
 import type { TokenReviews } from '../../controller/token-reviews.ts';
 import { bundle } from '../../docker/bundle.ts';
+import { jsonOption, keepFigures, wholeNumberOption } from './bench-options.ts';
 import { median, printVerdict, type Verdict } from './verdict.ts';
 
 const podsPerTarget = 8;
@@ -170,8 +171,6 @@ const startReceiver = async (file: string, from: Start) => {
 };
 
 async function send(): Promise<void> {
-  const whole = (fallback: number) =>
-    z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).default(fallback);
   const {
     connections,
     seconds: duration,
@@ -181,9 +180,9 @@ async function send(): Promise<void> {
       name: 'bench:ingest',
       summary: 'Measures what the reports of many agents cost the controller.',
       options: {
-        connections: { value: 'N', describe: 'agents', fallback: '10000', schema: whole(10_000) },
-        seconds: { value: 'S', describe: 'how long to measure; flatness is asked over 600', schema: whole(30) },
-        json: { value: 'FILE', describe: 'keep the verdicts here', schema: z.string().optional() },
+        connections: wholeNumberOption('agents', 'N', 10_000),
+        seconds: wholeNumberOption('how long to measure; flatness is asked over 600', 'S', 30),
+        json: jsonOption,
       },
     },
     process,
@@ -242,13 +241,22 @@ async function send(): Promise<void> {
     ];
     for (const verdict of verdicts) printVerdict(verdict);
     line('most connections opened in one second', String(returned.busiestSecond));
-    if (json !== undefined)
-      await writeFile(json, `${JSON.stringify({ connections, duration, verdicts, returned }, null, 2)}\n`);
+    receiver.child.kill();
+    const reaction = reactionOf(join(directory, 'reaction.json'));
+    keepFigures(json, { connections, duration, verdicts: [...verdicts, ...reaction], returned });
   } finally {
     receiver.child.kill();
     await rm(directory, { recursive: true, force: true });
   }
   process.exit(0);
+}
+
+/** What bench:reaction finds, which prints it as well. */
+function reactionOf(file: string): readonly Verdict[] {
+  say('bench:reaction …');
+  const bench = fileURLToPath(new URL('reaction.ts', import.meta.url));
+  execFileSync(process.execPath, [...process.execArgv, bench, '--json', file], { stdio: 'inherit' });
+  return JSON.parse(readFileSync(file, 'utf8')).verdicts;
 }
 
 async function usageOf(child: ChildProcess): Promise<Usage> {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
-import { createClock, createLog } from '@kubeai/daemon';
+import { createClock, createLog, readCommandLine } from '@kubeai/daemon';
 import { createKubeClient, type KubeObject, PooledKubeConfig, resources } from '@kubeai/kube';
 import { milliseconds, seconds } from '@kubeai/units';
 import { parse } from 'yaml';
@@ -25,13 +25,22 @@ import { createMetrics } from '../../controller/metrics.ts';
 import { serveReports } from '../../controller/report-listener.ts';
 import { audience } from '../../controller/token-reviews.ts';
 import { startApiServer } from '../../packages/local-cluster/api-server/api-server.ts';
-import { printVerdict } from './verdict.ts';
+import { jsonOption, keepFigures } from './bench-options.ts';
+import { printVerdict, type Verdict } from './verdict.ts';
 
 const targets = 40;
 const quietSeconds = 10;
 const quietLoad = 2;
 const stepLoad = 30;
 const answerTakes = seconds(2);
+const { json } = readCommandLine(
+  {
+    name: 'bench:reaction',
+    summary: 'Measures how long a step of load takes to become a change of size.',
+    options: { json: jsonOption },
+  },
+  process,
+);
 const clock = createClock();
 const log = createLog({ level: 'error', name: 'bench' });
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -91,16 +100,16 @@ line(
   results.map(({ scaled, told }) => scaled - told),
 );
 const fromSocket = results.map(({ scaled }) => scaled);
-for (const [q, must, excellent] of [
-  [0.5, 500, 120],
-  [0.99, 1_500, 300],
-] as const) {
-  printVerdict({ what: `step at a socket to PATCH, p${q * 100}, ms`, value: quantile(fromSocket, q), must, excellent });
-}
+const verdicts: Verdict[] = [
+  { what: 'step at a socket to PATCH, p50, ms', value: quantile(fromSocket, 0.5), must: 500, excellent: 120 },
+  { what: 'step at a socket to PATCH, p99, ms', value: quantile(fromSocket, 0.99), must: 1_500, excellent: 300 },
+];
+for (const verdict of verdicts) printVerdict(verdict);
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 process.stdout.write(
   `early reports: ${sum(results.map(({ quietEarly }) => quietEarly))} among ${sum(results.map(({ quietReports }) => quietReports))} before the step, ${sum(results.map(({ early }) => early))} after it\n`,
 );
+keepFigures(json, { bench: 'reaction', verdicts, results });
 rmSync(directory, { recursive: true });
 process.exit(0);
 
