@@ -48,6 +48,7 @@ test('what is recommended is accepted, and does on the same traffic what it says
   expect(yaml).toContain(`${(100 * score.attainment).toFixed(2)} % of the requests`);
   expect(yaml).toContain(`${score.gpuHours.toFixed(1)} GPU-hours`);
   expect(found.fixed!.score.attainment).toBeGreaterThanOrEqual(0.95);
+  expect(yaml).toMatch(/^# So short a trace tells little/m);
   expect(yaml).toContain(`A fixed fleet of ${found.fixed!.size},`);
   expect(found.tried.map(({ knobs }) => knobs.minReplicas)).toContain(found.fixed!.size);
   // Nothing that was tried keeps the goal for less, but for what is no difference.

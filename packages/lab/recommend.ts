@@ -5,11 +5,13 @@ import { type Policy, parsePolicy } from '@kubeai/policy';
 import { stringify } from 'yaml';
 import { tuned } from './compare.ts';
 import { ours } from './ours.ts';
+import { cutText, playedText } from './report.ts';
 import { fixed } from './rivals.ts';
 import { type Score, scoreOf } from './score.ts';
 import { searched } from './search.ts';
 import { type Setting, worldOf } from './setting.ts';
 import { simulate, type World } from './simulation.ts';
+import { countOfLongest } from './workload.ts';
 
 export interface Knobs {
   /** Percent of what a replica was seen to carry. */
@@ -50,6 +52,9 @@ const rounds = 2;
 const same = 1.01;
 /** How far from the preset's own values. */
 const strangeness = ({ work, windowSeconds }: Knobs): number => targets.indexOf(work) + windows.indexOf(windowSeconds);
+/** Less than this has not seen traffic change. */
+const enoughHours = 3;
+const enoughRequests = 1_000;
 /** Half as much again as was ever needed: tomorrow is not like the trace. */
 const reserve = 1.5;
 
@@ -175,10 +180,16 @@ export function yamlOf(
   const { score } = expected;
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
   const seconds = (milliseconds: number) => `${milliseconds / 1_000} s`;
+  const hours = workload.spanMs / 3_600_000;
+  const cut = countOfLongest(workload);
   const lines = [
-    `Played against ${workload.name}: ${workload.at.length} requests in ${(workload.spanMs / 3_600_000).toFixed(1)} h, starts of ${seconds(startUpMs)}, seed ${seed}${warmUpMs > 0 ? `, judged after ${seconds(warmUpMs)}` : ''}.`,
+    `Played against ${playedText(workload.name, workload.at.length, hours)}, starts of ${seconds(startUpMs)}, seed ${seed}${warmUpMs > 0 ? `, judged after ${seconds(warmUpMs)}` : ''}.`,
+    ...(cut > 0 ? [`${cutText(cut)}.`] : []),
     `Expected on such traffic: ${percent(score.attainment)} of the requests get their first token within ${seconds(promise.firstTokenMs)} and each further`,
     `one within ${seconds(promise.perTokenMs)} on average, for ${score.gpuHours.toFixed(1)} GPU-hours: ${score.meanReplicas.toFixed(2)} replicas on average, ${score.maxReplicas} at most.`,
+    ...(hours < enoughHours || workload.at.length < enoughRequests
+      ? [`So short a trace tells little of other hours: play a day of traffic before you trust in it.`]
+      : []),
     ...(score.attainment < goal
       ? [`Nothing that was tried kept ${percent(goal)}: replicas must start faster, or a promise be given up.`]
       : []),

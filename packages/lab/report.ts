@@ -3,6 +3,7 @@ import { frontOf, hoursFor, missesAt } from './compare.ts';
 import type { Score } from './score.ts';
 import type { Moment } from './simulation.ts';
 import type { Result, Standing, Study } from './study.ts';
+import { longest } from './workload.ts';
 
 /** A contender beside the others: `chosen` is what the policy says, or what tuning chose for a rival. */
 export interface Ranked extends Standing {
@@ -29,6 +30,8 @@ export interface ContenderReport extends Ranked {
 export interface Played {
   readonly trace: string;
   readonly requests: number;
+  /** Requests that were cut to what a server takes; absent when none was. */
+  readonly cut?: number;
   readonly hours: number;
   readonly startUpSeconds: number;
 }
@@ -38,9 +41,10 @@ export interface LabReport extends Played {
   readonly contenders: readonly ContenderReport[];
 }
 
-export const playedOf = ({ trace, requests, spanMs, startUpMs }: Study): Played => ({
+export const playedOf = ({ trace, requests, cut, spanMs, startUpMs }: Study): Played => ({
   trace,
   requests,
+  ...(cut > 0 ? { cut } : {}),
   hours: spanMs / 3_600_000,
   startUpSeconds: startUpMs / 1_000,
 });
@@ -102,7 +106,7 @@ const columns = [
 ];
 
 /** A table, one contender a line, without a newline at the end. */
-export function textOf({ trace, requests, hours, startUpSeconds }: Played, ranked: readonly Ranked[]): string {
+export function textOf({ trace, requests, cut, hours, startUpSeconds }: Played, ranked: readonly Ranked[]): string {
   const rows = ranked.map(({ name, chosen, costOfClairvoyant }) => [
     name,
     Number.isNaN(chosen.value) ? '-' : `${chosen.value} ${chosen.knob}`,
@@ -123,11 +127,18 @@ export function textOf({ trace, requests, hours, startUpSeconds }: Played, ranke
     row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  '),
   );
   return [
-    `${trace}: ${requests} requests in ${hours.toFixed(1)} h, starts take ${startUpSeconds} s`,
+    `${playedText(trace, requests, hours)}, starts take ${startUpSeconds} s`,
+    ...(cut === undefined ? [] : [cutText(cut)]),
     '',
     ...lines,
   ].join('\n');
 }
+
+export const playedText = (trace: string, requests: number, hours: number): string =>
+  `${trace}: ${requests} request${requests === 1 ? '' : 's'} in ${hours < 1 ? `${Math.round(60 * hours)} min` : `${hours.toFixed(1)} h`}`;
+
+export const cutText = (cut: number): string =>
+  `${cut} of them read and write ${longest} tokens or more, or write half as many, and are played as if it were so much: that is what a server takes`;
 
 /** The Pareto curve of each contender over its knob, cheapest first, a line each; without a newline at the end. */
 export function frontsText(ranked: readonly Ranked[]): string {

@@ -8,6 +8,7 @@ import { type Score, scoreOf } from './score.ts';
 import { type Question, searched } from './search.ts';
 import { peakOf, type Setting, worldOf } from './setting.ts';
 import { type Outcome, simulate } from './simulation.ts';
+import { countOfLongest } from './workload.ts';
 
 export interface StudyOptions extends Setting {
   readonly policies: readonly { readonly name: string; readonly policy: Policy }[];
@@ -35,6 +36,8 @@ type Course = Pick<Outcome, 'moments' | 'minutes'>;
 export interface Study {
   readonly trace: string;
   readonly requests: number;
+  /** Requests that were cut to what a server takes. */
+  readonly cut: number;
   readonly spanMs: number;
   readonly startUpMs: number;
   readonly results: readonly Result[];
@@ -92,6 +95,7 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
   return {
     trace: workload.name,
     requests: workload.at.length,
+    cut: countOfLongest(workload),
     spanMs: workload.spanMs,
     startUpMs: options.startUpMs,
     results,

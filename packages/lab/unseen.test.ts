@@ -87,5 +87,8 @@ test.each<[string, () => Workload]>([
       expect(recoverySeconds).toBeLessThanOrEqual(workload.spanMs / 1_000 + 10);
     }
   }
-  expect(textOf(reportOf(result, 3), reportOf(result, 3).contenders)).not.toMatch(/NaN|undefined|Infinity/);
+  const shown = textOf(reportOf(result, 3), reportOf(result, 3).contenders);
+  expect(shown).not.toMatch(/NaN|undefined|Infinity/);
+  const isCut = workload.prompt.some((tokens, index) => tokens + workload.output[index]! === 16_000);
+  expect(/^\d+ of them read and write 16000 tokens or more/m.test(shown)).toBe(isCut);
 });

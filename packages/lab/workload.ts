@@ -14,8 +14,15 @@ export interface Workload {
   readonly steps: readonly number[];
 }
 
-/** Longer requests than a server accepts are cut to what it does. */
-const longest = 16_000;
+/** Tokens of a request that every measured server has memory for; longer ones are cut to it, half of it for the answer. */
+export const longest = 16_000;
+
+/** How many requests are as long as a server takes, and most likely were longer. */
+export const countOfLongest = ({ prompt, output }: Workload): number =>
+  prompt.reduce((sum, tokens, index) => sum + (isLongest(tokens, output[index]!) ? 1 : 0), 0);
+
+const isLongest = (promptTokens: number, outputTokens: number): boolean =>
+  promptTokens + outputTokens >= longest || outputTokens >= longest / 2;
 
 interface Row {
   readonly at: number;

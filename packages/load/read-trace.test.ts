@@ -25,6 +25,8 @@ test.each<[string, string | Buffer, string]>([
   ['gzip damaged', Buffer.concat([packed.subarray(0, 14), Buffer.alloc(20, 7)]), 'is damaged'],
   ['a wrong row', `${text}3,x,3\n`, ': line 4: ContextTokens must be a whole number'],
   ['nothing', '', ': the file is empty'],
+  ['a picture', Buffer.from('\u0089PNG\r\n\u001a\n\0\0\0\rIHDR', 'latin1'), 'is no text, or none in UTF-8'],
+  ['UTF-16', Buffer.from(text, 'utf16le'), 'is no text, or none in UTF-8'],
 ])('a file that is %s', async (_name, bytes, outcome) => {
   const path = join(folder, 'trace');
   await writeFile(path, bytes);

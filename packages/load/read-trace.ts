@@ -34,6 +34,9 @@ export async function readTraceText(path: string): Promise<Result<string, FieldP
     }
   }
   if (bytes.length > maxTraceBytes) return wrong(tooLarge);
+  // Neither CSV nor JSON has a NUL; images, archives and UTF-16 do, early.
+  if (bytes.subarray(0, 1_024).includes(0))
+    return wrong('is no text, or none in UTF-8: a trace is CSV or JSON lines, plain or gzip');
   return { ok: true, value: bytes.toString('utf8') };
 }
 

@@ -77,6 +77,7 @@ test.each<[string, string]>([
   [csv('-1,2,3'), 'line 2: TIMESTAMP must be a date'],
   [csv('1,2,3', '1e999,2,3'), 'line 3: TIMESTAMP must be a date'],
   [csv('1,2,3', '1700000000,2,3'), 'line 3: TIMESTAMP is more than 366 days after the first request'],
+  [csv('1700000000123,2,3'), 'line 2: TIMESTAMP must be in seconds, and 1700000000123 is a time of day in smaller'],
   [`${'x'.repeat(500)},1,2`, `line 1: column "${'x'.repeat(60)}…" is unknown`],
   [csv('1,-2,3'), 'line 2: ContextTokens must be a whole number of tokens, 0 or more, not "-2"'],
   [csv('1,2,3.5'), 'line 2: GeneratedTokens must be a whole number of tokens, 0 or more, not "3.5"'],

@@ -83,6 +83,12 @@ function csvReader(header: string): Result<RowReader, FieldProblem> {
     const cells = cellsOf(line);
     if (cells.length !== names.length) return problem('the line', `has ${cells.length} cells, not ${names.length}`);
     const time = timeOf(cells[timeAt]!);
+    if (time !== undefined && time >= noTime) {
+      return problem(
+        csvColumns.time,
+        `must be in seconds, and ${clipped(cells[timeAt]!)} is a time of day in smaller ones`,
+      );
+    }
     if (time === undefined) {
       const found = clipped(cells[timeAt]!);
       return problem(csvColumns.time, `must be a date and time or a number of seconds, not "${found}"`);
@@ -118,6 +124,9 @@ function readJsonRow(line: string): Result<Row, FieldProblem> {
   if (!isWhole(output_length)) return notTokens('output_length', output_length);
   return { ok: true, value: { time: timestamp, promptTokens: input_length, outputTokens: output_length } };
 }
+
+/** Milliseconds since 1970 of a time that no clock has shown: these are milliseconds that are said to be seconds. */
+const noTime = 1e14;
 
 const dateAndTime = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?:Z|\+00:?00)?$/;
 const plainNumber = /^\d+(\.\d+)?(e[+-]?\d+)?$/i;
