@@ -24,6 +24,8 @@ interface Bucket {
   slot: number;
   offset: number;
   counts: Float32Array;
+  /** The highest bin that holds something. */
+  top: number;
   low: number;
   count: number;
   sum: number;
@@ -41,6 +43,7 @@ export function createLatencyWindow(): LatencyWindow {
     slot: -1,
     offset: 0,
     counts: new Float32Array(0),
+    top: -1,
     low: 0,
     count: 0,
     sum: 0,
@@ -52,6 +55,7 @@ export function createLatencyWindow(): LatencyWindow {
     if (bucket.slot === slot) return bucket;
     bucket.slot = slot;
     bucket.counts.fill(0);
+    bucket.top = -1;
     bucket.low = 0;
     bucket.count = 0;
     bucket.sum = 0;
@@ -76,6 +80,7 @@ export function createLatencyWindow(): LatencyWindow {
         count += times;
         bin += 1;
       }
+      bucket.top = Math.max(bucket.top, bin - 1);
       bucket.low += low;
       bucket.count += count;
       bucket.sum += sketch.sum;
@@ -85,13 +90,13 @@ export function createLatencyWindow(): LatencyWindow {
       let count = 0;
       let low = 0;
       let first = binCount;
-      let bin = 0;
+      let bin = -1;
       for (const bucket of buckets) {
         if (!isLive(bucket, slot)) continue;
         count += bucket.count;
         low += bucket.low;
         first = Math.min(first, bucket.offset);
-        bin = Math.max(bin, bucket.offset + bucket.counts.length - 1);
+        bin = Math.max(bin, bucket.top);
       }
       if (count === 0) return undefined;
       const rank = Math.floor(q * (count - 1));

@@ -90,6 +90,7 @@ function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void 
   const load = replicaLoad(traffic);
   if (!(load > 0) || traffic.silent > 0) return;
   const quiet = traffic.steady && !traffic.rising && ledger.credited === 0;
+  let loads: Record<string, LearnedLoad> | undefined;
   for (const signal of signals) {
     if (!isSound(signal) || signal.state !== 'value') continue;
     const before = draft.loads[signal.name];
@@ -97,8 +98,11 @@ function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void 
       signal.shape === 'latency'
         ? learnLatency(signal, traffic, load, quiet, before, replicas)
         : learnGood(signal, traffic, load, quiet, before);
-    if (learned !== undefined && learned !== before) draft.loads = { ...draft.loads, [signal.name]: learned };
+    if (learned === undefined || learned === before) continue;
+    loads ??= { ...draft.loads };
+    loads[signal.name] = learned;
   }
+  if (loads !== undefined) draft.loads = loads;
   learnCapacity(draft, traffic, now);
   learnFullReplicas(draft, traffic);
   learnLevels(draft, snapshot, now);
@@ -128,7 +132,10 @@ export const tokensOf = (signal: Signal, traffic: Traffic): number | undefined =
       : undefined;
 
 /** What an idle replica takes for answers as long as those of now; undefined until something was seen. */
-export function floorOf(learned: LearnedLoad, tokens: number | undefined): number | undefined {
+export function floorOf(
+  learned: { readonly floor?: number | undefined; readonly floorPerToken?: number | undefined },
+  tokens: number | undefined,
+): number | undefined {
   if (tokens !== undefined && tokens >= 1 && learned.floorPerToken !== undefined) {
     return Math.max(learned.floorPerToken * tokens, Number.EPSILON);
   }
@@ -146,29 +153,35 @@ function learnLatency(
   const value = signal.value!;
   if (value <= 0) return before;
   const tokens = tokensOf(signal, traffic);
-  const old: LearnedLoad = before ?? { curve: [], good: 0 };
+  const old = before ?? nothingLearned;
   const holds = value <= signal.target;
-  const { missedAt, ...rest } = old;
-  if (!quiet) return before === undefined || !holds || missedAt === undefined ? before : rest;
-  const next: { -readonly [Key in keyof LearnedLoad]: LearnedLoad[Key] } = {
-    ...rest,
-    floor: Math.min(old.floor ?? Number.POSITIVE_INFINITY, significant(value)),
-    good: holds ? Math.max(old.good, significant(load)) : old.good,
-  };
+  if (!quiet) return before === undefined || !holds || before.missedAt === undefined ? before : withoutMiss(before);
+  const floor = Math.min(old.floor ?? Number.POSITIVE_INFINITY, significant(value));
+  let { floorPerToken } = old;
   if (tokens !== undefined && tokens >= 1) {
-    next.floorPerToken = Math.min(old.floorPerToken ?? Number.POSITIVE_INFINITY, significant(value / tokens));
+    floorPerToken = Math.min(floorPerToken ?? Number.POSITIVE_INFINITY, significant(value / tokens));
   }
-  if (!holds) next.missedAt = missedAt ?? replicas;
-  next.curve = learnCurve(old.curve, load, value / floorOf(next, tokens)!);
-  return isSame(next, old) ? old : next;
+  const good = holds ? Math.max(old.good, significant(load)) : old.good;
+  const missedAt = holds ? undefined : (old.missedAt ?? replicas);
+  const curve = learnCurve(old.curve, load, value / floorOf({ floor, floorPerToken }, tokens)!);
+  if (
+    curve === old.curve &&
+    good === old.good &&
+    floor === old.floor &&
+    floorPerToken === old.floorPerToken &&
+    missedAt === old.missedAt
+  ) {
+    return old;
+  }
+  const next: { -readonly [Key in keyof LearnedLoad]: LearnedLoad[Key] } = { curve, good, floor };
+  if (floorPerToken !== undefined) next.floorPerToken = floorPerToken;
+  if (missedAt !== undefined) next.missedAt = missedAt;
+  return next;
 }
 
-const isSame = (one: LearnedLoad, other: LearnedLoad): boolean =>
-  one.curve === other.curve &&
-  one.floor === other.floor &&
-  one.floorPerToken === other.floorPerToken &&
-  one.good === other.good &&
-  one.missedAt === other.missedAt;
+const nothingLearned: LearnedLoad = { curve: [], good: 0 };
+
+const withoutMiss = ({ missedAt: _, ...rest }: LearnedLoad): LearnedLoad => rest;
 
 /** What a replica delivers while requests wait for it: a first idea soon, since growth is bounded by it, and the cost of a
  * token only once what was begun before the replicas were full has left. */

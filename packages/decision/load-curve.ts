@@ -22,22 +22,29 @@ const blend = (before: number, now: number, weight: number): number =>
     ? before
     : significant(before + (now - before) / weight);
 
+/** The point after a second of so much; the same one where it did not move. */
+function blended(old: CurvePoint, concurrencyNow: number, slowdownNow: number): CurvePoint {
+  const weight = Math.min(old.weight + 1, 1 / least);
+  const concurrency = blend(old.concurrency, concurrencyNow, weight);
+  const slowdown = blend(old.slowdown, slowdownNow, weight);
+  const same = concurrency === old.concurrency && slowdown === old.slowdown && weight === old.weight;
+  return same ? old : { bin: old.bin, concurrency, slowdown, weight };
+}
+
+function withPoint(curve: readonly CurvePoint[], at: number, point: CurvePoint): readonly CurvePoint[] {
+  if (point === curve[at]) return curve;
+  const next = curve.slice();
+  next[at] = point;
+  return next;
+}
+
 /** The curve with one more second of experience. */
 export function learnCurve(curve: readonly CurvePoint[], concurrency: number, slowdown: number): readonly CurvePoint[] {
   if (!(concurrency > 0) || !Number.isFinite(slowdown)) return curve;
   const bin = binOf(concurrency);
-  const at = curve.findIndex((point) => point.bin === bin);
-  if (at !== -1) {
+  for (let at = 0; at < curve.length; at += 1) {
     const old = curve[at]!;
-    const weight = Math.min(old.weight + 1, 1 / least);
-    const point = {
-      bin,
-      concurrency: blend(old.concurrency, concurrency, weight),
-      slowdown: blend(old.slowdown, slowdown, weight),
-      weight,
-    };
-    const same = point.concurrency === old.concurrency && point.slowdown === old.slowdown && weight === old.weight;
-    return same ? curve : curve.with(at, point);
+    if (old.bin === bin) return withPoint(curve, at, blended(old, concurrency, slowdown));
   }
   const point = { bin, concurrency: significant(concurrency), slowdown: significant(slowdown), weight: 1 };
   const next = [...curve, point].sort((left, right) => left.bin - right.bin);
