@@ -8,7 +8,7 @@ import { before, elapsed, type Instant, type Milliseconds, milliseconds } from '
 import { createLatencyWindow, type LatencyWindow } from './latency-window.ts';
 import { isReady, type PodFacts, readySince } from './ledger.ts';
 import { limits } from './limits.ts';
-import { createMovingMean, type MovingMean } from './moving-mean.ts';
+import { createMovingMean, type MovingMean, never } from './moving-mean.ts';
 import { createMovingQuotient } from './moving-quotient.ts';
 import {
   type AgentMetric,
@@ -82,7 +82,7 @@ const [inFlightSlot, queueSlot, tokensSlot, promptSlot, arrivalsSlot, completion
 interface PodState {
   /** When the newest window ended, on our clock. */
   measuredAt: Instant;
-  busyAt: Instant | undefined;
+  busyAt: Instant;
   leaving: boolean;
   /** No request passes its agent, so it has no latencies to tell. */
   unobserved: boolean;
@@ -216,7 +216,7 @@ export function createSignalFold(policy: Policy): SignalFold {
   function newPodState(): PodState {
     return {
       measuredAt: 0 as Instant,
-      busyAt: undefined,
+      busyAt: never,
       leaving: false,
       unobserved: false,
       blind: false,
@@ -477,7 +477,7 @@ export function foldSignals(
 /** What was measured later than now was measured by a clock that has been set back since. */
 function notAfter(state: PodState, now: Instant): void {
   if (state.measuredAt > now) state.measuredAt = now;
-  if (state.busyAt !== undefined && state.busyAt > now) state.busyAt = now;
+  if (state.busyAt > now) state.busyAt = now;
 }
 
 /** A step under way makes newcomers wait for a moment; only who waits for long, beside as many as ever, waits for a place. */
@@ -547,7 +547,7 @@ function fleetOf(podFacts: readonly PodFacts[], states: ReadonlyMap<string, PodS
       if (state.blind) fleet.blind += 1;
       fleet.ageMs = Math.max(fleet.ageMs, age);
       // By its own last word: silence after a busy second is no idleness.
-      if (state.busyAt !== undefined && elapsed(state.busyAt, state.measuredAt) < limits.idleAfter) busy = true;
+      if (elapsed(state.busyAt, state.measuredAt) < limits.idleAfter) busy = true;
       continue;
     }
     if (state !== undefined) fleet.lostReport = true;

@@ -1,6 +1,6 @@
 // `npm run bench:decide [-- --json FILE]`: what it costs a controller to take in a second's reports of every pod, merge
 // their histograms, fold them into signals and decide, for many policies at once; and what each policy keeps in memory.
-// Shares are of one core of this machine: compare them with others only as ratios.
+// V8 is told what the controller tells it. Shares are of one core of this machine: compare them with others only as ratios.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { readCommandLine } from '@kubeai/daemon';
@@ -17,8 +17,11 @@ import { type Policy, parsePolicy } from '@kubeai/policy';
 import { parseReportLine, type Report } from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
 import { type Instant, instant } from '@kubeai/units';
+import { beginThrift } from '../../controller/thrift.ts';
 import { jsonOption, keepFigures } from './bench-options.ts';
 import { printVerdict, type Verdict } from './verdict.ts';
+
+beginThrift();
 
 const podsPerPolicy = 8;
 const seconds = 8;
