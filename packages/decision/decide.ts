@@ -122,8 +122,9 @@ function remember(draft: HistoryDraft, snapshot: Snapshot, decision: Decision, n
   const { replicas, proposal } = decision;
   draft.at = now;
   draft.replicas = snapshot.replicas;
-  draft.highs = withHigh(draft.highs, { at: now, replicas: proposal });
-  draft.lows = withLow(draft.lows, { at: now, replicas: proposal });
+  const wished = { at: now, replicas: proposal };
+  draft.highs = withHigh(draft.highs, wished);
+  draft.lows = withLow(draft.lows, wished);
   draft.wentToZero = replicas === 0 && (snapshot.replicas > 0 || draft.wentToZero);
   const { growth } = draft;
   const asked = beforeBudget(decision);
