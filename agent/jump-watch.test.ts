@@ -74,6 +74,25 @@ test('short requests that come much faster are a jump, though few are in flight'
   expect(early[0]!.at).toBeLessThan(5_250);
 });
 
+test.each([
+  ['in one window', 3_400, [3_425, 3_725, 4_000]],
+  ['in one window, also where a second ends meanwhile', 3_800, [3_825, 4_000, 4_300, 5_000]],
+])('whether a jump of short answers has held is told a moment later, %s', async (_name, jumpAt, times) => {
+  const { told, begin, finish, advance } = reporter();
+  const ask = async (inFlight: number, span: number) => {
+    for (let passed = 0; passed < span; passed += 25) {
+      begin(inFlight);
+      await advance(25);
+      finish(inFlight);
+    }
+  };
+  await ask(2, jumpAt);
+  await ask(20, 1_400);
+  expect(told.filter(({ at }) => at > 3_000).map(({ at }) => at)).toEqual(expect.arrayContaining(times));
+  const followed = told.filter(({ at, jumped }) => at > jumpAt && jumped).at(-1)!;
+  expect(followed.windowMs).toBe(300);
+});
+
 test('a jump just before its second is told with it', async () => {
   const { told, begin, advance } = reporter();
   await advance(1_990);

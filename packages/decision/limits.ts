@@ -33,6 +33,8 @@ export const limits = {
   fastMean: seconds(3) as Milliseconds,
   slowMean: seconds(60) as Milliseconds,
   burstMean: seconds(6) as Milliseconds,
+  /** What has been in flight for longer than an answer takes, and for this long, is no chance and no single batch. */
+  jumpHolds: milliseconds(200) as Milliseconds,
   /** Requests over which their tokens are averaged, for single ones differ much. */
   requestsOfMean: 100,
   /** Percentiles cover the last two to three buckets. */

@@ -7,8 +7,9 @@ import { limits } from './limits.ts';
 
 export interface MovingMean {
   add(value: number, now: Instant): void;
-  /** The value has jumped and will stay for so long at least: what that will make of the fast mean counts now. */
-  foresee(value: number, span: number): void;
+  /** The value has jumped and will stay for so long at least: what that will make of the fast mean counts now.
+   * @param holds it is known to be no chance, and so begins a burst if it is far enough from the usual */
+  foresee(value: number, span: number, holds: boolean): void;
   /** The slow mean, or the fast one in a burst and after a drop. */
   steady(): number;
   fast(): number;
@@ -75,10 +76,10 @@ class Mean implements MovingMean {
     this.#burst = this.#burst ? this.#fast > this.#slow : this.#fast - this.#slow > this.#chance();
   }
 
-  foresee(value: number, span: number): void {
+  foresee(value: number, span: number, holds: boolean): void {
     if (value <= this.#fast) return;
     this.#fast += (value - this.#fast) * (1 - Math.exp(-span / limits.fastMean));
-    this.#burst ||= this.#fast - this.#slow > this.#chance();
+    this.#burst ||= (holds ? value : this.#fast) - this.#slow > this.#chance();
   }
 
   /** After a drop the slow mean may take its minute: whether a backlog drains is read from how far it lags. */

@@ -353,6 +353,34 @@ test.each<[string, number, boolean, (value: number) => boolean]>([
   expect(fold.fold(pods, soon).signals[0]).toEqual(signals[0]);
 });
 
+test.each<[string, { concurrency: number; started: number; windowMs: number }, boolean]>([
+  [
+    'has held, where others ask in place of those that were answered',
+    { concurrency: 28, started: 42, windowMs: 300 },
+    true,
+  ],
+  ['was a single batch, where nobody does', { concurrency: 18, started: 1, windowMs: 300 }, false],
+  ['has hardly been watched', { concurrency: 30, started: 15, windowMs: 100 }, false],
+  ['is over', { concurrency: 3, started: 3, windowMs: 300 }, false],
+])('of a jump of short answers the report after it tells that it %s', (_name, after, holds) => {
+  const fold = createSignalFold(policyOf({ metrics: concurrency }));
+  const pods = [podOf('a', now)];
+  for (let second = 0; second < 60; second += 1) {
+    fold.accept(reportOf('a', second, { concurrency: 2, perSecond: 10, latencyMs: 200 }), at(second));
+    fold.fold(pods, at(second));
+  }
+  const tell = (sequence: number, inFlight: number, { concurrency, started, windowMs }: typeof after, ms: number) => {
+    const report = reportOf('a', sequence, { concurrency, perSecond: started, latencyMs: 200 });
+    const moment = instant(now + ms);
+    fold.accept({ ...report, windowMs, traffic: { ...report.traffic, inFlight }, jumped: true }, moment);
+    return fold.fold(pods, moment).signals[0]!.value!;
+  };
+  expect(tell(60, 30, { concurrency: 4, started: 30, windowMs: 400 }, 59_400)).toBeLessThan(4);
+  const value = tell(61, 1, after, 59_400 + after.windowMs);
+  if (holds) expect(value).toBeGreaterThan(6);
+  else expect(value).toBeLessThan(4);
+});
+
 test('after a clock was set back pods are heard as before, and one that is silent from then on is not fresh for an hour', () => {
   const fold = createSignalFold(policyOf({ metrics: concurrency }));
   const pods = ['a', 'b'].map((name) => podOf(name, now));

@@ -94,8 +94,8 @@ interface PodState {
   /** Milliseconds in a row in which requests waited and as many as before were served: the pod has no place left. */
   fullFor: number;
   queueSource: string;
-  /** The last report told of a jump that no look has taken account of yet. */
-  jumped: boolean;
+  /** The window of the last report, where that told of a jump that no look has taken account of yet; else 0. */
+  jumpWindow: number;
   /** By slot, as of the last look. */
   readonly totals: number[];
   /** What was reported since, each times its window: windows are of any length, and several may fall between two looks. */
@@ -175,7 +175,7 @@ export function createSignalFold(policy: Policy): SignalFold {
       state.inFlight = agentMetrics.inFlight(report);
       followPlaces(state, report, state.totals[queueSlot]!);
       state.queueSource = queueSources[report.queue.source];
-      state.jumped ||= report.jumped === true;
+      if (report.jumped === true) state.jumpWindow = report.windowMs;
       for (let slot = 0; slot < slots.length; slot += 1) {
         const { of, isLevel } = slots[slot]!;
         if (isLevel) state.totals[slot] = of(report);
@@ -224,7 +224,7 @@ export function createSignalFold(policy: Policy): SignalFold {
       running: 0,
       fullFor: 0,
       queueSource: 'agent',
-      jumped: false,
+      jumpWindow: 0,
       totals: slots.map(() => 0),
       sums: slots.map(() => 0),
       windows: 0,
@@ -237,10 +237,14 @@ export function createSignalFold(policy: Policy): SignalFold {
   /** Brings the means up to now; tells whether requests in flight climb. */
   function followTotals({ fresh, idle, now }: Fleet): boolean {
     let inFlight = 0;
+    let arrivals = 0;
     let jumped = 0;
+    let window = Number.POSITIVE_INFINITY;
     for (const state of fresh) {
-      if (state.jumped) jumped += state.inFlight - state.totals[inFlightSlot]!;
-      state.jumped = false;
+      if (state.jumpWindow === 0) continue;
+      jumped += state.inFlight - state.totals[inFlightSlot]!;
+      window = Math.min(window, state.jumpWindow);
+      state.jumpWindow = 0;
     }
     for (let slot = 0; slot < slots.length; slot += 1) {
       const mean = means[slot]!;
@@ -249,6 +253,7 @@ export function createSignalFold(policy: Policy): SignalFold {
         let sum = 0;
         for (const state of fresh) sum += state.totals[slot]!;
         if (slot === inFlightSlot) inFlight = sum;
+        else if (slot === arrivalsSlot) arrivals = sum;
         mean.add(sum, now);
       }
     }
@@ -257,12 +262,18 @@ export function createSignalFold(policy: Policy): SignalFold {
       promptTokens.add(means[promptSlot]!.fast(), means[completionsSlot]!.fast(), now);
       generatedTokens.add(means[tokensSlot]!.fast(), answersWritten(), now);
     }
-    if (jumped > 0) {
+    if (window < Number.POSITIVE_INFINITY) {
+      answerTakes = latencies.mean(now) ?? answerTakes;
       // What a jump's window averages is mostly the time before. What is in flight now will be so for as long as an answer
       // takes, whatever comes next; waiting until it has been would only bring the same decision later.
-      inFlight += jumped;
-      answerTakes = latencies.mean(now) ?? answerTakes;
-      means[inFlightSlot]!.foresee(inFlight, answerTakes);
+      if (jumped > 0) means[inFlightSlot]!.foresee(inFlight + jumped, answerTakes, false);
+      if (answerTakes > 0 && window >= Math.max(answerTakes, limits.jumpHolds)) {
+        // Answers were given since, and others asked in their stead: that will go on for as long again at least.
+        const held = Math.min(inFlight, (arrivals * answerTakes) / 1_000);
+        means[inFlightSlot]!.foresee(held, window, true);
+        means[arrivalsSlot]!.foresee(arrivals, window, false);
+      }
+      inFlight += Math.max(0, jumped);
     }
     const fast = means[inFlightSlot]!.fast();
     return inFlight - fast > Math.max(0.1 * fast, Math.sqrt(fast));

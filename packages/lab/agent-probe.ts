@@ -103,9 +103,9 @@ export function createAgentProbe(uid: string, book: RequestBook, now: number, ph
         engine: { name: 'vllm', ageMs: 0, waiting, running: engine.running(), kvCacheRatio: engine.kvRatio() },
         absent: { gpu: 'NotSupported' },
       };
-      jump.told(report.traffic, windowMs, now);
+      const heldIn = jump.told(report.traffic, windowMs, now) ?? Number.POSITIVE_INFINITY;
       while (regularAt <= now) regularAt += everyMs;
-      dueAt = regularAt;
+      dueAt = Math.min(regularAt, now + heldIn);
       sequence += 1;
       since = now;
       areaMs = area;

@@ -48,6 +48,9 @@ export const jumpFloor = 4;
 export const jumpMemory = seconds(10);
 /** Clients that a step brings come within some milliseconds of one another: so long a jump is watched before it is told. */
 export const jumpSettles = milliseconds(25);
+/** Where answers take less, as many again in flight after this are no chance and no single batch: it is told once more whether a jump
+ * has held. */
+export const jumpHeld = milliseconds(300);
 /** Between an early report and the one before it, so that a window is long enough to say something. */
 export const earlySpacing = milliseconds(100);
 /** Early reports in a row: a step that climbs is told of as it climbs … */

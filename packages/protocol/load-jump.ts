@@ -2,7 +2,16 @@
 // two reports; told at once, the controller decides within a moment of it. What chance does to a steady load must not look
 // like a step, and whatever the traffic does, the controller gets few reports more: ten thousand agents share it.
 import { type Milliseconds, milliseconds } from '@kubeai/units';
-import { earlyBurst, earlyEvery, earlySpacing, jumpDeviations, jumpFloor, jumpMemory, jumpSettles } from './limits.ts';
+import {
+  earlyBurst,
+  earlyEvery,
+  earlySpacing,
+  jumpDeviations,
+  jumpFloor,
+  jumpHeld,
+  jumpMemory,
+  jumpSettles,
+} from './limits.ts';
 import type { Traffic } from './report.ts';
 
 export interface LoadJump {
@@ -11,9 +20,13 @@ export interface LoadJump {
   began(inFlight: number, started: number): boolean;
   /** When a jump that was just noticed should be told, from now on; undefined when it can wait for the next second. */
   tellIn(now: number): Milliseconds | undefined;
-  /** What a report says; what comes next is held against it. */
-  told(traffic: Pick<Traffic, 'concurrency' | 'inFlight' | 'started'>, windowMs: number, now: number): void;
-  /** The load has jumped since the last report. */
+  /** What a report says; what comes next is held against it. Returns when to tell, from now on, whether a jump has held. */
+  told(
+    traffic: Pick<Traffic, 'concurrency' | 'inFlight' | 'started'>,
+    windowMs: number,
+    now: number,
+  ): Milliseconds | undefined;
+  /** The load has jumped since the last report, or a moment before it. */
   readonly seen: boolean;
 }
 
@@ -27,10 +40,14 @@ export function createLoadJump(now: number): LoadJump {
   let allowedAt = now;
   /** When it is to be told, if it is. */
   let dueAt = Number.POSITIVE_INFINITY;
+  /** When it is told whether the last jump has held. */
+  let heldAt = Number.POSITIVE_INFINITY;
+  const isFollowed = () => heldAt < Number.POSITIVE_INFINITY;
 
   return {
     began(inFlightNow, started) {
-      if (seen || (inFlightNow <= inFlight.most() && started <= perSecond.most())) return false;
+      // Whoever is about to tell whether a jump has held will tell of another one, too.
+      if (seen || isFollowed() || (inFlightNow <= inFlight.most() && started <= perSecond.most())) return false;
       seen = true;
       return true;
     },
@@ -45,16 +62,22 @@ export function createLoadJump(now: number): LoadJump {
     },
     told(traffic, windowMs, now) {
       // The second may be over before; timers may be a millisecond early.
-      if (now >= dueAt - 1) allowance -= 1;
+      if (now >= Math.min(dueAt, heldAt) - 1) allowance -= 1;
+      // By Little's law. Answers that take longer would still be the same ones.
+      const isShort = (1_000 * inFlight.mean()) / perSecond.mean() <= jumpHeld;
+      if (now >= heldAt - 1) heldAt = Number.POSITIVE_INFINITY;
+      // What follows is to have a whole window, also where a second ends in between.
+      else if (isFollowed() || (seen && isShort && allowance >= 1)) heldAt = now + jumpHeld;
       dueAt = Number.POSITIVE_INFINITY;
       seen = false;
       toldAt = now;
       inFlight.follow(traffic.concurrency, traffic.inFlight, windowMs);
       const rate = (1_000 * traffic.started) / windowMs;
       perSecond.follow(rate, rate, windowMs);
+      return isFollowed() ? milliseconds(heldAt - now) : undefined;
     },
     get seen() {
-      return seen;
+      return seen || isFollowed();
     },
   };
 }
@@ -69,6 +92,7 @@ function createUsual() {
       const usual = Math.max(mean, last);
       most = usual + Math.max(jumpFloor, jumpDeviations * Math.sqrt(usual));
     },
+    mean: () => mean,
     most: () => most,
   };
 }

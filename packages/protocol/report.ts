@@ -147,7 +147,7 @@ export interface Report {
   readonly ageMs: number;
   readonly windowMs: number;
   /** The load jumped within the window, which was ended early to tell: what stays of it is `inFlight`, and the means are
-   * mostly of the time before. */
+   * mostly of the time before. Or it jumped just before the window, which tells whether that has held. */
   readonly jumped?: true;
   readonly pod: PodIdentity;
   readonly traffic: Traffic;

@@ -25,19 +25,18 @@ import { createMetrics } from '../../controller/metrics.ts';
 import { serveReports } from '../../controller/report-listener.ts';
 import { audience } from '../../controller/token-reviews.ts';
 import { startApiServer } from '../../packages/local-cluster/api-server/api-server.ts';
-import { jsonOption, keepFigures } from './bench-options.ts';
+import { jsonOption, keepFigures, wholeNumberOption } from './bench-options.ts';
 import { printVerdict, type Verdict } from './verdict.ts';
 
 const targets = 40;
 const quietSeconds = 10;
 const quietLoad = 2;
 const stepLoad = 30;
-const answerTakes = seconds(2);
-const { json } = readCommandLine(
+const { json, answers } = readCommandLine(
   {
     name: 'bench:reaction',
     summary: 'Measures how long a step of load takes to become a change of size.',
-    options: { json: jsonOption },
+    options: { json: jsonOption, answers: wholeNumberOption('how long an answer takes', 'MILLISECONDS', 2_000) },
   },
   process,
 );
@@ -70,7 +69,7 @@ const directory = mkdtempSync(join(tmpdir(), 'kubeai-reaction-'));
 const caFile = join(directory, 'ca.crt');
 writeFileSync(caFile, bundle);
 const server = createServer((_request, response) => {
-  setTimeout(() => response.setHeader('content-type', 'application/json').end('{}'), answerTakes);
+  setTimeout(() => response.setHeader('content-type', 'application/json').end('{}'), answers);
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 const upstream = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
