@@ -2,7 +2,7 @@
 // 25 KiB for a connection as long as it is open, and ten thousand agents are open all the time; what is needed after the
 // handshake is two keys and two counters. The ciphers themselves are OpenSSL's. What an agent has no use for in the hour
 // that its connection lasts (new keys, renegotiation, other suites) ends the connection instead of being understood.
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 
 /** The one suite that every implementation of TLS 1.3 must have (section 9.1). */
 export const cipherSuite = 'TLS_AES_128_GCM_SHA256';
@@ -20,8 +20,10 @@ const maxCiphertext = maxPlaintext + 256;
 
 /** One direction of a connection. */
 export interface Direction {
-  /** The key and, behind it, the part of the nonce that stays. */
-  readonly keys: Buffer;
+  /** As an object: from bytes, Node 24 makes ciphers at seven times the cost. */
+  readonly key: KeyObject;
+  /** The part of the nonce that stays. */
+  readonly nonce: Buffer;
   /** Number of the next record. */
   sequence: number;
 }
@@ -29,10 +31,9 @@ export interface Direction {
 /** `sequence`: how many records have been protected with this secret before. */
 export function directionOf(trafficSecret: Buffer, sequence: number): Direction {
   // Not out of Buffer's pool, whose slabs these few bytes would keep.
-  const keys = Buffer.allocUnsafeSlow(keyBytes + nonceBytes);
-  expand(trafficSecret, 'key', keyBytes).copy(keys, 0);
-  expand(trafficSecret, 'iv', nonceBytes).copy(keys, keyBytes);
-  return { keys, sequence };
+  const nonce = Buffer.allocUnsafeSlow(nonceBytes);
+  expand(trafficSecret, 'iv', nonceBytes).copy(nonce);
+  return { key: createSecretKey(expand(trafficSecret, 'key', keyBytes)), nonce, sequence };
 }
 
 /** HKDF-Expand-Label (section 7.1) with an empty context, for what fits into one SHA-256. */
@@ -43,11 +44,10 @@ function expand(secret: Buffer, label: string, length: number): Buffer {
 }
 
 const scratch = Buffer.alloc(nonceBytes);
-const keyOf = ({ keys }: Direction) => keys.subarray(0, keyBytes);
 
 /** The nonce of the next record, which is counted; valid until it is asked for again. */
 function nextNonce(direction: Direction): Buffer {
-  direction.keys.copy(scratch, 0, keyBytes);
+  direction.nonce.copy(scratch);
   const { sequence } = direction;
   scratch.writeUInt32BE((scratch.readUInt32BE(4) ^ Math.floor(sequence / 2 ** 32)) >>> 0, 4);
   scratch.writeUInt32BE((scratch.readUInt32BE(8) ^ sequence) >>> 0, 8);
@@ -82,7 +82,7 @@ export interface Opened {
 /** Takes the protection off a whole record; undefined when it was not made with these keys as the next of its direction. */
 export function openRecord(direction: Direction, record: Buffer): Opened | undefined {
   if (outerTypeOf(record) !== contentTypes.applicationData || record.length <= headerBytes + tagBytes) return undefined;
-  const decipher = createDecipheriv('aes-128-gcm', keyOf(direction), nextNonce(direction));
+  const decipher = createDecipheriv('aes-128-gcm', direction.key, nextNonce(direction));
   decipher.setAAD(record.subarray(0, headerBytes));
   decipher.setAuthTag(record.subarray(record.length - tagBytes));
   const inner = decipher.update(record.subarray(headerBytes, record.length - tagBytes));
@@ -105,7 +105,7 @@ export function sealRecords(direction: Direction, type: number, content: Buffer)
     const part = content.subarray(at, at + maxPlaintext);
     const length = part.length + 1 + tagBytes;
     const header = Buffer.from([contentTypes.applicationData, 3, 3, length >> 8, length & 0xff]);
-    const cipher = createCipheriv('aes-128-gcm', keyOf(direction), nextNonce(direction));
+    const cipher = createCipheriv('aes-128-gcm', direction.key, nextNonce(direction));
     cipher.setAAD(header);
     records.push(header, cipher.update(part), cipher.update(Buffer.from([type])), cipher.final(), cipher.getAuthTag());
   }
