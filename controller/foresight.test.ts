@@ -1,35 +1,7 @@
 import { expect, test } from '@jest/globals';
-import type { Decision, Proposal } from '@kubeai/decision';
+import type { Decision } from '@kubeai/decision';
 import { instant, minutes, seconds } from '@kubeai/units';
-import { createForesight, needOf } from './foresight.ts';
-
-test.each<[string, Proposal[], number | undefined]>([
-  [
-    'by work, where there is such a thing',
-    [
-      { name: 'work', needs: 2 },
-      { name: 'concurrency', needs: 9 },
-    ],
-    2,
-  ],
-  [
-    'not at all while work is being learned',
-    [
-      { name: 'work', needs: 0, because: 'LearningWork' },
-      { name: 'concurrency', needs: 9 },
-    ],
-    undefined,
-  ],
-  ['nought when idle', [{ name: 'work', needs: 0, keeps: 0 }], 0],
-  [
-    'by the metric that asks for most, without work',
-    [{ name: 'latencyP95' }, { name: 'concurrency', needs: 3.5 }, { name: 'gpuUtilization', needs: 2 }],
-    3.5,
-  ],
-  ['not at all when nothing is known', [{ name: 'latencyP95' }], undefined],
-])('need is told %s', (_how, proposals, need) => {
-  expect(needOf({ proposals })).toBe(need);
-});
+import { createForesight } from './foresight.ts';
 
 test('a ramp is foreseen, and nothing once the ramp is no longer measured', () => {
   const foresight = createForesight(undefined);

@@ -1,6 +1,6 @@
 // The forecast of one target: what it needs is recorded as it is decided, and what it will need is asked for before the
 // next decision. How well that turned out is judged by the forecaster; whether it counts, by the decision.
-import type { Decision } from '@kubeai/decision';
+import { type Decision, needOf } from '@kubeai/decision';
 import { createForecaster, forecastLimits, type Prediction, type Season } from '@kubeai/forecast';
 import { elapsed, type Instant, type Milliseconds, milliseconds } from '@kubeai/units';
 
@@ -22,7 +22,7 @@ export function createForesight(learned: Season | undefined): Foresight {
     record(decision, now) {
       const need = needOf(decision);
       if (need === undefined) return;
-      forecaster.record(now, need);
+      forecaster.record(now, need.load, need.planned);
       recordedAt = now;
     },
     forecast(horizon, now) {
@@ -31,15 +31,4 @@ export function createForesight(learned: Season | undefined): Foresight {
     },
     season: forecaster.season,
   };
-}
-
-/**
- * What the load needs now, in replicas. By work where the policy has it: it asks by what arrives, which neither a backlog
- * nor a start in progress moves. Else by the metric that asks for most. Undefined while it is not known.
- */
-export function needOf({ proposals }: Pick<Decision, 'proposals'>): number | undefined {
-  const work = proposals.find(({ name }) => name === 'work');
-  if (work !== undefined) return work.because === 'LearningWork' ? undefined : work.needs;
-  const needs = proposals.flatMap((proposal) => proposal.needs ?? []);
-  return needs.length === 0 ? undefined : Math.max(...needs);
 }

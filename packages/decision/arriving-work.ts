@@ -75,8 +75,11 @@ function peaksOf(minutes: readonly number[], span: number): Pick<WorkLevels, 'mi
   return { minutes, most, rise: significant(Math.max(0, rise)) };
 }
 
+/** The work of now, with what chance alone may add. */
+export const workByChance = ({ usual, spread }: WorkLevels): number => usual + limits.spreadTimes * spread;
+
 /** The work to be ready for by whoever promised something, until what is asked for now would serve. */
-export function workToReckonWith({ usual, spread, top, most, rise }: WorkLevels): number {
-  const byChance = usual + limits.spreadTimes * spread;
-  return Math.max(byChance, Math.min(Math.max(most, top), usual + rise));
+export function workToReckonWith(levels: WorkLevels): number {
+  const { usual, top, most, rise } = levels;
+  return Math.max(workByChance(levels), Math.min(Math.max(most, top), usual + rise));
 }

@@ -139,9 +139,10 @@ const beforeBudget = ({ steps, recommended }: Decision): number =>
   steps.find(({ stage }) => stage === 'gpuBudget')?.before ?? recommended;
 
 function shortened(proposal: Proposal): Proposal {
-  const { name, needs, keeps, because } = proposal;
+  const { name, needs, load, keeps, because } = proposal;
   // A signal asks for both, or it says nothing.
   if (needs === undefined || keeps === undefined) return proposal;
   const short = { name, needs: significant(needs), keeps: significant(keeps) };
+  if (load !== undefined) return { ...short, load: significant(load) };
   return because === undefined ? short : { ...short, because };
 }

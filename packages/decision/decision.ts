@@ -6,6 +6,8 @@ export interface Proposal {
   readonly name: MetricName;
   /** Replicas this metric asks for at least, in fractions; growth may follow it. Absent: it asks for nothing. */
   readonly needs?: number;
+  /** What of `needs` the load of now asks for, without room for more; absent where there is no such room. */
+  readonly load?: number;
   /** Replicas below which this metric would not have the target shrink. Absent: it does not let it shrink at all. */
   readonly keeps?: number;
   /** Why the number is what it is, where that is not simply the metric against its target. */

@@ -29,6 +29,7 @@ export {
 export { limits as decisionLimits } from './limits.ts';
 export { createLoadStep, type LoadStep } from './load-step.ts';
 export { lookIn, lookWithoutReport } from './look-pace.ts';
+export { type Need, needOf } from './need.ts';
 export { type AgentMetric, agentMetrics } from './pod-measures.ts';
 export {
   changeWithin,

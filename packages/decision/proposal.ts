@@ -2,7 +2,7 @@
 // signal would not have the target shrink. They differ wherever something is unknown, and unknown counts as idle in the
 // one and as busy in the other. Fractions of replicas are kept; rounding is for whoever decides.
 import type { MetricName } from '@kubeai/policy';
-import { workToReckonWith } from './arriving-work.ts';
+import { workByChance, workToReckonWith } from './arriving-work.ts';
 import type { Proposal } from './decision.ts';
 import { drainPerSecond } from './demand.ts';
 import { proposeLatency } from './latency-proposal.ts';
@@ -99,10 +99,12 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
   const arriving = traffic.arrivalsPerSecond * levels.each;
   const waiting = drainPerSecond(snapshot, limits.workedOffIn) * levels.each;
   const promised = snapshot.signals.some(({ shape }) => shape === 'latency');
-  const expected = (arriving + waiting) / (signal.target / 100);
+  const full = signal.target / 100;
+  const expected = (arriving + waiting) / full;
   const needs = Math.max(expected, promised ? workToReckonWith(levels) + waiting : 0);
+  const load = Math.max(arriving / full, promised ? workByChance(levels) : 0);
   const share = traffic.measured === 0 ? 1 : (traffic.measured + traffic.silent) / traffic.measured;
-  return { name: 'work', needs, keeps: needs * share };
+  return { name: 'work', needs, load: Math.min(load, needs), keeps: needs * share };
 }
 
 /** A small step down at a time, or one replica where the fleet is too small for a step. */

@@ -33,10 +33,10 @@ test('on a day like the days before, the season knows the morning', () => {
 
 test('a season outlives a restart, as JSON of less than a kilobyte, and speaks after minutes', () => {
   // Down for a while in the middle of a place, which must not make the place look half empty.
-  const before = follow(2 * 1_440 + 305, day, 10);
+  const before = follow(2 * 1_440 + 65, day, 10);
   const json = JSON.stringify(before.season);
   expect(json.length).toBeLessThan(1_024);
-  const begin = 2 * 1_440 + 308;
+  const begin = 2 * 1_440 + 68;
   const said = follow(40, day, 10, begin, restoreSeason(JSON.parse(json))).at(-1)!;
   expect(said).toMatchObject({ model: 'holtWinters' });
   expect(Math.abs(said.replicas - day(begin + 39 + 10))).toBeLessThan(0.3);
@@ -63,6 +63,21 @@ test('a random walk turns the forecast off within 30 minutes, and it stays off n
   const said = follow(600, (minute) => walk[Math.floor(minute)]!);
   const followed = said.slice(30).filter((each) => each !== undefined && each.score < 1).length;
   expect(followed / said.length).toBeLessThan(0.1);
+});
+
+test('a climb that the room for more covers anyway is foreseen and not worth following', () => {
+  const scoreWith = (room: number) => {
+    const forecaster = createForecaster();
+    const climb = (minute: number) => 5 + 0.25 * minute;
+    for (let second = 0; second < 3_600; second += 10) {
+      const load = climb(second / 60);
+      forecaster.record(instant(start + second * 1_000), load, load + room);
+      forecaster.forecast(minutes(4) as Milliseconds);
+    }
+    return forecaster.forecast(minutes(4) as Milliseconds)!.score;
+  };
+  expect(scoreWith(0)).toBeLessThan(1);
+  expect(scoreWith(2)).toBeGreaterThanOrEqual(1);
 });
 
 test.each([

@@ -1,21 +1,26 @@
 // How many replicas the load will need when a replica asked for now would serve. Several models predict; each is scored
-// online by what came of its predictions, relative to "as now", and the best one speaks. While none beats "as now" the
-// score says so, and whoever decides leaves the forecast alone: a forecast that is wrong must cost nothing.
+// online by what came of its predictions (see judgment.ts), and the best one speaks. While none beats "as now", or none would
+// have spared more than it cost, the score says so, and whoever decides leaves the forecast alone.
 import type { Instant, Milliseconds } from '@kubeai/units';
+import { createJudgment, type Judgment } from './judgment.ts';
 import { limits } from './limits.ts';
 import { autoregression, holt, holtWinters, type Model, persistence, type Season } from './model.ts';
 
 export interface Prediction {
   /** Replicas that the load at the horizon will need, in fractions. */
   readonly replicas: number;
-  /** Error relative to "as now" of late; below 1 it is worth following. */
+  /** Below 1 it is worth following: it is more exact than "as now", and spares more than it costs. */
   readonly score: number;
   readonly model: string;
 }
 
 export interface Forecaster {
-  /** Replicas that the load needs now, in fractions, as often as it is known. */
-  record(now: Instant, replicas: number): void;
+  /**
+   * As often as it is known, in fractions of replicas.
+   * @param load     what the load needs now
+   * @param planned  what is asked for now without a forecast, room for more included
+   */
+  record(now: Instant, load: number, planned?: number): void;
   /** The highest need until the horizon; undefined until enough predictions have come due. */
   forecast(horizon: Milliseconds): Prediction | undefined;
   /** What is worth keeping over a restart; undefined while there is nothing. */
@@ -34,62 +39,64 @@ export function restoreSeason(data: unknown): Season | undefined {
   return { since: since!, shape };
 }
 
-interface Judged {
-  readonly model: Model;
-  readonly pending: { readonly due: number; readonly value: number }[];
-  /** Faded mean error. */
-  error: number;
-}
-
 /** @param learned a season from before a restart */
 export function createForecaster(learned?: Season): Forecaster {
   const seasonal = holtWinters(places, bucketsAPlace, learned);
   let bucket: number | undefined;
   let sum = 0;
+  let plannedSum = 0;
   let count = 0;
   let last = 0;
-  let judgments = 0;
+  let due = 0;
   let ahead = 4;
-  let judged: Judged[] = models(ahead);
+  let judged: Judgment[] = judgments(ahead);
 
-  function models(horizon: number): Judged[] {
-    const all = [persistence(), holt(), seasonal, autoregression(bucketsADay, horizon)];
-    return all.map((model) => ({ model, pending: [], error: 0 }));
+  function judgments(horizon: number): Judgment[] {
+    return [
+      createJudgment(persistence()),
+      createJudgment(holt()),
+      createJudgment(seasonal, bucketsADay),
+      createJudgment(autoregression(bucketsADay, horizon)),
+    ];
   }
 
-  /** Too little is as bad as three times too much: a missing replica breaks promises, a spare one costs a little. */
-  const loss = (predicted: number, actual: number): number =>
-    predicted < actual ? 1.5 * (actual - predicted) : 0.5 * (predicted - actual);
+  /** What would be asked for at least. A trend is no licence to explode; a season is, up to what was seen of it. */
+  function floorOf(model: Model, now: number): number {
+    const peak = Math.max(model.predict(ahead) ?? now, model.predict(Math.ceil(ahead / 2)) ?? now);
+    const most = Math.max(limits.growthAtMost * now, model === seasonal ? (seasonal.most() ?? 0) : 0);
+    return Math.max(0, Math.min(peak, most));
+  }
 
-  function close(value: number, at: number): void {
-    let due = false;
-    for (const each of judged) {
-      while (each.pending.length > 0 && each.pending[0]!.due <= at) {
-        const { value: predicted } = each.pending.shift()!;
-        const weight = Math.min(judgments + 1, limits.judgedOver);
-        each.error += (loss(predicted, value) - each.error) / weight;
-        due = true;
-      }
-      each.model.observe(value, at);
-      const predicted = each.model.predict(ahead);
-      // A model that cannot tell yet is judged as if it had said "as now".
-      each.pending.push({ due: at + ahead, value: predicted ?? value });
+  function close(load: number, planned: number, at: number): void {
+    for (const judgment of judged) {
+      const { model } = judgment;
+      judgment.judge(load, at);
+      model.observe(load, at);
+      judgment.say({
+        due: at + ahead,
+        predicted: model.predict(ahead),
+        now: load,
+        floor: floorOf(model, load),
+        planned,
+      });
     }
-    if (due) judgments += 1;
-    last = value;
+    due += 1;
+    last = load;
   }
 
   return {
-    record(now, replicas) {
+    record(now, load, planned = load) {
       const at = Math.floor(now / limits.bucket);
       bucket ??= at;
       if (at !== bucket) {
-        close(sum / count, bucket);
+        close(sum / count, plannedSum / count, bucket);
         bucket = at;
         sum = 0;
+        plannedSum = 0;
         count = 0;
       }
-      sum += replicas;
+      sum += load;
+      plannedSum += planned;
       count += 1;
     },
     forecast(horizon) {
@@ -97,15 +104,20 @@ export function createForecaster(learned?: Season): Forecaster {
       if (Math.abs(wanted - ahead) > 0.3 * ahead) {
         // Another horizon is another question: what was learned for the old one says little, but of the season.
         ahead = wanted;
-        judgments = 0;
-        judged = models(ahead);
+        due = 0;
+        judged = judgments(ahead);
       }
-      if (judgments < limits.judgedAtLeast) return undefined;
-      const now = judged[0]!;
-      const best = judged.slice(1).reduce((low, each) => (each.error < low.error ? each : low));
-      const score = now.error > 0 ? best.error / (limits.margin * now.error) : 1;
-      const peak = Math.max(best.model.predict(ahead) ?? last, best.model.predict(Math.ceil(ahead / 2)) ?? last);
-      return { replicas: Math.max(0, Math.min(peak, limits.growthAtMost * last)), score, model: best.model.name };
+      if (due < ahead + limits.judgedAtLeast) return undefined;
+      const asNow = judged[0]!.error();
+      // Of those that are worth following the most exact, or else the one that is nearest to it.
+      const ranked = judged.slice(1).map((judgment) => ({ judgment, score: judgment.score(asNow) }));
+      const worth = ranked.filter(({ score }) => score < 1);
+      const { judgment, score } =
+        worth.length > 0
+          ? worth.reduce((least, each) => (each.judgment.error() < least.judgment.error() ? each : least))
+          : ranked.reduce((least, each) => (each.score < least.score ? each : least));
+      const { model } = judgment;
+      return { replicas: floorOf(model, last), score, model: model.name };
     },
     season: seasonal.season,
   };

@@ -14,6 +14,11 @@ export const limits = {
   judgedAtLeast: 10,
   /** A model must beat "as now" by this much to be followed: being as good is no reason to buy. */
   margin: 0.8,
+  /** A season that was right over a day may be so much worse than that of late. */
+  leniency: 2,
+  /** Spare replicas that a season may cost for a missing one, beyond what `loss` says: it is early or late by some minutes on
+   * most days, and the climb it is for comes once in each. A trend may cost none. */
+  seasonWorth: 3,
   /** Longest horizon, in buckets; predictions that wait to be judged are bounded by it. */
   horizonBuckets: 60,
   /** Never further above what is needed now than this factor: a trend is no licence to explode. */

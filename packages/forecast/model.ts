@@ -51,6 +51,8 @@ export interface Season {
 }
 
 export interface SeasonalModel extends Model {
+  /** The highest demand of a day as it was learned; undefined while it cannot predict. */
+  most(): number | undefined;
   /** Undefined while not a single place is known. */
   season(): Season | undefined;
 }
@@ -96,6 +98,10 @@ export function holtWinters(places: number, bucketsAPlace: number, learned?: Sea
       if (first === undefined || at - first < places * bucketsAPlace || level === undefined) return undefined;
       const value = level * shapeAt(at + ahead);
       return Number.isNaN(value) ? undefined : value;
+    },
+    most() {
+      if (first === undefined || at - first < places * bucketsAPlace) return undefined;
+      return shape.reduce((most, value) => (value > most ? value : most), 0);
     },
     season() {
       if (first === undefined || shape.every(Number.isNaN)) return undefined;

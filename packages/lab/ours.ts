@@ -1,5 +1,5 @@
 // Our own controller as a contender: reports through the real fold and ledger into the real `decide`, each second.
-import { createSignalFold, decide, emptyHistory, type History, ledgerOf } from '@kubeai/decision';
+import { createSignalFold, decide, emptyHistory, type History, ledgerOf, needOf } from '@kubeai/decision';
 import { createForecaster } from '@kubeai/forecast';
 import { type MetricTarget, type Policy, parsePolicy } from '@kubeai/policy';
 import { after, type Milliseconds } from '@kubeai/units';
@@ -56,9 +56,8 @@ export function ours(name: string, policy: Policy): Contender {
           const snapshot = { replicas, ledger, signals, traffic, ...(forecast === undefined ? {} : { forecast }) };
           const decided = decide(bounded, snapshot, history, now);
           history = decided.history;
-          // What arrives, in replicas: the one proposal that neither a backlog nor a start in progress moves.
-          const needs = decided.decision.proposals.find((proposal) => proposal.name === 'work')?.needs ?? 0;
-          if (needs > 0) forecaster?.record(now, needs);
+          const need = needOf(decided.decision);
+          if (need !== undefined) forecaster?.record(now, need.load, need.planned);
           const { decision } = decided;
           return {
             replicas: decision.replicas,
