@@ -27,6 +27,11 @@ export const maxEarlyAnswerBytes = 1_024;
 /** A request is read when its answer has come, or after this long: more than a quick answer takes, and less than anybody counts
  * in. A timer much shorter would be set anew before each sleep of the process, a microsecond and more a request. */
 export const readWithin = milliseconds(40);
+/** Longer pieces of a stream hold many events, or few of which each is much to read: they are read at once. */
+export const maxPieceBytes = 1024;
+/** Pieces that wait to be read, of all connections together; when one more does not fit, all are read. */
+export const maxBacklogPieces = 1024;
+export const maxBacklogBytes = 128 * 1024;
 /** Token readers that wait for the next answer, of all connections together: some 4 kB each. */
 export const maxFreeReaders = 64;
 /** Reading a body for its `usage` costs some nanoseconds a byte: more of an unstreamed one (embeddings) is passed over. */

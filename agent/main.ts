@@ -84,6 +84,7 @@ const writer = createReportWriter({
 });
 const push = config.controller === undefined ? undefined : startPush({ ...config.controller, clock, log });
 const report = (leaving: boolean): void => {
+  splice?.catchUp();
   const now = clock.monotonic();
   const written = writer.write(now, { leaving, jumped: jump.seen });
   jump.told(written.traffic, written.windowMs, now);
@@ -100,7 +101,10 @@ const admin = await started(
       health,
       exposed: {
         pod: config.pod,
-        totals: book.totals,
+        totals: () => {
+          splice?.catchUp();
+          return book.totals();
+        },
         report: writer.latest,
         push: () => push?.state(),
         refused: () => splice?.refused ?? 0,

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { createManualClock } from '@kubeai/daemon';
 import type { TokenReader } from '@kubeai/engines';
 import fc from 'fast-check';
+import { createBacklog } from './backlog.ts';
 import { maxGatheredBytes } from './limits.ts';
 import { createObserver } from './observer.ts';
 import type { Route } from './route.ts';
@@ -50,23 +52,23 @@ function observeWhen(read: 'at once' | 'with the next' | 'now and then', chunks:
   });
   const budget = { free: maxGatheredBytes };
   const faults: unknown[] = [];
+  const backlog = createBacklog(createManualClock());
   const observer = createObserver({
     book,
     budget,
     readers,
     stopAtHeads: false,
     ended: () => undefined,
-    later: (catchUp) => behind.push(catchUp),
+    backlog,
     fault: (cause) => faults.push(cause),
   });
-  const behind: (() => void)[] = [];
   let now = 0;
   for (const { side, bytes } of chunks) {
     now += 1;
     if (side === 'server') observer.response(bytes, now);
     else if (read === 'at once') observer.request(bytes, 0, now);
     else observer.requestSoon(bytes, now);
-    if (read === 'now and then' && now % 2 === 0) for (const catchUp of behind.splice(0)) catchUp();
+    if (read === 'at once' || (read === 'now and then' && now % 2 === 0)) backlog.catchUp();
   }
   if (serverEnds) observer.responseEnd(now);
   const open = observer.inFlight();
@@ -147,7 +149,7 @@ test('a reader that was left anywhere in one answer reads the next as a new one 
       readers: shared,
       stopAtHeads: false,
       ended: () => undefined,
-      later: () => undefined,
+      backlog: createBacklog(createManualClock()),
       fault: (cause) => {
         throw cause;
       },
@@ -183,7 +185,7 @@ test('when more heads are unfinished than may be, those beyond are not followed,
       readers,
       stopAtHeads: false,
       ended: () => undefined,
-      later: () => undefined,
+      backlog: createBacklog(createManualClock()),
       fault: (cause) => {
         throw cause;
       },

@@ -3,6 +3,7 @@
 // Requests and responses are matched in order, as HTTP/1 wants it; an HTTP/2 preface switches to frames.
 import { bodyKindOf, createTokenReader, type TokenReader } from '@kubeai/engines';
 import type { StatusClass } from '@kubeai/protocol';
+import type { Backlog } from './backlog.ts';
 import { type Budget, createFraming, stopHere } from './http1-framing.ts';
 import { parseRequestHead, parseResponseHead, type ResponseHead } from './http1-head.ts';
 import { createStreams, type Streams } from './http2-streams.ts';
@@ -15,7 +16,7 @@ export interface Observer {
   request(chunk: Buffer, at: number, now: number): number;
   /** Bytes of the client that need not be understood at once: a new request is read when its answer has passed on, or soon. */
   requestSoon(chunk: Buffer, now: number): void;
-  /** Bytes of the server. */
+  /** Bytes of the server; those of a stream are read soon. */
   response(chunk: Buffer, now: number): void;
   requestEnd(now: number): void;
   responseEnd(now: number): void;
@@ -47,8 +48,8 @@ export interface ObserverOptions {
   readonly stopAtHeads: boolean;
   /** A request has got its whole answer, or is no longer waited for. */
   readonly ended: () => void;
-  /** Calls back soon. An answer may come while a request is being read, and would wait for that. */
-  readonly later: (catchUp: () => void) => void;
+  /** What need not be read at once; shared by all connections, so that what one finds is in order with the others. */
+  readonly backlog: Backlog;
   /** Something threw in here. The connection goes on without being observed. */
   readonly fault: (cause: unknown) => void;
 }
@@ -61,7 +62,15 @@ interface Pending {
 const prefaceHead = 'PRI * HTTP/2.0';
 const statusClassOf = (status: number): StatusClass => `${Math.floor(status / 100)}xx` as StatusClass;
 
-export function createObserver({ book, budget, readers, stopAtHeads, ended, later, fault }: ObserverOptions): Observer {
+export function createObserver({
+  book,
+  budget,
+  readers,
+  stopAtHeads,
+  ended,
+  backlog,
+  fault,
+}: ObserverOptions): Observer {
   const pending: Pending[] = [];
   let blind: BlindReason | undefined;
   let mode: 'unknown' | 'http1' | 'http2' = 'unknown';
@@ -78,6 +87,8 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, late
   // The beginning of a request that has not been read yet, and when it came.
   let unread: Buffer | undefined;
   let unreadAt = 0;
+  /** Pieces of this connection in the backlog. */
+  let behind = 0;
 
   const goBlind = (reason: BlindReason, now: number): void => {
     if (blind !== undefined) return;
@@ -125,6 +136,8 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, late
         if (pending.length >= maxPipelined) return refuse('TooDeep', now);
         mode = 'http1';
         last = !head.persistent;
+        // Who counts what is in flight sees the ends that came before.
+        backlog.read();
         const route = routeOf(head.method, head.path, head.userAgent);
         pending.push({ exchange: book.begin(route, now), headOnly: head.method === 'HEAD' });
         return head.body;
@@ -239,7 +252,22 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, late
     }
   };
 
+  const readLate = (piece: Buffer, now: number): void => {
+    behind -= 1;
+    readAnswer(piece, now);
+  };
+
+  const readAnswer = (chunk: Buffer, now: number): void => {
+    if (blind !== undefined) return;
+    try {
+      readResponse(chunk, now);
+    } catch (cause) {
+      failed(cause, now);
+    }
+  };
+
   const catchUp = (): void => {
+    if (behind > 0) backlog.read();
     if (unread === undefined) return;
     const chunk = unread;
     unread = undefined;
@@ -257,17 +285,17 @@ export function createObserver({ book, budget, readers, stopAtHeads, ended, late
       }
       unread = chunk;
       unreadAt = now;
-      later(catchUp);
+      backlog.later(catchUp);
     },
 
     response(chunk, now) {
-      catchUp();
-      if (blind !== undefined) return;
-      try {
-        readResponse(chunk, now);
-      } catch (cause) {
-        failed(cause, now);
+      // Under a limit another request waits for the end of this one.
+      if (streamed && reader !== undefined && !stopAtHeads && backlog.keep(chunk, now, readLate)) {
+        behind += 1;
+        return;
       }
+      catchUp();
+      readAnswer(chunk, now);
     },
 
     requestEnd(now) {

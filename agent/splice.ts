@@ -5,6 +5,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Log } from '@kubeai/daemon';
 import type { TokenReader } from '@kubeai/engines';
+import { createBacklog } from './backlog.ts';
 import type { Gate } from './gate.ts';
 import {
   connectTimeout,
@@ -12,7 +13,6 @@ import {
   largeRead,
   lingerTime,
   maxGatheredBytes,
-  readWithin,
   refusedWait,
   smallRead,
 } from './limits.ts';
@@ -38,6 +38,8 @@ export interface Splice {
   closeIdle(longerThan: number): void;
   /** When the last byte passed on a connection that is not observed; 0 when none ever did. */
   lastBlindByte(): number;
+  /** Reads what was put off, so that the books are complete. */
+  catchUp(): void;
   /** Connections the server did not accept. */
   readonly refused: number;
   /** Stops accepting and cuts what is left. */
@@ -57,14 +59,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
   const readers: TokenReader[] = [];
   let lastBlind = 0;
   let refused = 0;
-  const behind: (() => void)[] = [];
-  const later = (catchUp: () => void): void => {
-    if (behind.push(catchUp) > 1) return;
-    clock.after(readWithin, () => {
-      for (const each of behind) each();
-      behind.length = 0;
-    });
-  };
+  const backlog = createBacklog(clock);
 
   const accept = (client: Socket): void => {
     // Answers are read into a buffer of ours, used again as soon as the client's socket has taken all of it at once, which
@@ -103,7 +98,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
       readers,
       stopAtHeads: gate !== undefined,
       ended: () => turnstile?.ended(),
-      later,
+      backlog,
       fault: (cause) => log.error('The observer failed; the connection passes on unobserved', { cause }),
     });
 
@@ -259,6 +254,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
         if (since !== undefined && now - since >= longerThan) client.end();
       }
     },
+    catchUp: backlog.catchUp,
     lastBlindByte: () => lastBlind,
     get refused() {
       return refused;
