@@ -32,5 +32,13 @@ test.each<[string, { p95: number; changes: typeof up }, boolean[]]>([
 ])('two runs agree or not: %s', (_, { p95, changes }, expected) => {
   const real = { firstTokenP95Ms: 1_000, sizes: sizesOf(up, 1) };
   const simulated = { firstTokenP95Ms: p95, sizes: sizesOf(changes, 1) };
-  expect(agreementOf(real, simulated, 90_000).map(({ holds }) => holds)).toEqual(expected);
+  expect(agreementOf(real, [simulated], 90_000).map(({ holds }) => holds)).toEqual(expected);
+});
+
+test('of several plays the one in the middle is judged, of first tokens and of sizes', () => {
+  const real = { firstTokenP95Ms: 1_000, sizes: sizesOf(up, 1) };
+  const near = { firstTokenP95Ms: 1_100, sizes: sizesOf(up, 1) };
+  const far = { firstTokenP95Ms: 1_900, sizes: sizesOf([change(10, 1, 2)], 1) };
+  expect(agreementOf(real, [far, near, near], 90_000).map(({ holds }) => holds)).toEqual([true, true]);
+  expect(agreementOf(real, [far, near, far], 90_000).map(({ holds }) => holds)).toEqual([false, false]);
 });

@@ -1,6 +1,6 @@
 // Is the lab to be believed? The traffic of a demonstration (`npm run demo -- --headless --json demo.json`: real processes, real
-// time) is played again on the virtual clock, with the same policy and the starts that the demonstration took, and both are
-// laid side by side. Exits 1 where they are further apart than is asked.
+// time) is played again on the virtual clock, some times by other chances, with the same policy and the starts that the
+// demonstration took, and both are laid side by side. Exits 1 where they are further apart than is asked.
 //
 // npm run validate:lab -- --demo FILE [--trace FILE] [--policy FILE]
 import { readFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { readWorkload } from '../read-workload.ts';
 import { engineLimitsOf, stepTimesOf } from '../replica.ts';
 import { scoreOf } from '../score.ts';
 import { simulate } from '../simulation.ts';
-import { agreementOf, areaOf, type SizeAt, sizesOf, startsOf } from './agreement.ts';
+import { agreementOf, areaOf, middleOf, type SizeAt, sizesOf, startsOf } from './agreement.ts';
 import { setting } from './setting.ts';
 
 const line = {
@@ -36,6 +36,8 @@ const line = {
   },
 };
 
+/** Seeds of the plays. */
+const chances = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 const quantiles = z.object({ p50: z.number(), p95: z.number(), p99: z.number() });
 const demoSchema = z.object({
   requests: z.number().int().positive(),
@@ -65,38 +67,36 @@ const workload = {
   at: read.value.workload.at.map((at) => at + idleMs),
   spanMs: read.value.workload.spanMs + idleMs + 60_000,
 };
-const outcome = simulate(
-  workload,
-  {
-    times: stepTimesOf(times, limits),
-    limits,
-    startUpMs: startsMs.reduce((sum, each) => sum + each, 0) / startsMs.length,
-    startsMs,
-    minReplicas: 1,
-    maxReplicas: policy.value.maxReplicas,
-    nodes,
-    wire,
-    initialReplicas: initial,
-    balancer: 'roundRobin',
-    patienceMs: 300_000,
-    warmUpMs: 0,
-    seed: 1,
-    incidents: [],
-  },
-  ours('demonstration', policy.value),
-);
-const score = scoreOf(workload, outcome, promise, hardware.tensorParallel);
-const real: readonly SizeAt[] = sizesOf(scaleEvents, initial);
-const simulated: readonly SizeAt[] = sizesOf(
-  outcome.moments.map(({ at, from, to }) => ({ atMs: at - idleMs, from, to })),
-  initial,
-);
 const end = workload.spanMs - idleMs;
-const agreement = agreementOf(
-  { firstTokenP95Ms: ttftMs.p95, sizes: real },
-  { firstTokenP95Ms: score.firstTokenP95Ms, sizes: simulated },
-  end,
-);
+const plays = chances.map((seed) => {
+  const outcome = simulate(
+    workload,
+    {
+      times: stepTimesOf(times, limits),
+      limits,
+      startUpMs: startsMs.reduce((sum, each) => sum + each, 0) / startsMs.length,
+      startsMs,
+      minReplicas: 1,
+      maxReplicas: policy.value.maxReplicas,
+      nodes,
+      wire,
+      initialReplicas: initial,
+      balancer: 'roundRobin',
+      patienceMs: 300_000,
+      warmUpMs: 0,
+      seed,
+      incidents: [],
+    },
+    ours('demonstration', policy.value),
+  );
+  const score = scoreOf(workload, outcome, promise, hardware.tensorParallel);
+  const changes = outcome.moments.map(({ at, from, to }) => ({ atMs: at - idleMs, from, to }));
+  return { ...score, sizes: sizesOf(changes, initial) };
+});
+const real: readonly SizeAt[] = sizesOf(scaleEvents, initial);
+const agreement = agreementOf({ firstTokenP95Ms: ttftMs.p95, sizes: real }, plays, end);
+const score = middleOf(plays, (play) => play.firstTokenP95Ms);
+const simulated = score.sizes;
 const text = (sizes: readonly SizeAt[]) =>
   sizes.map(({ atMs, size }) => `${(atMs / 1_000).toFixed(0)} s ${size}`).join(', ');
 const ms = (value: number) => `${value.toFixed(0)} ms`;
@@ -104,7 +104,7 @@ process.stdout.write(
   [
     `${demo.value.requests} requests; starts took ${startsMs.map((each) => (each / 1_000).toFixed(1)).join(', ')} s`,
     '',
-    '| | demonstration | lab |',
+    '| | demonstration | lab, middle play |',
     '|---|---:|---:|',
     `| first token p50 | ${ms(ttftMs.p50)} | ${ms(score.firstTokenP50Ms)} |`,
     `| first token p95 | ${ms(ttftMs.p95)} | ${ms(score.firstTokenP95Ms)} |`,
