@@ -19,8 +19,9 @@ export interface Guest {
 }
 
 export interface Handshakes {
-  /** Begins one. `over` is called once, when its request has been read or there will be none. */
-  begin(socket: Socket, context: SecureContext, over: () => void): void;
+  /** Begins one, with what the client has said so far. `over` is called once, when its request has been read or there will
+   * be none. */
+  begin(socket: Socket, context: SecureContext, hello: Buffer, over: () => void): void;
 }
 
 export function createHandshakes(receive: (guest: Guest) => void): Handshakes {
@@ -43,10 +44,11 @@ export function createHandshakes(receive: (guest: Guest) => void): Handshakes {
   });
 
   return {
-    begin(socket, context, over) {
-      const { secure, passage } = createPassage(socket, context, over);
+    begin(socket, context, hello, over) {
+      const { secure, passage, onData } = createPassage(socket, context, over);
       passages.set(secure, passage);
       secure.once('secure', () => http.emit('connection', secure));
+      onData(hello);
     },
   };
 }
@@ -157,7 +159,7 @@ function createPassage(socket: Socket, context: SecureContext, over: () => void)
       });
     },
   };
-  return { secure, passage };
+  return { secure, passage, onData };
 }
 
 const statusLine = (code: number) => `HTTP/1.1 ${code} ${STATUS_CODES[code]}`;

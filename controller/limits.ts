@@ -11,7 +11,9 @@ export const limits = {
   handshakesPerSecond: 1_250,
   /** Handshakes under way: until one is made it holds OpenSSL's state and buffers of ours, several times what an agent does. */
   handshakes: 500,
-  /** From the first byte of a handshake to the last of the request: longer than a busy agent and a lost packet take. */
+  /** What an agent says before its handshake begins: the greatest ClientHello, with keys against quantum computers, is half of it. */
+  helloBytes: 4_096,
+  /** Until that is said, and from the begin of the handshake to the last of the request: longer than a busy agent and a lost packet take. */
   greeting: seconds(5),
   /** From our last word to an agent until its connection is cut, if it does not close it. */
   farewell: seconds(2),

@@ -211,6 +211,25 @@ test('who begins and does not go on is cut when its time is over, and keeps nobo
   await until(() => silent.closed() && halfway.closed());
 });
 
+test('two thousand who say nothing, or not a whole word, keep no agent waiting', async () => {
+  const silent = Array.from({ length: 2_000 }, () => follow(connectPlain(listener.port, '127.0.0.1')));
+  for (const { socket } of silent.slice(0, 200)) socket.write(Buffer.from([22, 3, 1, 2, 0, 1]));
+  await Promise.all(silent.map(({ socket }) => socket.connecting && once(socket, 'connect')));
+  const { socket } = await enter();
+  socket.write('one\n');
+  await until(() => heard.includes('one\n'));
+  expect(silent.filter(({ closed }) => closed())).toEqual([]);
+  await clock.advance(milliseconds(limits.greeting));
+  await until(() => silent.every(({ closed }) => closed()));
+  expect(socket.destroyed).toBe(false);
+});
+
+test('who says too much before its turn is cut', async () => {
+  const { socket, closed } = follow(connectPlain(listener.port, '127.0.0.1'));
+  socket.write(Buffer.concat([Buffer.from([22, 3, 1, 0x40, 0]), Buffer.alloc(limits.helloBytes)]));
+  await until(closed);
+});
+
 test('a new certificate is shown to who comes next', async () => {
   const shown = async () => ((await enter()).socket as TLSSocket).getPeerCertificate().fingerprint256;
   const first = await shown();

@@ -3,10 +3,10 @@ import { createServer, type Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { type Clock, listenOn, type ServingCertificate } from '@kubeai/daemon';
 import type { Milliseconds } from '@kubeai/units';
-import { createAdmission } from './admission.ts';
+import { createAdmission, type Ticket } from './admission.ts';
 import { createHandshakes, type Guest } from './handshake.ts';
 import { limits } from './limits.ts';
-import { cipherSuite } from './record-layer.ts';
+import { cipherSuite, cutRecords } from './record-layer.ts';
 
 export interface ReportListenerOptions {
   readonly clock: Clock;
@@ -36,20 +36,39 @@ export async function serveReports(
   const handshakes = createHandshakes(receive);
   const admission = createAdmission({ clock, perSecond: limits.handshakesPerSecond, atOnce: limits.handshakes });
 
-  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
-    const broken = () => undefined;
-    socket.on('error', broken);
-    const ticket = admission.enter(() => {
-      const deadline = clock.after(limits.greeting, () => socket.destroy());
-      handshakes.begin(socket, context, () => {
-        deadline.stop();
-        ticket.leave();
+    let hello = nothing;
+    let ticket: Ticket | undefined;
+    let deadline = clock.after(limits.greeting, () => socket.destroy());
+    // Whoever has not said a whole first word waits for no turn, and so takes nobody's.
+    const listen = (chunk: Buffer): void => {
+      hello = Buffer.concat([hello, chunk]);
+      let isWhole = false;
+      const rest = cutRecords(hello, () => {
+        isWhole = true;
       });
-    });
+      if (rest === undefined || hello.length > limits.helloBytes) socket.destroy();
+      else if (isWhole && ticket === undefined) {
+        deadline.stop();
+        ticket = admission.enter(begin);
+      }
+    };
+    const begin = (): void => {
+      deadline = clock.after(limits.greeting, () => socket.destroy());
+      socket.off('data', listen);
+      handshakes.begin(socket, context, hello, () => {
+        deadline.stop();
+        ticket?.leave();
+      });
+      // Not to be kept for as long as the connection.
+      hello = nothing;
+    };
+    socket.on('error', broken).on('data', listen);
     socket.on('close', () => {
       sockets.delete(socket);
-      ticket.leave();
+      deadline.stop();
+      ticket?.leave();
     });
   });
   server.maxConnections = limits.sockets;
@@ -69,6 +88,9 @@ export async function serveReports(
     },
   };
 }
+
+const nothing: Buffer = Buffer.alloc(0);
+const broken = () => undefined;
 
 const contextOf = ({ key, cert }: ServingCertificate) =>
   createSecureContext({ key, cert, minVersion: 'TLSv1.3', ciphers: cipherSuite });
