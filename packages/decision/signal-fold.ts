@@ -266,7 +266,7 @@ export function createSignalFold(policy: Policy): SignalFold {
       answerTakes = latencies.mean(now) ?? answerTakes;
       // What a jump's window averages is mostly the time before. What is in flight now will be so for as long as an answer
       // takes, whatever comes next; waiting until it has been would only bring the same decision later.
-      if (jumped > 0) means[inFlightSlot]!.foresee(inFlight + jumped, answerTakes, false);
+      means[inFlightSlot]!.foresee(inFlight + jumped, answerTakes, false);
       if (answerTakes > 0 && window >= Math.max(answerTakes, limits.jumpHolds)) {
         // Answers were given since, and others asked in their stead: that will go on for as long again at least.
         const held = Math.min(inFlight, (arrivals * answerTakes) / 1_000);
