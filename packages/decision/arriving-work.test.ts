@@ -26,12 +26,13 @@ const snapshotOf = (arrivals: number, startupMs: number, now: Instant): Snapshot
 });
 
 /** What is known after these arrivals a second, second by second. */
-function levelsAfter(arrivals: readonly number[], startupMs = 60_000): WorkLevels {
+function levelsAfter(arrivals: readonly number[], startupMs = 60_000, tokens = 100): WorkLevels {
   const draft: HistoryDraft = { ...emptyHistory(4, start), work: costs };
   let now = start;
   for (const each of arrivals) {
     now = after(now, seconds(1));
-    learnLevels(draft, snapshotOf(each, startupMs, now), now);
+    const { traffic, ...rest } = snapshotOf(each, startupMs, now);
+    learnLevels(draft, { ...rest, traffic: { ...traffic, generatedTokensPerRequest: tokens } }, now);
   }
   return draft.levels!;
 }
@@ -57,6 +58,18 @@ test('seconds that are off their minute ask for room', () => {
   const uneven = workToReckonWith(levelsAfter(repeat(900, [4, 12])));
   expect(uneven).toBeGreaterThan(1.3 * steady);
   expect(uneven).toBeLessThan(2 * steady);
+});
+
+test('answers of minutes even out what seconds are off: less room for the same arrivals', () => {
+  const roomOf = (tokens: number) => {
+    const [steady, uneven] = [repeat(1_800, [8]), repeat(180, [...repeat(5, [4]), ...repeat(5, [12])])].map(
+      (arrivals) => workToReckonWith(levelsAfter(arrivals, 60_000, tokens)),
+    );
+    return uneven! / steady! - 1;
+  };
+  // Of ten seconds each, and of five minutes.
+  expect(roomOf(100)).toBeGreaterThan(0.5);
+  expect(roomOf(3_000)).toBeLessThan(0.15);
 });
 
 test('a burst that came before is reckoned with while it is away, and no more than the highest of them', () => {

@@ -1,5 +1,5 @@
 // The work that arrives, in replicas that are full, and what may come on top before a replica asked for now would serve.
-// That is learned and no fixed share: from how far seconds are off their minute, which chance makes small in a large fleet,
+// That is learned and no fixed share: from how far the span of an answer is off its minute, which chance makes small in a large fleet,
 // and from how much minutes rose within a start lately, by their busiest seconds. A repeated burst then finds its replicas, and steady traffic
 // pays for nothing. What was never seen is not reckoned with.
 import { elapsed, type Instant } from '@kubeai/units';
@@ -15,10 +15,13 @@ import { tokenCosts } from './work-model.ts';
 export interface WorkLevels {
   /** Seconds of a full replica that a request of now takes. */
   readonly each: number;
-  /** The mean of about a minute, and how far the last seconds are off it, on average over half an hour. */
+  /** The mean of about a minute. */
   readonly usual: number;
+  /** The mean of as long as an answer takes, half a minute at most: what replicas feel of how uneven arrivals are. */
+  readonly felt: number;
+  /** How far that is off the usual, on average over half an hour. */
   readonly spread: number;
-  /** The mean of about a quarter of a minute, the highest it was in the minute under way, and when that began. */
+  /** The mean of about a quarter of a minute, or of an answer where that takes longer, the highest it was in the minute under way, and when that began. */
   readonly lately: number;
   readonly top: number;
   readonly since: Instant;
@@ -44,21 +47,34 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
   const { levels } = draft;
   if (levels === undefined) {
     const work = significant(traffic.arrivalsPerSecond * cost);
-    draft.levels = { each: cost, usual: work, spread: 0, since: now, lately: work, top: work, ...peaksOf([], 1) };
+    draft.levels = {
+      each: cost,
+      usual: work,
+      felt: work,
+      spread: 0,
+      since: now,
+      lately: work,
+      top: work,
+      ...peaksOf([], 1),
+    };
     return;
   }
   const each = significant(cost);
-  const lately = significant(levels.lately + (traffic.arrivalsNow * each - levels.lately) / limits.peakMean);
-  const off = traffic.arrivalsNow * each - levels.usual;
-  const usual = significant(levels.usual + off / limits.usualMean);
-  const spread = significant(levels.spread + (Math.abs(off) - levels.spread) / limits.spreadMean);
+  const work = traffic.arrivalsNow * each;
+  // Answers even out what arrives unevenly while they are written: a mean over so many looks covers twice as many seconds.
+  const half = (each * (draft.work?.places ?? 0)) / 2;
+  const blur = Math.min(limits.usualMean / 2, Math.max(1, half - limits.fastMean / 1_000));
+  const lately = significant(levels.lately + (work - levels.lately) / Math.max(limits.peakMean, half));
+  const felt = significant(levels.felt + (work - levels.felt) / blur);
+  const usual = significant(levels.usual + (work - levels.usual) / limits.usualMean);
+  const spread = significant(levels.spread + (Math.abs(felt - usual) - levels.spread) / limits.spreadMean);
   if (elapsed(levels.since, now) >= limits.levelMinute) {
     const span = Math.ceil((ledger.startupP90Ms + limits.reaction) / limits.levelMinute);
     const peaks = peaksOf([...levels.minutes, levels.top].slice(-limits.levelMinutes), span);
-    draft.levels = { each, usual, spread, since: now, lately, top: lately, ...peaks };
+    draft.levels = { each, usual, felt, spread, since: now, lately, top: lately, ...peaks };
     return;
   }
-  draft.levels = { ...levels, each, usual, spread, lately, top: Math.max(levels.top, lately) };
+  draft.levels = { ...levels, each, usual, felt, spread, lately, top: Math.max(levels.top, lately) };
 }
 
 /** What the minutes say of peaks; `span` is how many of them a start takes. */

@@ -143,6 +143,7 @@ export function restoreHistory(data: unknown): History | undefined {
     ([
       levels?.each,
       levels?.usual,
+      levels?.felt,
       levels?.spread,
       levels?.since,
       levels?.lately,

@@ -63,8 +63,9 @@ export const limits = {
   /** Replicas are bought to work off a backlog within so many start-ups. It piled up within one, so this bounds what they
    * add to a growth: a fifth. */
   drainStartups: 5,
-  /** Starts within which work that waits is worked off: a step to four times the load overshoots by some per cent. */
-  workedOffIn: 3,
+  /** Starts within which work that waits is worked off: as long as it took to pile up. Until then slow first tokens ask for replicas by how slow
+   * they are, which is more. */
+  workedOffIn: 1,
   /** Replicas that share the work for this long have found their pace. */
   settledAfter: seconds(10) as Milliseconds,
   /** A pod is full when this many wait for nearly two seconds of reports, while as many as before, give or take this share,

@@ -87,8 +87,8 @@ test('target, maximum and preset are a whole policy', () => {
     minReplicas: 1,
     metrics: [{ name: 'timeToFirstTokenP95' }, { name: 'interTokenLatencyP95' }, { name: 'work' }],
     scaleUp: { stabilizationWindow: seconds(0), tolerance: 0.1, policies: [pods(4, 15), percent(100, 15)] },
-    scaleDown: { stabilizationWindow: seconds(120), tolerance: 0.2, policies: [pods(1, 60), percent(25, 60)] },
-    cooldown: seconds(120),
+    scaleDown: { stabilizationWindow: seconds(180), tolerance: 0.2, policies: [pods(1, 60), percent(25, 60)] },
+    cooldown: seconds(60),
     fallback: { failureThreshold: 3, behavior: 'hold' },
   });
 });

@@ -18,9 +18,9 @@ export const presets: Readonly<Record<PresetName, PresetDefaults>> = {
       interTokenLatency: { targetP95Ms: 200 },
       work: { targetUtilization: 95 },
     },
-    cooldownPeriod: 120,
+    cooldownPeriod: 60,
     scaleUp: { stabilizationWindowSeconds: 0 },
-    scaleDown: { stabilizationWindowSeconds: 120 },
+    scaleDown: { stabilizationWindowSeconds: 180 },
   },
   throughput: {
     metrics: { requestQueueDepth: { enabled: true, targetDepth: 8 }, work: { targetUtilization: 85 } },
