@@ -89,6 +89,11 @@ const agentEnvironment = {
   KUBEAI_UPSTREAM_PORT: String(upstreamPort),
   KUBEAI_LOG_LEVEL: 'error',
 };
+const startEnvironment = (port: number) => ({
+  ...agentEnvironment,
+  KUBEAI_LISTEN_PORT: String(port),
+  KUBEAI_ADMIN_PORT: String(port + 1),
+});
 async function bundleHelper(name: string, directory: string): Promise<string> {
   const outfile = join(directory, `${name}.mjs`);
   await bundle(join(here, 'agent', `${name}.ts`), outfile);
@@ -250,17 +255,30 @@ interface Idle {
   readonly cpuPercent: number;
 }
 
-/** What the agent costs when nothing passes: memory beside a bare Node that only listens, and CPU. */
-async function measureIdle(agent: Proxy): Promise<Idle> {
-  const bare = start(process.execPath, ['-e', "require('node:net').createServer().listen(0, '127.0.0.1')"], otherCore);
+const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+
+/**
+ * What the agent costs when nothing passes: CPU, and memory beside a bare Node that only listens. Both hold the same pages of
+ * the node binary, and how many of them are resident is the kernel's choice: so five pairs, started in random order, and the median.
+ */
+async function measureIdle(agent: Proxy, file: string): Promise<Idle> {
   const span = 10;
-  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  await pause(5);
   const before = cpuOf(agent.pids());
-  await new Promise((resolve) => setTimeout(resolve, span * 1_000));
+  await pause(span);
   const cpuPercent = (cpuOf(agent.pids()) - before) / 1e7 / span;
-  const residentToBareNode = residentOf(agent.pids()) / residentOf(family(bare.pid!));
-  bare.kill('SIGKILL');
-  return { residentToBareNode, cpuPercent };
+  const pairs = Array.from({ length: 5 }, (_, at) => {
+    const port = startPort + 2 * at;
+    const words = { agent: [file], bare: ['-e', "require('node:net').createServer().listen(0, '127.0.0.1')"] };
+    const pids: Partial<Record<string, number>> = {};
+    for (const [name, each] of shuffled(Object.entries(words)))
+      pids[name] = start(process.execPath, each, otherCore, startEnvironment(port)).pid!;
+    return pids;
+  });
+  await pause(15);
+  const ratios = pairs.map(({ agent, bare }) => residentOf([agent!]) / residentOf([bare!]));
+  for (const pids of pairs) for (const pid of Object.values(pids)) process.kill(pid!, 'SIGKILL');
+  return { residentToBareNode: median(ratios), cpuPercent };
 }
 
 /** Median time from the start of a process until its port is open. */
@@ -268,11 +286,7 @@ async function startOf(words: readonly string[], port: number): Promise<number> 
   const times: number[] = [];
   for (let round = 0; round < 7; round += 1) {
     const begun = performance.now();
-    const child = start(process.execPath, words, proxyCore, {
-      ...agentEnvironment,
-      KUBEAI_LISTEN_PORT: String(startPort),
-      KUBEAI_ADMIN_PORT: String(startPort + 1),
-    });
+    const child = start(process.execPath, words, proxyCore, startEnvironment(startPort));
     await listening(port);
     times.push(performance.now() - begun);
     child.kill('SIGKILL');
@@ -391,7 +405,7 @@ async function main({ rounds, seconds, only, soak, json }: ReturnType<typeof opt
       agentMs: await startOf([agent], startPort + 1),
     };
     const proxies = await startProxies(directory, agent);
-    const idle = await measureIdle(proxies.find(({ name }) => name === 'agent')!);
+    const idle = await measureIdle(proxies.find(({ name }) => name === 'agent')!, agent);
     const load = fork(await bundleHelper('load', directory), { execArgv: [] });
     children.push(load);
     const results = new Map<string, readonly Round[]>();

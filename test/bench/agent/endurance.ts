@@ -40,23 +40,34 @@ const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTi
 
 const windowMs = 250;
 
-/** Writes down, window by window, how long the loop was held up at most. The first seconds are the start. */
+/**
+ * Writes down, window by window, the longest turn of the loop: the time on a core that its thread took between two ticks of a
+ * timer. What the machine gave to others in between is in no thread's time. The first seconds are the start.
+ */
 const watchLoop = (file: string): readonly string[] => [
   '--import',
   `data:text/javascript,${encodeURIComponent(`
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { appendFileSync } from 'node:fs';
-const delay = monitorEventLoopDelay({ resolution: 1 });
+import { appendFileSync, openSync, readSync } from 'node:fs';
+const fd = openSync('/proc/self/task/' + process.pid + '/schedstat');
+const text = Buffer.alloc(64);
+const onCore = () => Number.parseInt(text.latin1Slice(0, readSync(fd, text, 0, 64, 0)), 10) / 1e6;
 setTimeout(() => {
-  delay.enable();
+  let last = onCore();
+  let longest = 0;
   setInterval(() => {
-    appendFileSync(${JSON.stringify(file)}, Date.now() + ' ' + delay.max / 1e6 + '\\n');
-    delay.reset();
+    const now = onCore();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 1).unref();
+  setInterval(() => {
+    appendFileSync(${JSON.stringify(file)}, Date.now() + ' ' + longest + '\\n');
+    longest = 0;
+    last = onCore();
   }, ${windowMs}).unref();
 }, 2000).unref();`)}`,
 ];
 
-/** The longest block that was the agent's own: a virtual machine that stood still held up the bare Node beside it, too. */
+/** The longest block that was the agent's own: what slows the whole machine down shows in the bare Node beside it, too. */
 function longestBlock(agentFile: string, bareFile: string): number {
   const read = (file: string) =>
     readFileSync(file, 'utf8')
