@@ -201,6 +201,7 @@ async function startAgent(pod: Parameters<typeof createReportWriter>[0]['pod'], 
   const push = startPush({ url, serverName: 'kubeai-controller', tokenFile, caFile, clock, log });
   const reports: { readonly at: number; readonly isEarly: boolean }[] = [];
   const report = (): void => {
+    splice.catchUp();
     const now = clock.monotonic();
     const written = writer.write(now, { leaving: false, jumped: jump.seen });
     jump.told(written.traffic, written.windowMs, now);
