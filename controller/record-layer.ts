@@ -20,7 +20,7 @@ const maxCiphertext = maxPlaintext + 256;
 
 /** One direction of a connection. */
 export interface Direction {
-  /** As an object: from bytes, Node 24 makes ciphers at seven times the cost. */
+  /** As an object: from bytes, Node 24.21 makes ciphers at seven times the cost. */
   readonly key: KeyObject;
   /** The part of the nonce that stays. */
   readonly nonce: Buffer;

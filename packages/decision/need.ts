@@ -16,8 +16,8 @@ export interface Need {
 export function needOf({ proposals }: Pick<Decision, 'proposals'>): Need | undefined {
   const work = proposals.find(({ name }) => name === 'work');
   if (work !== undefined) {
-    const { because, needs, load = needs } = work;
-    return because === 'LearningWork' || needs === undefined ? undefined : { load: load!, planned: needs };
+    const { because, needs, load } = work;
+    return because === 'LearningWork' || needs === undefined ? undefined : { load: load ?? needs, planned: needs };
   }
   const needs = proposals.flatMap((proposal) => proposal.needs ?? []);
   if (needs.length === 0) return undefined;

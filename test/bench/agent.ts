@@ -20,6 +20,7 @@ import {
   installed,
   listening,
   otherCore,
+  pause,
   pin,
   proxyCore,
   residentOf,
@@ -254,8 +255,6 @@ interface Idle {
   readonly residentToBareNode: number;
   readonly cpuPercent: number;
 }
-
-const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
 
 /**
  * What the agent costs when nothing passes: CPU, and memory beside a bare Node that only listens. Both hold the same pages of

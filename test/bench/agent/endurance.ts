@@ -6,7 +6,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { median } from '../verdict.ts';
 import { loadOn } from './load-process.ts';
-import { family, listening, proxyCore, residentOf, start } from './processes.ts';
+import { family, listening, pause, proxyCore, residentOf, start } from './processes.ts';
 
 export interface Endurance {
   /** Resident MB at the end of the soak over those after its first fifth, each the median of a fifth. */
@@ -35,8 +35,6 @@ const adminPort = 18_021;
 const openFiles = Number(/Max open files +\d+ +(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 1_024);
 const held = Math.min(10_000, Math.floor((openFiles - 200) / 2));
 const fifths = 5;
-
-const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
 
 const windowMs = 250;
 

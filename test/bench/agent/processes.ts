@@ -29,6 +29,8 @@ export const installed = (command: string): string | undefined =>
     .map((directory) => join(directory, command))
     .find(existsSync);
 
+export const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+
 /** Waits until something listens. */
 export async function listening(port: number): Promise<void> {
   for (let attempt = 0; attempt < 5_000; attempt += 1) {
