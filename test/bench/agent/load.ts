@@ -8,7 +8,7 @@ export interface Work {
   readonly connections: number;
   readonly milliseconds: number;
   /** `hold`: one request a connection, which then stays open until the time is over. */
-  readonly kind: 'get' | 'sse' | 'upload' | 'hold';
+  readonly kind: 'get' | 'sse' | 'sse-unpaced' | 'upload' | 'hold';
   /** Pause between an answer and the next request of a connection; 0 for none. */
   readonly pauseMs: number;
 }
@@ -26,6 +26,7 @@ const requests: Record<Work['kind'], Buffer> = {
   get: Buffer.from(head('GET /v1/completions')),
   hold: Buffer.from(head('GET /v1/completions')),
   sse: Buffer.from(head('GET /sse')),
+  'sse-unpaced': Buffer.from(head('GET /sse/unpaced')),
   upload: Buffer.concat([
     Buffer.from(head('POST /v1/completions', `content-length: ${uploadBytes}\r\n`)),
     Buffer.alloc(uploadBytes, 'x'),
@@ -67,7 +68,7 @@ async function run({ port, connections, milliseconds, kind, pauseMs }: Work): Pr
       else setTimeout(send, pauseMs);
     };
     socket.on('data', (chunk) => {
-      if (kind === 'sse') {
+      if (kind === 'sse' || kind === 'sse-unpaced') {
         tail =
           chunk.length >= lastChunk.length
             ? chunk.subarray(-lastChunk.length)

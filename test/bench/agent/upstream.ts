@@ -1,5 +1,6 @@
 // The model server of the benchmark: raw sockets and ready-made bytes, so that as little as possible of what is measured
-// is its own. GET answers 1 kB, /sse streams 200 events each in a segment of its own, POST answers when its body is in.
+// is its own. GET answers 1 kB, /sse streams 200 events each in a segment of its own, /sse/unpaced as fast as they can be
+// written, POST answers when its body is in.
 import { createServer, type Socket } from 'node:net';
 
 const body = JSON.stringify({ text: 'x'.repeat(1_000), usage: { prompt_tokens: 10, completion_tokens: 20 } });
@@ -17,7 +18,11 @@ const headEnd = Buffer.from('\r\n\r\n');
 export const eventsPerStream = 200;
 const millisecondsApart = 2;
 
-function stream(socket: Socket): void {
+/**
+ * Some time apart, as when a GPU makes them, each event is a turn of its own for whoever passes it on. As fast as they can be
+ * written they pile up before the slower proxies, which then read several at once.
+ */
+function stream(socket: Socket, paced: boolean): void {
   socket.write(streamHead);
   let sent = 0;
   const next = (): void => {
@@ -25,9 +30,8 @@ function stream(socket: Socket): void {
     sent += 1;
     if (sent <= eventsPerStream) {
       socket.write(event);
-      // Some time apart, as when a GPU makes them. As fast as they can be written they pile up before the slower proxies,
-      // which then read several at once: that would measure who is slow, and not what an event costs.
-      setTimeout(next, millisecondsApart);
+      if (paced) setTimeout(next, millisecondsApart);
+      else setImmediate(next);
     } else socket.write(streamEnd);
   };
   next();
@@ -51,7 +55,7 @@ createServer({ noDelay: true }, (socket) => {
       if (end === -1) return;
       const head = chunk.toString('latin1', at, end);
       at = end + 4;
-      if (head.startsWith('GET /sse')) stream(socket);
+      if (head.startsWith('GET /sse')) stream(socket, !head.startsWith('GET /sse/unpaced'));
       else if (head.startsWith('POST')) {
         awaited = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
         if (awaited === 0) socket.write(answer);
