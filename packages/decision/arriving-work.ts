@@ -42,9 +42,10 @@ function secondsPerRequest({ work }: History, traffic: Traffic): number | undefi
 
 /** Enters the work of this look. */
 export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, now: Instant): void {
-  const cost = secondsPerRequest(draft, traffic);
-  if (cost === undefined) return;
   const { levels } = draft;
+  // While nothing comes nobody tells lengths, and a request takes what it took.
+  const cost = secondsPerRequest(draft, traffic) ?? (traffic.arrivalsNow === 0 ? levels?.each : undefined);
+  if (cost === undefined) return;
   if (levels === undefined) {
     const work = significant(traffic.arrivalsPerSecond * cost);
     draft.levels = {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { instant } from '@kubeai/units';
+import { workToReckonWith } from './arriving-work.ts';
 import { emptyHistory, type History } from './history.ts';
 import { learn } from './learn.ts';
 import { ledgerOf } from './ledger.ts';
@@ -40,4 +41,31 @@ test('looking twenty times a second, as after a step, teaches what looking once 
   const once = learned(1);
   expect(once.levels?.spread).toBeGreaterThan(0);
   expect(learned(20)).toEqual(once);
+});
+
+test.each([
+  ['idle replicas', 4],
+  ['none', 0],
+])('work of hours ago asks for nothing when a request comes after a silence of %s', (_what, replicas) => {
+  let now = start;
+  let history: History = {
+    ...emptyHistory(4, start),
+    work: learnPlaces(learnSteps(undefined, { answers: 10, promptsPerSecond: 0, ms: 100 }), 10),
+  };
+  const look = (hours: number, inFlight: number, size: number, more: Parameters<typeof trafficOf>[1]) => {
+    for (let second = 0; second < 3_600 * hours; second += 1) {
+      now = instant(now + 1_000);
+      const snapshot = {
+        replicas: size,
+        ledger: ledgerOf(size, [], history, now),
+        signals: [],
+        traffic: trafficOf(inFlight, more),
+      };
+      history = { ...learn(policy, snapshot, history, now), at: now };
+    }
+  };
+  look(0.2, 40, 4, { arrivalsPerSecond: 8, arrivalsNow: 8, generatedTokensPerRequest: 100 });
+  expect(workToReckonWith(history.levels!)).toBeGreaterThan(7);
+  look(2, 0, replicas, { arrivalsPerSecond: 0, arrivalsNow: 0, idle: replicas > 0 });
+  expect(workToReckonWith(history.levels!)).toBeLessThan(0.1);
 });
