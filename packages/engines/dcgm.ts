@@ -186,12 +186,15 @@ function ownerOf(labels: Labels): DcgmDevice['owner'] {
 const looksLikeExporter = (labels: Labels): boolean =>
   /exporter|dcgm/.test(labels['container'] ?? '') || /dcgm/.test(labels['pod'] ?? '');
 
+/** `GRID T4-8C` and later `NVIDIA A16-2Q`, `NVIDIA A100-1-5C`; four boards were called GRID too. */
+const vgpuName = /^(?:NVIDIA )?GRID (?!K(?:1|2|340|520)\b)|vGPU|-\d{1,3}(?:-\d{1,3})?[ABCQ][A-Z\d]{0,4}$/;
+
 function finish({ labels, values, throttleBits, pods }: Draft): DcgmDevice {
   const gpu = labels['gpu'] ?? labels['device'] ?? '?';
   const instance = labels['GPU_I_ID'] === '' ? undefined : labels['GPU_I_ID'];
   const uuid = uuidOf(labels);
   const model = labels['modelName'];
-  const vgpu = /^(NVIDIA )?GRID |vGPU/i.test(model ?? '') || /-[0-9a-f]{4}00000000$/i.test(uuid ?? '');
+  const vgpu = vgpuName.test(model ?? '') || /-[0-9a-f]{4}00000000$/i.test(uuid ?? '');
   const { memoryUsedMiB, memoryFreeMiB, memoryReservedMiB } = values;
   // Used and free leave out what the driver keeps for itself.
   const total =

@@ -1,6 +1,6 @@
 // `--query-gpu=… --format=csv` and `--query-compute-apps=…`, with and without header and units. Columns are found by
 // name: every driver has others, and a query may ask for any of them in any order.
-import { noteFailures } from './failures.ts';
+import { failureIn, noteFailures } from './failures.ts';
 import { gpuOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
 import { cellOf, versionIn } from './printed-value.ts';
@@ -45,7 +45,7 @@ export const headerOfFields = (fields: readonly string[]): Header => ({ columns:
  */
 function guessedHeader(lines: readonly string[]): Header | undefined {
   const rows = lines.map((line) => line.split(', ', limits.entries).map((cell) => cell.trim()));
-  const found = rows[0]!.map((cell) => shapes.find(([form]) => form.test(cell)));
+  const found = (rows[0] ?? []).map((cell) => shapes.find(([form]) => form.test(cell)));
   if (found.every((shape) => shape === undefined)) return undefined;
   // Prose may begin like the name of a card, but does not go on as its column does.
   const fits = (cell: string, index: number) =>
@@ -62,6 +62,12 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/^(?:NVIDIA(?! System Management)|Tesla|GeForce|Quadro|GRID|TITAN)\b[\w .()/+-]{0,60}$/, 'name'],
   [/^P\d{1,2}$/, 'pstate'],
 ];
+
+/** The header that a line among rows is: the same again, or that of another query in the same log. */
+export function headerAgain(line: string, { columns }: Header): Header | undefined {
+  const next = headerOf(line.trim());
+  return next !== undefined && (next.columns.length > 1 || next.columns.join() === columns.join()) ? next : undefined;
+}
 
 /** A row's cells. A process name may hold commas itself: then it takes what is too much. */
 export function cellsOf(line: string, { columns, separator }: Header): string[] {
@@ -90,31 +96,45 @@ export function addRow(draft: Draft, header: Header, cells: readonly string[], r
   if (timestamp !== undefined) draft.timestamp ??= timestamp;
 }
 
-/** Never throws. `fields` are the query's, for an output without header. */
+/** A message or a library's log line between the rows. An error that stands for a value is in brackets. */
+export const isRemark = (line: string): boolean =>
+  /^\s{0,20}\[[^\][]{1,200}\]: /.test(line) || (/^[^,[]*$/.test(line) && failureIn(line) !== undefined);
+
+/** Never throws. `fields` are the query's, for an output without header. `rows` are those below the first header. */
 export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const printed = text.split('\n').filter((line) => line.trim() !== '');
+  const lines = printed.filter((line) => !isRemark(line));
   const first = lines.findIndex((line) => headerOf(line.trim()) !== undefined);
   const printedHeader = first === -1 ? undefined : headerOf(lines[first]!.trim());
-  const header = printedHeader ?? (fields === undefined ? guessedHeader(lines) : headerOfFields(fields));
+  const firstHeader = printedHeader ?? (fields === undefined ? guessedHeader(lines) : headerOfFields(fields));
   const before = first === -1 ? [] : lines.slice(0, first);
-  if (header === undefined) {
+  if (firstHeader === undefined) {
     const draft = draftOf('unknown');
-    noteFailures(draft, lines);
-    complain(draft, 'UnknownOutput', lines[0] ?? '');
+    noteFailures(draft, printed);
+    complain(draft, 'UnknownOutput', printed[0] ?? '');
     complain(draft, 'NoHeader', 'neither a known output nor a CSV with header');
     return draft;
   }
-  const draft = draftOf(isOfProcesses(header) ? 'query-compute-apps' : 'query-gpu');
+  const draft = draftOf(isOfProcesses(firstHeader) ? 'query-compute-apps' : 'query-gpu');
   const cells: string[][] = [];
-  noteFailures(draft, before);
-  const unnamed = header.columns.filter((column) => /^column\d+$/.test(column));
+  noteFailures(draft, [...before, ...printed.filter(isRemark)]);
+  const { columns } = firstHeader;
+  const unnamed = columns.filter((column) => /^column\d+$/.test(column));
   if (printedHeader === undefined && unnamed.length > 0)
-    complain(draft, 'NoHeader', `${unnamed.length} of ${header.columns.length} columns have no name`);
+    complain(draft, 'NoHeader', `${unnamed.length} of ${columns.length} columns have no name`);
   let headerLines = printedHeader === undefined ? 0 : 1;
+  let header: Header = firstHeader;
+  let count = 0;
   for (const line of lines.slice(first + 1)) {
-    if (cells.length >= limits.entries) {
+    if (count >= limits.entries) {
       complain(draft, 'TooMuch', `more than ${limits.entries} rows`);
       break;
+    }
+    const next = headerLines === 0 ? undefined : headerAgain(line, header);
+    if (next !== undefined) {
+      header = next;
+      headerLines += 1;
+      continue;
     }
     const row = cellsOf(line.trimStart(), header);
     if (row.length !== header.columns.length) {
@@ -124,13 +144,10 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
         complain(draft, 'UnreadableRow', `${row.length} cells for ${header.columns.length} columns: ${line}`);
       continue;
     }
-    if (headerLines > 0 && headerOf(line.trim())?.columns.join() === header.columns.join()) {
-      headerLines += 1;
-      continue;
-    }
-    cells.push(row);
-    addRow(draft, header, row, cells.length);
+    count += 1;
+    if (header.columns.join() === columns.join()) cells.push(row);
+    addRow(draft, header, row, count);
   }
-  draft.rows = { columns: header.columns, headerLines, cells };
+  draft.rows = { columns, headerLines, cells };
   return draft;
 }

@@ -10,7 +10,7 @@ const messages: readonly (readonly [RegExp, ProblemReason])[] = [
   [/couldn't communicate with the NVIDIA driver|driver not loaded/i, 'DriverNotLoaded'],
   [/installed and running\.?$/i, 'DriverNotLoaded'],
   [/couldn't find (?:the )?(?:libnvidia-ml|nvml)|failed to load.{0,80}(?:libnvidia-ml|nvml)/i, 'LibraryNotFound'],
-  [/no devices were found|no devices found/i, 'NoDevices'],
+  [/no devices were found|no devices found|no supported devices/i, 'NoDevices'],
   [/insufficient permissions|no permission|permission denied/i, 'NoPermission'],
   [/unable to determine the device handle|gpu is lost|fallen off the bus/i, 'DeviceLost'],
   [
@@ -21,6 +21,7 @@ const messages: readonly (readonly [RegExp, ProblemReason])[] = [
     /failed to (?:initialize|properly shut down) NVML|unable to (?:initialize|load).{0,40}nvml/i,
     'InitialisationFailed',
   ],
+  [/^warning: /i, 'Warning'],
 ];
 
 export function failureIn(line: string): ProblemReason | undefined {

@@ -186,6 +186,9 @@ function wordOf(names: readonly string[], printed: Printed, place: Place, noneIs
   return undefined;
 }
 
+/** Names of vGPUs are `GRID T4-8C` and later `NVIDIA A16-2Q`, `NVIDIA A100-1-5C`; four boards were called GRID too. */
+const vgpuName = /^(?:NVIDIA )?GRID (?!K(?:1|2|340|520)\b)|-\d{1,3}(?:-\d{1,3})?[ABCQ][A-Z\d]{0,4}$/;
+
 type Fields<Names extends string, Value> = { -readonly [Name in Names]?: Value };
 
 /** The table's fields that hold something; the others are left out rather than set to undefined. */
@@ -208,7 +211,7 @@ export function gpuOf(printed: Printed, position: number, place: Place, migDevic
   const power =
     numberOf(plainPowerDraw, printed, place) ?? numbers.averagePowerDrawWatts ?? numbers.instantPowerDrawWatts;
   const mode = wordOf(virtualizationMode, printed, place, true);
-  const isVgpu = mode === 'VGPU' || /^(?:NVIDIA )?GRID /.test(words.name ?? '') || /0{8}$/.test(lastOf(words.uuid));
+  const isVgpu = mode === 'VGPU' || vgpuName.test(words.name ?? '') || /0{8}$/.test(lastOf(words.uuid));
   // A guest sees no sensor and no clock, and is told 0.
   if (isVgpu)
     for (const name of ['temperatureCelsius', 'clockGraphicsMHz', 'clockSmMHz', 'clockMemoryMHz'] as const)

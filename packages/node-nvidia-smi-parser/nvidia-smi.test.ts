@@ -312,12 +312,37 @@ test.each([
   ['', 'Empty'],
   [' \r\n', 'Empty'],
   ['Segmentation fault', 'UnknownOutput'],
+  ['WARNING: nothing else', 'UnknownOutput'],
   ['<html><body>502</body></html>', 'UnknownOutput'],
   ['NVIDIA System Management Interface -- v550.54.15', 'UnknownOutput'],
   ['NVIDIA drivers are loaded\nNVSMI provides monitoring information', 'UnknownOutput'],
 ])('%j is no output of nvidia-smi', (input, reason) => {
   expect(parseNvidiaSmi(input).gpus).toEqual([]);
   expect(reasons(input)).toContain(reason);
+});
+
+test.each([
+  ['GRID T4-8C', true],
+  ['GRID K220Q', true],
+  ['NVIDIA A100-1-5C', true],
+  ['NVIDIA L40S-48Q', true],
+  ['GRID K520', false],
+  ['GRID K2', false],
+  ['NVIDIA A100-SXM4-80GB', false],
+])('whether %s is a vGPU: %s', (name, isVgpu) => {
+  expect(gpu(`name, index\n${name}, 0\n`).isVgpu).toBe(isVgpu);
+});
+
+test('a line of -L that breaks off before its last parenthesis still names its GPU', () => {
+  expect(gpu('GPU 0: Tesla T4 (UUID: GPU-1')).toMatchObject({ name: 'Tesla T4', uuid: 'GPU-1' });
+});
+
+test('until driver 343 XML lists the processes that compute', () => {
+  const inside = `<compute_processes><process_info><pid>7</pid><process_name>train</process_name>
+    <used_memory>90 MB</used_memory></process_info></compute_processes>`;
+  const { processes, gpus } = parseNvidiaSmi(xml(inside));
+  expect(processes).toMatchObject([{ gpu: 0, pid: 7, name: 'train', usedMemoryMiB: 90 }]);
+  expect(Object.keys(gpus[0]!.printed).some((name) => name.includes('process_info'))).toBe(false);
 });
 
 test('a vGPU guest has no temperature and no power', () => {

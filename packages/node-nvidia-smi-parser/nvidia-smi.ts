@@ -70,7 +70,8 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
     if (content === '') continue;
     const kind = content.length > limits.tableLine ? kindOfLongLine(content) : kindOfLine(content);
     if (kind !== undefined) return kind;
-    hasFailure ||= failureIn(content) !== undefined;
+    // Rows without header may follow a warning.
+    hasFailure ||= (failureIn(content) ?? 'Warning') !== 'Warning';
   }
   if (hasFailure && fields === undefined) return 'failure';
   return fields === undefined ? 'unknown' : 'query-gpu';

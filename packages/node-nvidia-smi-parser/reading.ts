@@ -25,6 +25,7 @@ export const problemReasons = {
   InitialisationFailed: 'NVML cannot be initialised for another cause',
   NoDevices: 'no GPU was found',
   DeviceLost: 'a GPU does not answer; others may still be listed',
+  Warning: 'nvidia-smi warns, of a corrupted infoROM for instance; the values stand',
   NoPermission: 'the caller may not ask for this',
   InvalidUsage: 'nvidia-smi refused its arguments',
   ValueInError: 'nvidia-smi printed an error where a value should stand',

@@ -5,8 +5,8 @@ import { limits } from './limits.ts';
 import { versionIn } from './printed-value.ts';
 import { type Draft, draftOf, type MigDevice } from './reading.ts';
 
-export const listedGpu = /^GPU (\d{1,4}): (.{1,200}?) \(UUID: ([^()]{1,100})\)$/;
-const listedMig = /^MIG (\S{1,40}) {1,20}Device {1,8}(\d{1,4}): \(UUID: ([^()]{1,200})\)$/;
+export const listedGpu = /^GPU (\d{1,4}): (.{1,200}?) \(UUID: ([^()]{1,100})\)?$/;
+const listedMig = /^MIG (\S{1,40}) {1,20}Device {1,8}(\d{1,4}): \(UUID: ([^()]{1,200})\)?$/;
 
 /** Never throws. Every line is an entry: where logs of several pods are joined, a UUID can stand twice. */
 export function readListOutput(text: string): Draft {

@@ -52,6 +52,15 @@ test('a failure amid the rows is a reading with its reason', () => {
   expect(readings.map(({ problems }) => problems.map(({ reason }) => reason))).toEqual([[], ['DeviceLost']]);
 });
 
+test('a warning amid rows of one column is no row, and another header begins another table', () => {
+  const rows = 'name\nTesla T4\nWARNING: infoROM is corrupted at gpu 0\npid, used_memory [MiB]\n7, 90 MiB\n';
+  expect(readingsOf([rows])).toMatchObject([
+    { gpus: [{ name: 'Tesla T4' }] },
+    { gpus: [], problems: [{ reason: 'Warning' }] },
+    { kind: 'query-compute-apps', processes: [{ pid: 7, usedMemoryMiB: 90 }] },
+  ]);
+});
+
 test('a process that dies in the middle leaves a reading that says so', () => {
   const [whole, cut] = readingsOf([loop(1), loop(2).slice(0, 300)]);
   expect(whole!.problems).toEqual([]);

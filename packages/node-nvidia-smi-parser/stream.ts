@@ -1,6 +1,6 @@
 // Reads the endless output of `nvidia-smi --loop`, dmon and pmon: chunks in, cut anywhere, a reading out for every
 // document (XML, text, table) or row (CSV, dmon, pmon). Memory is bounded; a document that never ends is dropped.
-import { addRow, cellsOf, type Header, headerOf, headerOfFields } from './csv-output.ts';
+import { addRow, cellsOf, type Header, headerAgain, headerOf, headerOfFields, isRemark } from './csv-output.ts';
 import { failureIn } from './failures.ts';
 import { limits } from './limits.ts';
 import { monitorCellsOf, monitorColumnsOf, monitorEntryOf, monitorKindOf } from './monitor-output.ts';
@@ -67,7 +67,6 @@ export function createNvidiaSmiStream(
 
   const readRow = (header: Header, line: string) => {
     const cells = cellsOf(line, header);
-    if (headerOf(line)?.columns.join() === header.columns.join()) return;
     if (cells.length !== header.columns.length && failed(line)) return;
     const draft = draftOf('query-gpu');
     if (cells.length === header.columns.length) addRow(draft, header, cells, row);
@@ -96,8 +95,13 @@ export function createNvidiaSmiStream(
     if (columns !== undefined) mode = { is: 'monitor', columns };
     else if (header !== undefined) mode = { is: 'csv', header };
     else if (mode?.is === 'csv') {
-      row += 1;
-      readRow(mode.header, line.trimStart());
+      const next = headerAgain(line, mode.header);
+      if (next !== undefined) mode = { is: 'csv', header: next };
+      else if (isRemark(line)) failed(line);
+      else {
+        row += 1;
+        readRow(mode.header, line.trimStart());
+      }
     } else if (mode?.is === 'monitor') {
       row += 1;
       if (!line.trimStart().startsWith('#')) readMonitorRow(mode.columns, line);

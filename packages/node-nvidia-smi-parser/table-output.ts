@@ -16,8 +16,13 @@ interface Block {
 type Section = 'gpus' | 'mig' | 'processes';
 
 const firstLine = /^(\d{1,4}) {1,8}(.{1,100}?) {1,60}(On|Off|WDDM|TCC|MCDM|N\/A|ERR!)$/;
-const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}) {1,8}(\S{1,8}) {1,40}(\S{1,20}?) ?\/ {0,20}(\S{1,20})$/;
-const memory = /^(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
+// Until driver 310 a line named no persistence mode, and numbers ended in a full stop. Beside a PCI address it is a
+// GPU's all the same.
+const firstLineOf310 = /^(\d{1,4})\.? {1,8}(.{1,100})$/;
+const busId = /^[0-9a-f]{4,8}:[0-9a-f]{1,2}:[0-9a-f]{1,2}\.\d(?=\s|$)/i;
+const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}(?: C)?) {1,8}(\S{1,8}) {1,40}(\S{1,20}?) ?\/ {0,20}(\S{1,20})$/;
+// Until driver 310 the share stood before the two.
+const memory = /^(?:\d{1,3}% {1,8})?(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
 const banner =
   /NVIDIA-SMI (\S{1,20})(?:.{1,80}?(?:Driver|KMD) Version: (\S{1,20}))?(?:.{1,80}?CUDA (?:UMD )?Version: (\S{1,20}))?/;
 const date = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d \d{4}$/;
@@ -59,7 +64,7 @@ export function readTableOutput(text: string): Draft {
       if (driver !== undefined && /^\d/.test(driver)) draft.driverVersion ??= driver;
       if (cuda !== undefined && /^\d/.test(cuda)) draft.cudaVersion ??= cuda;
     } else if (/^MIG devices:/.test(whole)) section = 'mig';
-    else if (/^(?:Compute )?Processes:/.test(whole)) section = 'processes';
+    else if (/^(?:Compute )?Processes:/i.test(whole)) section = 'processes';
     else if (draft.gpus.length + blocks.length > limits.entries || draft.processes.length > limits.entries) continue;
     else if (section === 'gpus') readGpuLine(cells, Math.max(1, documents), blocks);
     else if (section === 'mig') mig = readMigLine(cells, blocks, mig, draft);
@@ -73,16 +78,17 @@ export function readTableOutput(text: string): Draft {
 
 function readGpuLine(cells: readonly string[], document: number, blocks: Block[]): void {
   const [left = '', middle = '', right = ''] = cells.map((cell) => cell.trim());
-  const first = firstLine.exec(left);
+  const first = firstLine.exec(left) ?? (busId.test(middle) ? firstLineOf310.exec(left) : null);
   if (first !== null && cells.length >= 3) {
     const printed: Record<string, string> = Object.create(null);
-    const mode = /^(?:WDDM|TCC|MCDM)$/.test(first[3]!) ? 'driver_model/current_dm' : 'persistence_mode';
-    printed['index'] = first[1]!;
-    printed['name'] = first[2]!;
-    printed[mode] = first[3]!;
+    const [, index, name, mode] = first;
+    printed['index'] = index!;
+    printed['name'] = name!;
+    if (mode !== undefined)
+      printed[/^(?:WDDM|TCC|MCDM)$/.test(mode) ? 'driver_model/current_dm' : 'persistence_mode'] = mode;
     printed['gpu_bus_id'] = middle.split(' ', 1)[0]!;
     printed['table:ecc'] = right;
-    blocks.push({ index: Number(first[1]), document, printed, migDevices: [], line: 1 });
+    blocks.push({ index: Number(index), document, printed, migDevices: [], line: 1 });
     return;
   }
   const block = blocks.at(-1);
@@ -126,24 +132,26 @@ function readMigLine(cells: readonly string[], blocks: readonly Block[], open: M
 
 function readProcessLine(whole: string, document: number, blocks: readonly Block[], draft: Draft): void {
   const words = whole.split(/\s+/);
-  if (!/^\d{1,4}$/.test(words[0]!)) return;
-  // Since driver 450 two columns name the MIG instances.
+  // Until driver 384 a card that tells no processes has a row that says so.
+  if (!/^\d{1,4}\.?$/.test(words[0]!) || whole.endsWith('Not Supported')) return;
+  // Since driver 450 two columns name the MIG instances; until driver 343 none named the type.
   const typeAt = words.findIndex((word, index) => index >= 2 && index <= 4 && processType.test(word));
-  if (typeAt !== 2 && typeAt !== 4) {
+  const pidAt = typeAt === -1 ? 1 : typeAt - 1;
+  if (typeAt === 3 || words.length < pidAt + 3 || !/^(?:\d{1,10}|N\/A)$/.test(words[pidAt]!)) {
     complain(draft, 'UnreadableRow', whole);
     return;
   }
   const printed: Record<string, string> = Object.create(null);
   if (typeAt === 4) Object.assign(printed, { gpu_instance_id: words[1], compute_instance_id: words[2] });
+  if (typeAt !== -1) printed['type'] = words[typeAt]!;
   Object.assign(printed, {
-    pid: words[typeAt - 1],
-    type: words[typeAt],
-    process_name: words.slice(typeAt + 1, -1).join(' '),
+    pid: words[pidAt],
+    process_name: words.slice(Math.max(pidAt, typeAt) + 1, -1).join(' '),
     used_memory: words.at(-1),
   });
   const index = Number(words[0]);
-  const busId = blocks.find((block) => block.index === index)?.printed['gpu_bus_id'];
+  const gpuBusId = blocks.find((block) => block.index === index)?.printed['gpu_bus_id'];
   const place: Place = { draft, document, what: `process ${printed['pid']}` };
   const process = processOf(printed, index, place);
-  draft.processes.push(busId === undefined ? process : { ...process, gpuBusId: busId });
+  draft.processes.push(gpuBusId === undefined ? process : { ...process, gpuBusId });
 }

@@ -7,7 +7,7 @@ import { versionIn } from './printed-value.ts';
 import { complain, type Draft, draftOf } from './reading.ts';
 import { leavesOf, readXml, type XmlElement } from './xml.ts';
 
-const lists = new Set(['mig_devices', 'processes', 'accounted_processes', 'supported_clocks']);
+const lists = new Set(['mig_devices', 'processes', 'compute_processes', 'accounted_processes', 'supported_clocks']);
 
 /** Never throws. */
 export function readXmlOutput(text: string): Draft {
@@ -57,7 +57,8 @@ function addGpu(draft: Draft, gpu: XmlElement, position: number, document: numbe
   const inside = (list: string) => gpu.children.find(({ name }) => name === list)?.children ?? [];
   const migDevices = inside('mig_devices').map((device) => migDeviceOf(leavesOf(device), place));
   draft.gpus.push(gpuOf(printed, position, place, migDevices));
-  for (const process of inside('processes'))
+  // Until driver 343 only those that compute were listed, under a name of their own.
+  for (const process of [...inside('processes'), ...inside('compute_processes')])
     if (draft.processes.length < limits.entries)
       draft.processes.push({ ...processOf(leavesOf(process), position, place), ...owner(printed, id) });
 }

@@ -1,0 +1,38 @@
+import { expect, test } from '@jest/globals';
+import { parseNvidiaSmi } from './index.ts';
+
+const warning = 'WARNING: infoROM is corrupted at gpu 0000:02:00.0';
+
+test.each([
+  ['after the rows', `name\nTesla T4\n${warning}\n`],
+  ['before the header', `${warning}\nname\nTesla T4\n`],
+  ['before rows without header', `${warning}\nTesla T4, 00000000:00:1E.0\n`],
+])('a warning %s is a problem and no row', (_where, input) => {
+  const reading = parseNvidiaSmi(input);
+  expect(reading.gpus.map(({ name }) => name)).toEqual(['Tesla T4']);
+  expect(reading.problems).toContainEqual({ reason: 'Warning', message: warning });
+});
+
+test('a failure and a line of a library are no rows of one column; an error in brackets is a value', () => {
+  const input = `memory.used [MiB]
+[lib-core Msg(7:1:lib.c:8)]: Initializing.....
+5 MiB
+[GPU is lost]
+Unable to determine the device handle for GPU0000:91:00.0: Unknown Error
+`;
+  const reading = parseNvidiaSmi(input);
+  expect(reading.gpus.map(({ memoryUsedMiB }) => memoryUsedMiB)).toEqual([5, undefined]);
+  expect(reading.problems.map(({ reason }) => reason)).toEqual(['DeviceLost', 'ValueInError']);
+});
+
+test('a second header begins another table, and `rows` stay those of the first', () => {
+  const reading = parseNvidiaSmi(`utilization.gpu [%], memory.used [MiB]
+40 %, 900 MiB
+pid, process_name, used_gpu_memory [MiB]
+12, python3, 800 MiB
+`);
+  expect(reading.gpus).toMatchObject([{ utilizationGpuPercent: 40, memoryUsedMiB: 900 }]);
+  expect(reading.processes).toMatchObject([{ pid: 12, name: 'python3', usedMemoryMiB: 800 }]);
+  expect(reading.rows).toMatchObject({ columns: ['utilization.gpu', 'memory.used'], cells: [['40 %', '900 MiB']] });
+  expect(reading.problems).toEqual([]);
+});

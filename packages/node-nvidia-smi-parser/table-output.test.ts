@@ -1,0 +1,45 @@
+import { expect, test } from '@jest/globals';
+import { parseNvidiaSmi } from './index.ts';
+
+test('until driver 310 no persistence mode stood in the table, and the share of the memory before the memory', () => {
+  const reading = parseNvidiaSmi(`| NVIDIA-SMI 4.300.10   Driver Version: 300.10        |
+| GPU  Name                     | Bus-Id        Disp.  | Volatile Uncorr. ECC |
+| Fan  Temp  Perf  Pwr:Usage/Cap| Memory-Usage         | GPU-Util  Compute M. |
+|   0  GeForce GT 99            | 0000:01:00.0     N/A |       N/A        N/A |
+|  40%   55 C  N/A   N/A /  N/A |  25%   64MB /  256MB |  N/A      Default    |
+|   1. Tesla C99                | 0000:02:00.0     Off |         0          0 |
+|  35%   61C    P0    80W / 225W |  50% 1536MB / 3072MB |   99%      Default   |
+`);
+  expect(reading).toMatchObject({
+    driverVersion: '300.10',
+    gpus: [
+      { index: 0, name: 'GeForce GT 99', fanPercent: 40, temperatureCelsius: 55, memoryUsedMiB: 64 },
+      { index: 1, name: 'Tesla C99', utilizationGpuPercent: 99, memoryTotalMiB: 3072, powerDrawWatts: 80 },
+    ],
+    problems: [],
+  });
+});
+
+test('until driver 343 the table named no type of a process, and later a row may say that none is told', () => {
+  const gpus = `| NVIDIA-SMI 340.10     Driver Version: 340.10         |
+| GPU  Name        Persistence-M| Bus-Id        Disp.A | Volatile Uncorr. ECC |
+|   0  Tesla K9            Off  | 0000:01:00.0     Off |                    0 |
+| N/A   40C    P0    60W / 235W |    120MiB /  4799MiB |     50%      Default |
+`;
+  const told = parseNvidiaSmi(`${gpus}| Compute processes:                                               GPU Memory |
+|  GPU       PID  Process name                                     Usage      |
+|    0      4711  ./train --name of blanks                             99MiB |
+`);
+  expect(told.problems).toEqual([]);
+  expect(told.processes).toMatchObject([
+    { gpu: 0, gpuBusId: '0000:01:00.0', pid: 4711, name: './train --name of blanks', usedMemoryMiB: 99 },
+  ]);
+  for (const row of [
+    '|    0            Not Supported                 |',
+    '|  0.           ERROR: Not Supported           |',
+  ])
+    expect(parseNvidiaSmi(`${gpus}| Processes:                  GPU Memory |\n${row}\n`)).toMatchObject({
+      processes: [],
+      problems: [],
+    });
+});
