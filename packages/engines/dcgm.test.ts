@@ -68,6 +68,27 @@ test('after a scrape the owner stands in exported_pod, and the exporter owns not
   expect(readDcgm(`DCGM_FI_DEV_GPU_UTIL{${scraped}} 5`).devices[0]).not.toHaveProperty('owner');
 });
 
+test('the names of dcgm-exporter 1.x are read like those of today', () => {
+  const labels = 'gpu="0",uuid="GPU-a",container_name="c",pod_name="llm-0",pod_namespace="ml"';
+  const page = `dcgm_gpu_utilization{${labels}} 44\ndcgm_gpu_temp{${labels}} 55\ndcgm_fb_used{${labels}} 9
+dcgm_memory_clock{${labels}} 877\ndcgm_fi_prof_gr_engine_active{${labels}} 0.5\ndcgm_exporter_up 1\n`;
+  const { devices, seen } = readDcgm(page, { namespace: 'ml', pod: 'llm-0', container: 'c' });
+  expect(seen).toBe(1);
+  expect(devices).toMatchObject([
+    { uuid: 'GPU-a', utilizationPercent: 44, temperatureCelsius: 55, memoryUsedMiB: 9, memoryClockMHz: 877 },
+  ]);
+  expect(devices[0]!.engineActiveRatio).toBe(0.5);
+});
+
+test.each([
+  ['GRID V100D-8C', true],
+  ['NVIDIA A16-2Q', true],
+  ['GRID K520', false],
+  ['NVIDIA A100-SXM4-80GB', false],
+])('whether %s is a vGPU: %s', (model, vgpu) => {
+  expect(readDcgm(`DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",modelName="${model}"} 1`).devices[0]!.vgpu).toBe(vgpu);
+});
+
 test('a time-sliced GPU is found for each pod, and marked', () => {
   const page = ['a', 'b']
     .map((pod) => `DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",namespace="ml",pod="${pod}"} 50`)

@@ -104,11 +104,25 @@ const fields = {
 } as const;
 const throttleFamilies = ['DCGM_FI_DEV_CLOCKS_EVENT_REASONS', 'DCGM_FI_DEV_CLOCK_THROTTLE_REASONS'];
 
+// The names of dcgm-exporter 1.x, which newer ones still write with `--use-old-namespace`: the same words in small
+// letters, but for these.
+const formerNames: Readonly<Record<string, keyof typeof fields>> = {
+  dcgm_gpu_utilization: 'DCGM_FI_DEV_GPU_UTIL',
+  dcgm_mem_copy_utilization: 'DCGM_FI_DEV_MEM_COPY_UTIL',
+  dcgm_memory_clock: 'DCGM_FI_DEV_MEM_CLOCK',
+};
+
+function nameToday(name: string): string {
+  if (!name.startsWith('dcgm_')) return name;
+  return formerNames[name] ?? name.toUpperCase().replace(/^DCGM_(?!FI_)/, 'DCGM_FI_DEV_');
+}
+
 /** Never throws. `page` is a dcgm-exporter page, a Prometheus answer as JSON text, or either of them parsed. */
 export function readDcgm(page: string | Exposition, filter: DcgmFilter = {}): DcgmReading {
   const parsed = typeof page === 'string' ? pageOf(page) : page;
   const drafts = new Map<string, Draft>();
-  for (const [name, samples] of parsed.samples) {
+  for (const [printedName, samples] of parsed.samples) {
+    const name = nameToday(printedName);
     if (!name.startsWith('DCGM_FI_')) continue;
     for (const sample of samples) take(name, sample, filter, drafts);
   }
@@ -175,11 +189,12 @@ const uuidOf = (labels: Labels): string | undefined => labels['UUID'] ?? labels[
  */
 function ownerOf(labels: Labels): DcgmDevice['owner'] {
   const scraped = labels['job'] !== undefined && labels['exported_pod'] === undefined && looksLikeExporter(labels);
-  const pod = labels['exported_pod'] ?? (scraped ? undefined : labels['pod']);
+  const pod = labels['exported_pod'] ?? labels['pod_name'] ?? (scraped ? undefined : labels['pod']);
   if (pod === undefined || pod === '') return undefined;
-  const exported = labels['exported_pod'] !== undefined;
-  const container = exported ? labels['exported_container'] : labels['container'];
-  const namespace = (exported ? labels['exported_namespace'] : labels['namespace']) ?? '';
+  const of = (part: 'namespace' | 'container', former: string) =>
+    labels['exported_pod'] !== undefined ? labels[`exported_${part}`] : (labels[former] ?? labels[part]);
+  const container = of('container', 'container_name');
+  const namespace = of('namespace', 'pod_namespace') ?? '';
   return container === undefined || container === '' ? { namespace, pod } : { namespace, pod, container };
 }
 

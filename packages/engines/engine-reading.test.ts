@@ -40,6 +40,21 @@ test.each<[string, string, Partial<EngineReading>]>([
     { engine: 'lmdeploy', waiting: 1, kvCacheRatio: 0.2 },
   ],
   [
+    'trtllm-serve until 1.2, without prefix',
+    'request_success_total{engine_type="undefined",model_name="m"} 3\ne2e_request_latency_seconds_count{engine_type="undefined",model_name="m"} 3\ne2e_request_latency_seconds_sum{engine_type="undefined",model_name="m"} 6',
+    { engine: 'trtllm-serve', requestsSucceeded: 3, requestLatency: { count: 3, sum: 6, buckets: [] } },
+  ],
+  [
+    'SGLang of 2024, with another label for the model',
+    'sglang:num_requests_running{name="m"} 2',
+    { engine: 'sglang', models: ['m'], running: 2 },
+  ],
+  [
+    'the worker of Dynamo, whose requests failed',
+    'dynamo_component_errors_total{error_type="generate"} 2\ndynamo_component_request_duration_seconds_count 7\ndynamo_component_request_duration_seconds_sum 14',
+    { engine: 'dynamo', requestsFailed: 2, requestLatency: { count: 7, sum: 14, buckets: [] } },
+  ],
+  [
     'trtllm-serve',
     'trtllm_num_requests_waiting 7\ntrtllm_kv_cache_utilization 0.3\ntrtllm_max_num_active_requests 64',
     { engine: 'trtllm-serve', waiting: 7, kvCacheRatio: 0.3, maxRunning: 64 },

@@ -54,7 +54,7 @@ export type EngineAnswer =
 export function readEngine(page: string | Exposition, options: PageOptions = {}): EngineAnswer {
   const { samples, families, problems } = typeof page === 'string' ? parseExposition(page, options) : page;
   const series = new Map<string, readonly Sample[]>();
-  for (const [name, found] of samples) series.set(canonical(name), withoutRepeats(found));
+  for (const [name, found] of samples) series.set(nameOf(name, found), withoutRepeats(found));
   if (series.size === 0 && families.size === 0) return { ok: false, reason: 'NotMetrics', problems };
   const engine = engineOf([...series.keys(), ...[...families.keys()].map(canonical)]);
   if (engine === undefined) return { ok: false, reason: 'UnknownEngine', problems };
@@ -78,6 +78,12 @@ export const queueLengthOf = (reading: EngineReading): number | undefined =>
 type Series = ReadonlyMap<string, readonly Sample[]>;
 
 const canonical = (name: string): string => name.replaceAll(':', '_').replace(/^ray_/, '');
+
+/** Until version 1.2 trtllm-serve wrote vLLM's names without any prefix, beside a label of its own. */
+function nameOf(name: string, samples: readonly Sample[]): string {
+  const isBare = /^(?:e2e_request|num_requests|request|time)_/.test(name);
+  return isBare && samples[0]?.labels['engine_type'] !== undefined ? `trtllm_${name}` : canonical(name);
+}
 
 const rankLabels = ['tp_rank', 'pp_rank', 'moe_ep_rank'];
 
@@ -120,9 +126,11 @@ const bareNamesOf = (names: readonly string[]): number =>
 
 function modelsOf(series: Series): string[] {
   const models = new Set<string>();
-  for (const samples of series.values())
+  for (const [name, samples] of series)
     for (const { labels } of samples) {
-      const model = labels['model_name'] ?? labels['model'];
+      // SGLang's first pages, of 2024, said `name`.
+      const model =
+        labels['model_name'] ?? labels['model'] ?? (name.startsWith('sglang_') ? labels['name'] : undefined);
       if (model !== undefined && model !== '') models.add(model);
     }
   return [...models];

@@ -121,6 +121,7 @@ export const engineTable = {
   'trtllm-serve': {
     seenBy: ['trtllm_'],
     ...likeVllm('trtllm_'),
+    requestsFailed: row('trtllm_request_error_total'),
     maxRunning: row('trtllm_max_num_active_requests'),
     kvCacheRatio: fullest('trtllm_kv_cache_utilization'),
     more: { cacheHitRate: fullest('trtllm_kv_cache_hit_rate') },
@@ -173,10 +174,13 @@ export const engineTable = {
       ...labelled('status', 'success', ...frontend('requests_total')),
       or: row('dynamo_frontend_request_success_count'),
     },
-    requestsFailed: labelled('status', 'error', ...frontend('requests_total')),
+    requestsFailed: {
+      ...labelled('status', 'error', ...frontend('requests_total')),
+      or: row('dynamo_component_errors_total'),
+    },
     timeToFirstToken: row(...frontend('time_to_first_token_seconds')),
     interTokenLatency: row(...frontend('inter_token_latency_seconds')),
-    requestLatency: row(...frontend('request_duration_seconds')),
+    requestLatency: row(...frontend('request_duration_seconds'), 'dynamo_component_request_duration_seconds'),
     more: {
       inflight: row(...frontend('inflight_requests'), 'dynamo_frontend_active_requests'),
       queued: row('dynamo_frontend_queued_requests', 'dynamo_frontend_stage_requests'),

@@ -81,7 +81,8 @@ function successOf(page: Exposition, reading: EngineReading): unknown {
   const part = parts[reading.engine];
   if (part === undefined) return reading.requestsSucceeded ?? null;
   const counts: Record<string, number> = {};
-  for (const { labels, value } of page.samples.get(part[0]) ?? []) {
+  const bareName = part[0].replace('trtllm_', '');
+  for (const { labels, value } of page.samples.get(part[0]) ?? page.samples.get(bareName) ?? []) {
     const key = labels[part[1]] ?? '';
     if (value > 0) counts[key] = (counts[key] ?? 0) + value;
   }

@@ -221,6 +221,12 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     { tokenEvents: 1, completionTokens: 1, done: true },
   ],
   [
+    'Ollama generate of a model that thinks',
+    'application/x-ndjson',
+    '{"response":"","thinking":"h","done":false}\n{"response":"a","done":false}\n{"response":"","done":true,"eval_count":2}',
+    { tokenEvents: 2, eventsWithText: 1, completionTokens: 2 },
+  ],
+  [
     'an answer that is not streamed',
     'application/json',
     JSON.stringify(

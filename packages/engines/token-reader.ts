@@ -90,6 +90,7 @@ const pathsOfAnswers = {
     'output.content.text': text,
     // Ollama
     response: text,
+    thinking: reasoning,
     'message.content': text,
     'message.thinking': reasoning,
     'message.tool_calls.function.name': tool,
