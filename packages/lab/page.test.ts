@@ -67,3 +67,22 @@ withBrowser('every shape is drawn, with the reason for each moment and each chan
     await browser.close();
   }
 });
+
+withBrowser(
+  'a narrow window by night scrolls within its table, is dark, and says whose changes are listed',
+  async () => {
+    const browser = await openBrowser(join(folder, 'narrow'));
+    try {
+      const page = await browser.newPage();
+      await page.setViewportSize({ width: 400, height: 800 });
+      await page.emulateMedia({ colorScheme: 'dark' });
+      await page.goto(pathToFileURL(pageFile('step', 6)).href);
+      await page.waitForSelector('#pareto canvas');
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
+      expect(await page.evaluate('getComputedStyle(document.documentElement).backgroundColor')).toBe('rgb(16, 20, 28)');
+      expect(await page.innerText('#whose')).toMatch(/^interactive, \d+$/);
+    } finally {
+      await browser.close();
+    }
+  },
+);

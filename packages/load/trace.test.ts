@@ -89,6 +89,7 @@ test.each<[string, string]>([
   [json({ timestamp: -1, input_length: 1, output_length: 1 }), 'line 2: timestamp is before the line above'],
   [json({ timestamp: 1, input_length: 1, output_length: 1, model: 'x' }), 'line 2: field "model" is unknown'],
   [json([1]), 'line 2: the line must be a JSON object'],
+  ['[\n{"timestamp": 0, "input_length": 1, "output_length": 1}]', 'line 1: the file is a JSON array: a trace has an'],
 ])('refuses %j', (text, message) => {
   expect(() => read(text)).toThrow(message);
 });

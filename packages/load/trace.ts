@@ -33,6 +33,9 @@ export function parseTrace(text: string): Result<Trace, FieldProblem> {
   const start = lines.findIndex((line) => line.trim() !== '');
   if (start === -1) return problem('the file', 'is empty');
   if (lines[start]!.trimStart().startsWith('{')) return readRows(lines, start, 'timestamp', readJsonRow);
+  if (lines[start]!.trimStart().startsWith('[')) {
+    return located(start, problem('the file', 'is a JSON array: a trace has an object on each line, without brackets'));
+  }
   const reader = csvReader(lines[start]!);
   return reader.ok ? readRows(lines, start + 1, csvColumns.time, reader.value) : located(start, reader);
 }
