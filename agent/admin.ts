@@ -6,6 +6,7 @@ import type { Milliseconds } from '@kubeai/units';
 import type { Drain } from './drain.ts';
 import { type Exposed, renderMetrics } from './exposition.ts';
 import type { PushState } from './push.ts';
+import { contentType } from './text-format.ts';
 
 export interface AdminOptions {
   readonly health: Health;
@@ -24,7 +25,7 @@ export function adminPages(options: AdminOptions): RequestListener {
   const page = async (path: string, response: ServerResponse): Promise<void> => {
     switch (path) {
       case '/metrics': {
-        const { contentType, text } = await renderMetrics(exposed);
+        const text = await renderMetrics(exposed);
         response.writeHead(200, { 'content-type': contentType }).end(text);
         return;
       }

@@ -25,6 +25,7 @@ test('what is needed is enough, the rest has defaults', () => {
       dcgmUrl: undefined,
       smiCommand: 'nvidia-smi',
       dcgmiCommand: 'dcgmi',
+      searchPath: '/usr/bin:/bin',
       concurrencyLimit: 0,
       logLevel: 'info',
       drain: 30_000,

@@ -28,6 +28,8 @@ export interface Config {
   readonly dcgmUrl: URL | undefined;
   readonly smiCommand: string;
   readonly dcgmiCommand: string;
+  /** Where commands are looked for, as in `PATH`. */
+  readonly searchPath: string;
   /** 0: no limit. */
   readonly concurrencyLimit: number;
   readonly logLevel: LogLevel;
@@ -100,6 +102,7 @@ export function parseConfig(environment: Environment): Result<Config, FieldProbl
     dcgmUrl: url('KUBEAI_DCGM_URL', ['http:']),
     smiCommand: given('KUBEAI_NVIDIA_SMI') ?? 'nvidia-smi',
     dcgmiCommand: given('KUBEAI_DCGMI') ?? 'dcgmi',
+    searchPath: given('PATH') ?? '/usr/bin:/bin',
     concurrencyLimit: whole('KUBEAI_CONCURRENCY_LIMIT', 0, 0, 1_000_000),
     logLevel: oneOf('KUBEAI_LOG_LEVEL', logLevels, 'info'),
     drain: seconds(whole('KUBEAI_DRAIN_SECONDS', 30, 0, 86_400)),

@@ -1,17 +1,17 @@
 // A command that prints GPU numbers each second for as long as it lives: nvidia-smi and dcgmi. Starting a process blocks
 // our loop for ten milliseconds, so none is started for a sample; one that ends is started again after a while, and one
 // that falls silent (a GPU fell off the bus) is killed first.
-import { spawn } from 'node:child_process';
 import type { Clock, Log } from '@kubeai/daemon';
 import type { Absence } from '@kubeai/protocol';
 import { milliseconds } from '@kubeai/units';
+import { type Command, findCommand } from './find-command.ts';
 import { firstSmiRestart, longestSmiRestart, maxSmiBytes, smiSilence } from './limits.ts';
 
 /** How a child ended: the command is not there, it was silent and killed, or it ended by itself. */
 export type ChildEnd = 'missing' | 'hung' | 'ended';
 
 export interface ChildOptions {
-  readonly command: string;
+  readonly command: Command;
   readonly words: readonly string[];
   readonly clock: Clock;
   /** Ends the child. */
@@ -21,9 +21,13 @@ export interface ChildOptions {
 }
 
 /** Runs a child to its end. Never rejects. */
-export function runChild({ command, words, clock, signal, read }: ChildOptions): Promise<ChildEnd> {
-  return new Promise((resolve) => {
-    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
+export async function runChild({ command, words, clock, signal, read }: ChildOptions): Promise<ChildEnd> {
+  const path = await findCommand(command);
+  if (path === undefined) return 'missing';
+  // Loaded by who has a GPU.
+  const { spawn } = await import('node:child_process');
+  return await new Promise((resolve) => {
+    const child = spawn(path, words, { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
     let text = '';
     let heardAt = clock.monotonic();
     let hung = false;

@@ -92,6 +92,11 @@ export const findServerInterval = seconds(10);
 export const longestFindServerInterval = seconds(300);
 export const maxProcesses = 5_000;
 
+/** Of a page for Prometheus, before others have their turn: a histogram has more, and is a turn of its own. A turn for each family
+ * would be a millisecond less at the first page, whose code is new; but many turns take long under load, when each is a batch of
+ * everybody's work. */
+export const maxValuesPerTurn = 5;
+
 /** Nothing in flight for this long is quiet: endpoints have moved by then. */
 export const drainQuiet = seconds(3);
 export const drainPoll = milliseconds(100);

@@ -4,6 +4,7 @@ import { seconds } from '@kubeai/units';
 import { adminPages } from './admin.ts';
 import { type GpuChoice, parseConfig } from './config.ts';
 import { createDrain } from './drain.ts';
+import type { Command } from './find-command.ts';
 import { createGate } from './gate.ts';
 import { createJumpWatch } from './jump-watch.ts';
 import { maxQueued, queueDeadline, reportInterval } from './limits.ts';
@@ -58,12 +59,13 @@ const splice =
         }),
       );
 
+const commandOf = (name: string): Command => ({ name, searchPath: config.searchPath });
 const takesGpu = (choice: GpuChoice): boolean => config.gpuSource === 'auto' || config.gpuSource === choice;
 const gpuSources = () => [
   ...(config.dcgmUrl !== undefined && takesGpu('dcgm') ? [startDcgmSource(config.dcgmUrl, config.pod, clock)] : []),
-  ...(takesGpu('nvidia-smi') ? [startSmiSource(config.smiCommand, clock, log)] : []),
+  ...(takesGpu('nvidia-smi') ? [startSmiSource(commandOf(config.smiCommand), clock, log)] : []),
   // Only where it is asked for: dcgmi without a host engine ends and would be started again and again.
-  ...(config.gpuSource === 'dcgmi' ? [startDcgmiSource(config.dcgmiCommand, clock, log)] : []),
+  ...(config.gpuSource === 'dcgmi' ? [startDcgmiSource(commandOf(config.dcgmiCommand), clock, log)] : []),
 ];
 const sources = {
   engine: config.engine === 'none' ? absentSource('NotAsked') : startEngineSource({ ...server, clock, log }),

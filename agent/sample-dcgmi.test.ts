@@ -35,7 +35,7 @@ async function show(lines: readonly string[], end: string): Promise<void> {
 }
 async function start(lines: readonly string[], end: string): Promise<void> {
   await show(lines, end);
-  source = startDcgmiSource(join(directory, 'dcgmi'), clock, log);
+  source = startDcgmiSource({ name: join(directory, 'dcgmi'), searchPath: '' }, clock, log);
 }
 const latest = () => source!.latest(clock.monotonic());
 const header = ['#Entity   GPUTL   FBUSD   FBTTL   TMPTR   POWER   GRACT', 'ID'];
@@ -105,7 +105,7 @@ test('without a host engine it ends, is started again after a while, and the sta
 });
 
 test('where there is no dcgmi, that is not supported', async () => {
-  source = startDcgmiSource(join(directory, 'nowhere'), clock, log);
+  source = startDcgmiSource({ name: 'dcgmi', searchPath: directory }, clock, log);
   await eventually(() => {
     const reading = latest();
     return reading.kind === 'absent' && reading.because === 'NotSupported';

@@ -3,6 +3,7 @@
 import type { Clock, Log } from '@kubeai/daemon';
 import { type DcgmiRow, readDcgmiDmon } from '@kubeai/engines';
 import type { GpuDevice } from '@kubeai/protocol';
+import type { Command } from './find-command.ts';
 import { absenceOf, type Ending, keepRunning, runChild } from './gpu-child.ts';
 import { deviceOf, foldDevices, type GpuFold } from './gpu-fold.ts';
 import { smiSilence } from './limits.ts';
@@ -12,7 +13,7 @@ const mebibyte = 1024 * 1024;
 /** DCGM's numbers for utilisation, memory used and total, temperature, power and the graphics engine. */
 const fieldIds = [203, 252, 250, 150, 155, 1001];
 
-export function startDcgmiSource(command: string, clock: Clock, log: Log): Source<GpuFold> {
+export function startDcgmiSource(command: Command, clock: Clock, log: Log): Source<GpuFold> {
   const kept = createKept<GpuFold>();
   const stopped = new AbortController();
 

@@ -37,8 +37,8 @@ afterEach(async () => {
 const header =
   'index, uuid, name, utilization.gpu [%], memory.used [MiB], memory.total [MiB], temperature.gpu, power.draw [W], mig.mode.current';
 const show = (text: string) => writeFile(join(directory, 'capture.csv'), text);
-const start = (command = join(directory, 'nvidia-smi')) => {
-  source = startSmiSource(command, clock, log);
+const start = (name = join(directory, 'nvidia-smi'), searchPath = '') => {
+  source = startSmiSource({ name, searchPath }, clock, log);
   return source;
 };
 const latest = () => source!.latest(clock.monotonic());
@@ -108,6 +108,16 @@ test('no devices, no binary: not supported, and not asked again', async () => {
   source!.stop();
   start(join(directory, 'nowhere'));
   await absentBecause('NotSupported');
+  source!.stop();
+  await writeFile(join(directory, 'readable'), '');
+  start('readable', `:${directory}`);
+  await absentBecause('NotSupported');
+});
+
+test('a name is looked for where the machine looks for commands', async () => {
+  await show(`${header}\n0, GPU-a, NVIDIA L4, 10 %, 10 MiB, 23034 MiB, 40, 30.00 W, [N/A]\n`);
+  start('nvidia-smi', `${join(directory, 'nowhere')}:${directory}`);
+  await sampleThat(({ utilizationPercent }) => utilizationPercent === 10, 'the card');
 });
 
 test('a child that ends is started again, one that hangs is killed first', async () => {

@@ -2,6 +2,7 @@
 import type { Clock, Log } from '@kubeai/daemon';
 import type { GpuDevice, GpuMark } from '@kubeai/protocol';
 import { type Gpu, type ProblemReason, parseNvidiaSmi, type ThrottleReason } from 'node-nvidia-smi-parser';
+import type { Command } from './find-command.ts';
 import { absenceOf, type Ending, keepRunning, runChild } from './gpu-child.ts';
 import { deviceOf, foldDevices, type GpuFold } from './gpu-fold.ts';
 import { smiSilence } from './limits.ts';
@@ -37,7 +38,7 @@ const marksOfThrottling: Readonly<Record<ThrottleReason, GpuMark | undefined>> =
 /** Where there is no GPU there will be none: these are not tried again. */
 const final: ReadonlySet<ProblemReason> = new Set(['NotInstalled', 'NoDevices', 'LibraryNotFound']);
 
-export function startSmiSource(command: string, clock: Clock, log: Log): Source<GpuFold> {
+export function startSmiSource(command: Command, clock: Clock, log: Log): Source<GpuFold> {
   const kept = createKept<GpuFold>();
   const stopped = new AbortController();
   let list = 0;

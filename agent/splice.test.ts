@@ -176,3 +176,24 @@ test.each([undefined, 1])(
     expect(answersOf(book.totals())).toEqual({});
   },
 );
+
+test('others are answered while a crowd is let in', async () => {
+  const crowd = 500;
+  const { book, connect } = await start({
+    serve: (socket) => socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')),
+  });
+  const other = connect();
+  const arrivals = arrivalsOf(other);
+  let answers = 0;
+  const ask = async () => {
+    other.write('GET /any HTTP/1.1\r\n\r\n');
+    answers += 1;
+    await arrivals.length(answers * 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'.length);
+  };
+  await ask();
+  const before = answers;
+  for (let member = 0; member < crowd; member += 1) connect();
+  while (book.totals().openConnections <= crowd) await ask();
+  // Everybody would have been let in during one answer, or two, if all were taken at once.
+  expect(answers - before).toBeGreaterThan(20);
+});

@@ -132,7 +132,11 @@ export function createSketch(): Sketch {
       if (value < lowest) return low;
       const end = Math.min(binOf(value), last + 1);
       let seen = low;
-      for (let bin = first; bin < end; bin += 1) seen += bins[bin]!;
+      for (let group = first >> groupBits; group << groupBits < end; group += 1) {
+        if (groups[group] === 0) continue;
+        const stop = Math.min(end, (group + 1) << groupBits);
+        for (let bin = group << groupBits; bin < stop; bin += 1) seen += bins[bin]!;
+      }
       return seen;
     },
 
