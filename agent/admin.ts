@@ -4,9 +4,8 @@ import type { Health, Log } from '@kubeai/daemon';
 import type { Report } from '@kubeai/protocol';
 import type { Milliseconds } from '@kubeai/units';
 import type { Drain } from './drain.ts';
-import { type Exposed, renderMetrics } from './exposition.ts';
+import { contentType, type Exposed, renderMetrics } from './exposition.ts';
 import type { PushState } from './push.ts';
-import { contentType } from './text-format.ts';
 
 export interface AdminOptions {
   readonly health: Health;

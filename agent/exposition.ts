@@ -1,12 +1,13 @@
-// What Prometheus scrapes: the books' totals and the sources' newest samples, turned into families when somebody asks,
-// never in the path of a request. A family is a function of the state, so nothing is kept twice.
+// What Prometheus scrapes: the books' totals and the sources' newest samples, turned into prom-client's families when
+// somebody asks, never in the path of a request. A family is a function of the state, so nothing is kept twice.
 
 import type { PodIdentity, Report } from '@kubeai/protocol';
 import type { Sketch } from '@kubeai/sketch';
+import type { Metric } from 'prom-client';
+import Registry from 'prom-client/lib/registry.js';
 import { maxValuesPerTurn } from './limits.ts';
 import type { PushState } from './push.ts';
 import type { Route } from './route.ts';
-import { type Family, type Labels, renderFamily, type Value } from './text-format.ts';
 import type { RouteTotals, Totals } from './traffic.ts';
 
 export interface Exposed {
@@ -24,19 +25,49 @@ export interface Exposed {
 const latencyBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const tokenBuckets = [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5];
 
+export const contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+type Labels = Readonly<Record<string, string | number>>;
+interface Value {
+  readonly labels?: Labels;
+  readonly value: number;
+  /** `_bucket`, `_sum` or `_count` of a histogram. */
+  readonly suffix?: string;
+}
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly values: readonly Value[];
+}
+
 /** Renders everything in the text format; between the families of a long page requests pass. */
 export async function renderMetrics(exposed: Exposed): Promise<string> {
+  const registry = new Registry();
   let text = '';
   let values = 0;
   for (const family of families(exposed)) {
     if (family.values.length === 0) continue;
-    text += renderFamily(family);
+    registry.registerMetric(metricOf(family));
+    text += `${await registry.getSingleMetricAsString(family.name)}\n`;
     values += family.values.length;
     if (values < maxValuesPerTurn) continue;
     values = 0;
     await new Promise((resolve) => setImmediate(resolve));
   }
   return text;
+}
+
+/** prom-client renders whatever answers `get`: an object spares it, and us, a second set of counters. */
+function metricOf({ name, help, type, values }: Family): Metric {
+  const get = () => ({
+    name,
+    help,
+    type,
+    values: values.map(({ labels = {}, value, suffix = '' }) => ({ labels, value, metricName: name + suffix })),
+  });
+  return { name, get } as unknown as Metric;
 }
 
 function* families(exposed: Exposed): Generator<Family> {

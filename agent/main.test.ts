@@ -339,7 +339,7 @@ test('what is shipped carries no client of Kubernetes, no framework and no secon
   expect(outputFiles[0]!.contents.length).toBeLessThan(1_000_000);
 });
 
-/** The log and what it is made of; what reads the host, which is loaded late. */
+/** The log and what it is made of; what renders /metrics; what reads the host, which is loaded late. */
 const carried = new Set([
   'pino',
   '@pinojs/redact',
@@ -354,5 +354,6 @@ const carried = new Set([
   'sonic-boom',
   'split2',
   'thread-stream',
+  'prom-client',
   'systeminformation',
 ]);
