@@ -51,7 +51,8 @@ export function createJsonFraming(skim: Skim, finishEvent: (isDoneMarker: boolea
 export interface EventFramingSink {
   readonly finishEvent: (isDoneMarker: boolean) => void;
   readonly dataLine: () => void;
-  readonly namedError: () => void;
+  /** A field `error`, which is no event. */
+  readonly errorField: () => void;
   /** The event that comes has this name; 0 takes it back, for an event without data is none. */
   readonly named: (hash: number) => void;
 }
@@ -78,7 +79,6 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
 
   const dispatch = () => {
     if (hasData) sink.finishEvent(isDoneMarker());
-    if (hasData && name === errorWord) sink.namedError();
     if (!hasData && name !== 0) sink.named(0);
     hasData = false;
     name = 0;
@@ -92,7 +92,7 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
       sink.dataLine();
     } else if (state === inEventName) sink.named(name);
     // llama.cpp of 2024 ends a stream with a field of this name instead of an event.
-    else if (field === errorWord && state === inOther) sink.namedError();
+    else if (field === errorWord && state === inOther) sink.errorField();
     state = inField;
     field = 0;
     fieldLength = 0;

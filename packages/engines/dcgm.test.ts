@@ -89,6 +89,10 @@ test.each([
   expect(readDcgm(`DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",modelName="${model}"} 1`).devices[0]!.vgpu).toBe(vgpu);
 });
 
+test.each(['Hostname', 'hostname'])('the node stands in %s', (label) => {
+  expect(readDcgm(`DCGM_FI_DEV_GPU_UTIL{gpu="0",${label}="node-1"} 1`).devices[0]!.hostname).toBe('node-1');
+});
+
 test('a time-sliced GPU is found for each pod, and marked', () => {
   const page = ['a', 'b']
     .map((pod) => `DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a",namespace="ml",pod="${pod}"} 50`)

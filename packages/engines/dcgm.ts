@@ -152,7 +152,7 @@ interface Draft {
 
 function take(name: string, { labels, value }: Sample, filter: DcgmFilter, drafts: Map<string, Draft>): void {
   const gpu = labels['gpu'];
-  const identity = uuidOf(labels) ?? (gpu === undefined ? undefined : `${labels['Hostname'] ?? ''} ${gpu}`);
+  const identity = uuidOf(labels) ?? (gpu === undefined ? undefined : `${hostOf(labels) ?? ''} ${gpu}`);
   if (identity === undefined) return; // switches, links and CPUs have series of the same kind
   const key = `${identity} ${labels['GPU_I_ID'] ?? ''}`;
   const draft = drafts.get(key) ?? { labels, wanted: false, throttleBits: 0, pods: new Set(), values: {} };
@@ -182,6 +182,9 @@ function passes(labels: Labels, owner: DcgmDevice['owner'], filter: DcgmFilter):
 }
 
 const uuidOf = (labels: Labels): string | undefined => labels['UUID'] ?? labels['gpu_uuid'] ?? labels['uuid'];
+
+/** Written small since the summer of 2026. */
+const hostOf = (labels: Labels): string | undefined => labels['Hostname'] ?? labels['hostname'];
 
 /**
  * The pod that owns the device. After a scrape without `honorLabels` the owner stands in `exported_pod`, and `pod`
@@ -228,7 +231,7 @@ function finish({ labels, values, throttleBits, pods }: Draft): DcgmDevice {
       uuid,
       model,
       pciBusId: labels['pci_bus_id'],
-      hostname: labels['Hostname'],
+      hostname: hostOf(labels),
       driverVersion: labels['DCGM_FI_DRIVER_VERSION'],
       migInstance: instance,
       migProfile: labels['GPU_I_PROFILE'] === '' ? undefined : labels['GPU_I_PROFILE'],

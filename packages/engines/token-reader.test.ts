@@ -265,6 +265,32 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     { error: 'the server sent an error without a message' },
   ],
   [
+    'an error event with its words at the top',
+    stream,
+    'event: error\ndata: {"status":500,"message":"busy"}\n\n',
+    { error: 'busy' },
+  ],
+  [
+    'an error of one choice',
+    stream,
+    events({
+      choices: [{ delta: { content: '' }, error: { code: 502, message: 'provider' }, finish_reason: 'error' }],
+    }),
+    { error: 'provider', finishReason: 'error' },
+  ],
+  [
+    'an error object whose message is no text',
+    'application/json',
+    '{"object":"error","message":{"detail":[{"type":"missing","loc":["body"]}]},"type":"invalid_request_error"}',
+    { error: 'the server sent an error without a message' },
+  ],
+  [
+    'the name of an error event that has no data, before an event that is none',
+    stream,
+    `event: error\n\n${events(chat({ content: 'a' }))}`,
+    { tokenEvents: 1, error: undefined },
+  ],
+  [
     'vLLM’s error body',
     'application/json',
     '{"object":"error","message":"too long","type":"BadRequestError","code":400}',

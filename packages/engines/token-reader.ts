@@ -126,6 +126,7 @@ const pathsOfAnswers = {
     'response.incomplete_details.reason': finishReason,
     error: errorMessage,
     'error.message': errorMessage,
+    'choices.error.message': errorMessage,
     'response.error.message': errorMessage,
     detail: errorMessage,
     'detail.msg': errorMessage,
@@ -242,7 +243,6 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     word(code, hash) {
       if (hash === errorWord) {
         isErrorObject = true;
-        if (code === typeName) error ??= unnamedError;
         return true;
       }
       if (code === objectName) return false;
@@ -280,7 +280,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     } else if (skim.isComplete()) jsonEvents += 1;
     else eventsNotJson += 1;
     if (hasUsage) eventsWithUsage += 1;
-    if (isErrorObject && message !== undefined) error = message;
+    if (isErrorObject) error = message ?? error ?? unnamedError;
     beginEvent();
   };
 
@@ -290,10 +290,13 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     dataLine: () => {
       dataLines += 1;
     },
-    namedError: () => {
+    errorField: () => {
       error ??= unnamedError;
     },
-    named: noteName,
+    named: (hash) => {
+      isErrorObject = hash === errorWord;
+      noteName(hash);
+    },
   });
 
   const reading = (): TokenReading => {
