@@ -313,6 +313,10 @@ test.each([
   [' \r\n', 'Empty'],
   ['Segmentation fault', 'UnknownOutput'],
   ['WARNING: nothing else', 'UnknownOutput'],
+  [
+    '| GPU instance profiles:   |\n| GPU   Name        ID    Instances  |\n|   0  MIG 1g.9gb   19   7/7  |',
+    'UnknownOutput',
+  ],
   ['<html><body>502</body></html>', 'UnknownOutput'],
   ['NVIDIA System Management Interface -- v550.54.15', 'UnknownOutput'],
   ['NVIDIA drivers are loaded\nNVSMI provides monitoring information', 'UnknownOutput'],
@@ -331,6 +335,11 @@ test.each([
   ['NVIDIA A100-SXM4-80GB', false],
 ])('whether %s is a vGPU: %s', (name, isVgpu) => {
   expect(gpu(`name, index\n${name}, 0\n`).isVgpu).toBe(isVgpu);
+});
+
+test('a table below a list or a version is what is read', () => {
+  for (const short of ['GPU 0: A100-SXM4-40GB (UUID: GPU-1)', 'DRIVER version : 460.32.03'])
+    expect(parseNvidiaSmi(`${short}\n${table}`)).toMatchObject({ kind: 'table', driverVersion: '460.32.03' });
 });
 
 test('a line of -L that breaks off before its last parenthesis still names its GPU', () => {

@@ -60,19 +60,25 @@ function readAs(kind: Kind, text: string, options: ParseOptions): Draft {
   }
 }
 
-/** Which output a text is, by the first line that only one of them has; failures may stand before it. */
+/**
+ * Which output a text is, by the first line that only one of them has; failures may stand before it. A report often
+ * begins with the list or the version: a table or a text below says more.
+ */
 function kindOf(text: string, { fields }: ParseOptions): Kind {
   if (text.trim() === '') return 'empty';
   if (/<nvidia_smi_log[\s>]|<!DOCTYPE nvidia_smi_log|<gpu id=/.test(text)) return 'xml';
   let hasFailure = false;
+  let short: 'list' | 'version' | undefined;
   for (const line of text.split('\n')) {
     const content = line.trim();
     if (content === '') continue;
     const kind = content.length > limits.tableLine ? kindOfLongLine(content) : kindOfLine(content);
-    if (kind !== undefined) return kind;
+    if (kind === 'list' || kind === 'version') short ??= kind;
+    else if (kind !== undefined && (short === undefined || kind === 'table' || kind === 'text')) return kind;
     // Rows without header may follow a warning.
     hasFailure ||= (failureIn(content) ?? 'Warning') !== 'Warning';
   }
+  if (short !== undefined) return short;
   if (hasFailure && fields === undefined) return 'failure';
   return fields === undefined ? 'unknown' : 'query-gpu';
 }
@@ -80,9 +86,12 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
 const kindOfLongLine = (content: string): Kind | undefined =>
   headerOf(content) === undefined ? undefined : 'query-gpu';
 
+/** Columns divide it, which they do not in the tables of `nvidia-smi mig`. */
+const tableHeading = /^\|\s{0,20}GPU\s{1,10}(?:Name|Fan)\b[^|]{0,80}\|\s{0,20}[^|\s]/;
+
 function kindOfLine(content: string): Kind | undefined {
   if (/={4,}\s?NVSMI LOG\s?={4,}/.test(content) || /^GPU [0-9a-f]{8}:[0-9a-f]{2}:/i.test(content)) return 'text';
-  if (/^\|\s{0,20}NVIDIA-SMI \d/.test(content) || /^\|\s{0,20}GPU\s{1,10}(?:Name|Fan)\b/.test(content)) return 'table';
+  if (/^\|\s{0,20}NVIDIA-SMI \d/.test(content) || tableHeading.test(content)) return 'table';
   if (monitorColumnsOf(content) !== undefined) return 'dmon';
   if (listedGpu.test(content)) return 'list';
   if (versionLine.test(content)) return 'version';
