@@ -5,12 +5,20 @@ import type { Season } from './model.ts';
 
 const start = Date.UTC(2024, 0, 1);
 
-/** Feeds a demand by minute and collects what is forecast for `horizon` minutes ahead. */
-function follow(minutesLong: number, demand: (minute: number) => number, horizon = 2, begin = 0, learned?: Season) {
+/** Feeds a demand by minute and collects what is forecast for `horizon` minutes ahead; `room` is asked for on top of it anyway. */
+function follow(
+  minutesLong: number,
+  demand: (minute: number) => number,
+  horizon = 2,
+  begin = 0,
+  learned?: Season,
+  room = 0,
+) {
   const forecaster = createForecaster(learned);
   const said: (Prediction | undefined)[] = [];
   for (let second = begin * 60; second < (begin + minutesLong) * 60; second += 10) {
-    forecaster.record(instant(start + second * 1_000), demand(second / 60));
+    const load = demand(second / 60);
+    forecaster.record(instant(start + second * 1_000), load, load + room);
     if (second % 60 === 0) said.push(forecaster.forecast(minutes(horizon) as Milliseconds));
   }
   return Object.assign(said, { season: forecaster.season() });
@@ -62,6 +70,47 @@ test('a random walk turns the forecast off within 30 minutes, and it stays off n
   for (let minute = 1; minute <= 600; minute += 1) walk.push(Math.max(5, walk.at(-1)! + (random() - 0.5) * 2));
   const said = follow(600, (minute) => walk[Math.floor(minute)]!);
   const followed = said.slice(30).filter((each) => each !== undefined && each.score < 1).length;
+  expect(followed / said.length).toBeLessThan(0.1);
+});
+
+/** Nights of one replica, a climb to ten within twenty minutes about minute 540, and a plateau that wanders by a tenth. */
+const office =
+  (lateBy: readonly number[]) =>
+  (minute: number): number => {
+    const [day, at] = [Math.floor(minute / 1_440), minute % 1_440];
+    const climbed = (middle: number) => 1 / (1 + Math.exp((middle - at) / 5));
+    const level = climbed(540 + lateBy[day]!) * (1 - climbed(1_080));
+    return 1 + 9 * level * (1 + 0.1 * Math.sin(minute / 7 + 3 * day));
+  };
+
+test.each([
+  ['early', -6],
+  ['late', 6],
+])('a morning that comes %s is climbed as high as those before, and no higher', (_when, minutesLate) => {
+  const demand = office([0, 0, minutesLate]);
+  const said = follow(3 * 1_440, demand, 4);
+  for (let minute = 534; minute <= 554; minute += 1) {
+    const at = 2 * 1_440 + minute;
+    const { replicas, score } = said[at]!;
+    expect(score).toBeLessThan(1);
+    expect(replicas).toBeLessThan(12);
+    // The last bucket that is known has ended some seconds ago, and a place of the day is ten minutes.
+    if (minutesLate > 0) expect(replicas).toBeGreaterThan(0.75 * demand(at + 4));
+  }
+});
+
+test('a walk that is unlike the day before is not followed for long on the second day', () => {
+  let seed = 3;
+  const random = () => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return seed / 0x7fffffff;
+  };
+  const walk: number[] = [20];
+  for (let minute = 1; minute <= 3 * 1_440; minute += 1) {
+    walk.push(Math.min(40, Math.max(5, walk.at(-1)! + (random() - 0.5) * 3)));
+  }
+  const said = follow(3 * 1_440, (minute) => walk[Math.floor(minute)]!, 4, 0, undefined, 1).slice(1_440 + 30);
+  const followed = said.filter((each) => each !== undefined && each.score < 1).length;
   expect(followed / said.length).toBeLessThan(0.1);
 });
 

@@ -60,10 +60,10 @@ export function createForecaster(learned?: Season): Forecaster {
     ];
   }
 
-  /** What would be asked for at least. A trend is no licence to explode; a season is, up to what was seen of it. */
+  /** What would be asked for at least. A trend is no licence to explode, and a season goes as high as it was seen to go. */
   function floorOf(model: Model, now: number): number {
     const peak = Math.max(model.predict(ahead) ?? now, model.predict(Math.ceil(ahead / 2)) ?? now);
-    const most = Math.max(limits.growthAtMost * now, model === seasonal ? (seasonal.most() ?? 0) : 0);
+    const most = model === seasonal ? Math.max(now, seasonal.most() ?? 0) : limits.growthAtMost * now;
     return Math.max(0, Math.min(peak, most));
   }
 
@@ -100,7 +100,8 @@ export function createForecaster(learned?: Season): Forecaster {
       count += 1;
     },
     forecast(horizon) {
-      const wanted = Math.max(1, Math.min(limits.horizonBuckets, Math.ceil(horizon / limits.bucket)));
+      // What is known last is the mean of a bucket that has ended since: one more lies between it and the horizon.
+      const wanted = Math.max(1, Math.min(limits.horizonBuckets, Math.ceil(horizon / limits.bucket) + 1));
       if (Math.abs(wanted - ahead) > 0.3 * ahead) {
         // Another horizon is another question: what was learned for the old one says little, but of the season.
         ahead = wanted;

@@ -29,17 +29,18 @@ export interface Judgment {
 /** Too little is as bad as three times too much: a missing replica breaks promises, a spare one costs a little. */
 const loss = (said: number, actual: number): number => (said < actual ? 1.5 * (actual - said) : 0.5 * (said - actual));
 
-const ratio = (error: number, asNow: number): number => (asNow > 0 ? error / (limits.margin * asNow) : 1);
-
-/** @param daily  buckets of a day, for a model that knows days: what it is good for comes once in each */
+/**
+ * @param daily  buckets of a day, for a model that knows days: what it is good for comes once in each, and at night there is
+ *   nothing to be exact about. So it is asked what it spares and costs, once it has done either, and that it is not off by
+ *   more than "as now", in squares, for its climbs are few and large. A walk that does not come again is.
+ */
 export function createJudgment(model: Model, daily?: number): Judgment {
   const pending: Said[] = [];
   const remembered = daily ?? limits.judgedOver;
-  const worth = daily === undefined ? 1 : limits.seasonWorth;
   let judged = 0;
   let lately = 0;
-  /** Of the predictions that it made: its own mean error and that of "as now", over as much as is remembered. */
-  const own = { count: 0, error: 0, asNow: 0 };
+  /** Of the predictions that it made: mean squares of its own error and of that of "as now", over as much as is remembered. */
+  const squares = { count: 0, own: 0, asNow: 0 };
   /** What following it would have spared of missing replicas, and cost in spare ones. */
   let help = 0;
   let harm = 0;
@@ -50,15 +51,14 @@ export function createJudgment(model: Model, daily?: number): Judgment {
     judge(actual, bucket) {
       while (pending.length > 0 && pending[0]!.due <= bucket) {
         const { predicted, now, floor, planned } = pending.shift()!;
-        const asNow = loss(now, actual);
-        const error = predicted === undefined ? asNow : loss(predicted, actual);
+        const error = loss(predicted ?? now, actual);
+        if (predicted !== undefined) {
+          squares.count = Math.min(squares.count + 1, remembered);
+          squares.own += ((predicted - actual) ** 2 - squares.own) / squares.count;
+          squares.asNow += ((now - actual) ** 2 - squares.asNow) / squares.count;
+        }
         judged = Math.min(judged + 1, limits.judgedOver);
         lately += (error - lately) / judged;
-        if (predicted !== undefined) {
-          own.count = Math.min(own.count + 1, remembered);
-          own.error += (error - own.error) / own.count;
-          own.asNow += (asNow - own.asNow) / own.count;
-        }
         // Replicas are bought whole. A trend has to spare more than rounding costs; it goes on every day, and a season is
         // wanted for one climb.
         const asked = Math.ceil(planned);
@@ -70,13 +70,12 @@ export function createJudgment(model: Model, daily?: number): Judgment {
     },
     error: () => lately,
     score(asNow) {
-      const latest = ratio(lately, asNow);
-      const gain = help > 0 ? harm / (worth * help) : 1;
+      const latest = asNow > 0 ? lately / (limits.margin * asNow) : 1;
+      const gain = help > 0 ? harm / help : 1;
       if (daily === undefined) return Math.max(latest, gain);
-      // At night there is little to be right about, and the morning that a season is for is hours away.
-      const all = own.count < limits.judgedOver ? latest : ratio(own.error, own.asNow);
-      const right = Math.min(latest, Math.max(all, latest / limits.leniency));
-      return help + harm > 0 ? Math.max(right, gain) : right;
+      if (help + harm === 0) return latest;
+      const isJudged = squares.count >= limits.judgedOver && squares.asNow > 0;
+      return isJudged ? Math.max(gain, (limits.margin * squares.own) / squares.asNow) : gain;
     },
   };
 }

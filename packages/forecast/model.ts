@@ -1,5 +1,6 @@
 // The models that compete. Each is told demand bucket by bucket and asked for a later one; none knows how it does, which
 // is for the forecaster to judge.
+import { limits } from './limits.ts';
 
 export interface Model {
   readonly name: string;
@@ -51,17 +52,22 @@ export interface Season {
 }
 
 export interface SeasonalModel extends Model {
-  /** The highest demand of a day as it was learned; undefined while it cannot predict. */
+  /** The highest demand of a day of this size; undefined while it cannot predict. */
   most(): number | undefined;
   /** Undefined while not a single place is known. */
   season(): Season | undefined;
 }
 
-/** Holt-Winters with a multiplicative season: the shape of a day, at the level of now. */
+/**
+ * Holt-Winters whose level is now: what is needed now, and what a day of this size adds until then. A level by which the
+ * whole day is multiplied would fall while a morning is late, and take the climb for a small one.
+ */
 export function holtWinters(places: number, bucketsAPlace: number, learned?: Season): SeasonalModel {
   const shape = Float64Array.from({ length: places }, (_, place) => learned?.shape[place] ?? Number.NaN);
   let first = learned?.since;
-  let level: number | undefined;
+  let last = Number.NaN;
+  /** Of this day beside those that were learned: slow, so that a morning that is some minutes late does not make it small. */
+  let size: number | undefined;
   let at = 0;
   /** The place that is being filled; its buckets need not be complete. */
   let open = { place: -1, sum: 0, count: 0 };
@@ -83,6 +89,7 @@ export function holtWinters(places: number, bucketsAPlace: number, learned?: Sea
     observe(value, bucket) {
       first ??= bucket;
       at = bucket;
+      last = value;
       const place = placeOf(bucket);
       if (place !== open.place) {
         settle(open);
@@ -91,17 +98,16 @@ export function holtWinters(places: number, bucketsAPlace: number, learned?: Sea
       open.sum += value;
       open.count += 1;
       const usual = shapeAt(bucket);
-      const ratio = usual > 0 ? value / usual : 1;
-      level = level === undefined || Number.isNaN(level) ? ratio : level + 0.2 * (ratio - level);
+      if (usual > 0) size = size === undefined ? value / usual : size + (value / usual - size) / limits.sizeMean;
     },
     predict(ahead) {
-      if (first === undefined || at - first < places * bucketsAPlace || level === undefined) return undefined;
-      const value = level * shapeAt(at + ahead);
+      if (first === undefined || at - first < places * bucketsAPlace) return undefined;
+      const value = last + (size ?? 1) * (shapeAt(at + ahead) - shapeAt(at));
       return Number.isNaN(value) ? undefined : value;
     },
     most() {
       if (first === undefined || at - first < places * bucketsAPlace) return undefined;
-      return shape.reduce((most, value) => (value > most ? value : most), 0);
+      return (size ?? 1) * shape.reduce((most, value) => (value > most ? value : most), 0);
     },
     season() {
       if (first === undefined || shape.every(Number.isNaN)) return undefined;
