@@ -11,7 +11,7 @@ import { learnCurve } from './load-curve.ts';
 import { replicaLoad, type Signal, type Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
-import { learnFull, learnPlaces, learnSteps } from './work-model.ts';
+import { learnAtOnce, learnFull, learnPlaces, learnSteps } from './work-model.ts';
 
 /** The one copy of a history that a round makes: what was learned and decided is written into it. */
 export type HistoryDraft = { -readonly [Key in keyof History]: History[Key] };
@@ -199,7 +199,8 @@ function learnCapacity(draft: HistoryDraft, traffic: Traffic, now: Instant): voi
 
 /** How many requests a full replica serves at once, and what that takes. */
 function learnFullReplicas(draft: HistoryDraft, traffic: Traffic): void {
-  const { places, fullTokensPerSecond: written, generatedTokensPerRequest: generated } = traffic;
+  const { places, atOnce, fullTokensPerSecond: written, generatedTokensPerRequest: generated } = traffic;
+  if (atOnce !== undefined) draft.work = learnAtOnce(draft.work, atOnce);
   if (places !== undefined) draft.work = learnPlaces(draft.work, places);
   if (draft.work === undefined || !written || !generated) return;
   draft.work = learnFull(draft.work, written, (written * (traffic.promptTokensPerRequest ?? 0)) / generated);

@@ -323,6 +323,9 @@ export function createSignalFold(policy: Policy): SignalFold {
     if (prompt !== undefined) traffic.promptTokensPerRequest = significant(prompt);
     if (generated !== undefined) traffic.generatedTokensPerRequest = significant(generated);
     if (fleet.fresh.length > 0) traffic.ageMs = fleet.ageMs;
+    let atOnce = 0;
+    for (const { running } of fleet.fresh) atOnce = Math.max(atOnce, running);
+    if (atOnce > 0) traffic.atOnce = significant(atOnce);
     const places = meanOfFull(fleet, limits.fullFor, ({ running }) => running);
     if (places !== undefined) traffic.places = significant(places);
     const written = meanOfFull(fleet, limits.longFull, (state) => state.totals[tokensSlot]!);

@@ -80,6 +80,8 @@ export interface Traffic {
    * for a while; absent while there is none. */
   readonly places?: number;
   readonly fullTokensPerSecond?: number;
+  /** The most requests that one replica serves at once, full or not; absent while none is served. */
+  readonly atOnce?: number;
   readonly meanLatencyMs?: number;
   readonly meanTimeToFirstTokenMs?: number;
   readonly meanInterTokenMs?: number;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { learnFull, learnPlaces, learnSteps, tokenCosts, type WorkModel } from './work-model.ts';
+import { learnAtOnce, learnFull, learnPlaces, learnSteps, tokenCosts, type WorkModel } from './work-model.ts';
 
 /** An engine whose steps take 30 ms, 0.25 ms more for each answer, and 0.05 ms for each prompt token that they read beside. */
 const perPrompt = 0.05;
@@ -65,6 +65,16 @@ test('more places are believed at once, fewer only when they are seen again and 
   let again = once;
   for (let look = 0; look < 6_000; look += 1) again = learnPlaces(again, 8);
   expect(again.places).toBeCloseTo(8, 0);
+});
+
+test('a replica has as many places at least as it ever served at once, whatever waits beside fewer', () => {
+  // Twenty answers without anybody waiting; later two wait while a long prompt is read beside five.
+  const busy = learnAtOnce(learnAtOnce(mixed, 20), 6);
+  expect(tokenCosts(busy)).toBeUndefined();
+  const reading = learnPlaces(busy, 5);
+  expect(reading.places).toBeGreaterThan(19.9);
+  expect(learnAtOnce(reading, 32).places).toBe(32);
+  expect(learnAtOnce(reading, 8)).toBe(reading);
 });
 
 test('batches that are free until they are not are known once full replicas were seen, and for long after', () => {

@@ -25,6 +25,8 @@ export interface WorkModel {
   readonly steps?: Steps;
   /** Answers that a replica writes at once when it is full. */
   readonly places?: number;
+  /** The most that one was seen to write until a full one was seen. */
+  readonly atOnce?: number;
   /** Milliseconds that a token took full replicas beyond what steps foretell; below zero it is noise. */
   readonly extraMs?: number;
 }
@@ -74,11 +76,19 @@ export function learnSteps(
   return { ...rest, ...extra, steps: next };
 }
 
+/** The model after a look at replicas of which one serves so many at once: so many places it has at least. Requests also wait while a
+ * replica reads long prompts, and a few answers beside them would be taken for all that it can write. */
+export function learnAtOnce(model: WorkModel = {}, seen: number): WorkModel {
+  if (seen <= (model.places ?? model.atOnce ?? 0)) return model;
+  return model.places === undefined ? { ...model, atOnce: seen } : { ...model, places: seen };
+}
+
 /** The model after a look at full replicas: who serves more than ever has room for more, and is believed at once. */
 export function learnPlaces(model: WorkModel = {}, seen: number): WorkModel {
-  const { places: before } = model;
+  const { atOnce, ...rest } = model;
+  const before = rest.places ?? atOnce;
   const places = before === undefined || seen > before ? seen : before + (seen - before) / limits.placesMean;
-  return { ...model, places: significant(places) };
+  return { ...rest, places: significant(places) };
 }
 
 /**
