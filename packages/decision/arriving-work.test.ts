@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { after, type Instant, instant, seconds } from '@kubeai/units';
-import { learnLevels, type WorkLevels, workToReckonWith } from './arriving-work.ts';
+import { arrivingWork, learnLevels, type WorkLevels, workToReckonWith } from './arriving-work.ts';
 import { emptyHistory } from './history.ts';
 import type { HistoryDraft } from './learn.ts';
 import { ledgerOf } from './ledger.ts';
@@ -70,6 +70,29 @@ test('answers of minutes even out what seconds are off: less room for the same a
   // Of ten seconds each, and of five minutes.
   expect(roomOf(100)).toBeGreaterThan(0.5);
   expect(roomOf(3_000)).toBeLessThan(0.15);
+});
+
+test('a bunch of requests is followed as far as answers feel it: those of seconds nearly whole, those of minutes little', () => {
+  const seenOf = (tokens: number): number => {
+    const levels = levelsAfter(minutesOf(8, 8), 60_000, tokens);
+    const traffic = trafficOf(40, { arrivalsPerSecond: 32, arrivalsNow: 32, completionsPerSecond: 8 });
+    return arrivingWork({ ...emptyHistory(4, start), work: costs, levels }, traffic) / levels.each;
+  };
+  expect(seenOf(20)).toBeCloseTo(32, 0);
+  expect(seenOf(3_000)).toBeLessThan(10);
+});
+
+test('of a burst over uneven seconds less is believed than over even ones, and with silent replicas all of it', () => {
+  const traffic = trafficOf(40, { arrivalsPerSecond: 32, arrivalsNow: 32, completionsPerSecond: 8 });
+  const [even, uneven] = [[8], [4, 12]].map((seconds) => {
+    const levels = levelsAfter(repeat(1_800 / seconds.length, seconds), 60_000, 20);
+    const history = { ...emptyHistory(4, start), work: costs, levels };
+    expect(arrivingWork(history, { ...traffic, silent: 1 })).toBeCloseTo(32 * levels.each, 5);
+    return arrivingWork(history, traffic) / levels.each;
+  });
+  expect(even).toBeCloseTo(32, 0);
+  expect(uneven).toBeLessThan(31);
+  expect(uneven).toBeGreaterThan(26);
 });
 
 test('a burst that came before is reckoned with while it is away, and no more than the highest of them', () => {

@@ -62,9 +62,8 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
   }
   const each = significant(cost);
   const work = traffic.arrivalsNow * each;
-  // Answers even out what arrives unevenly while they are written: a mean over so many looks covers twice as many seconds.
-  const half = (each * (draft.work?.places ?? 0)) / 2;
-  const blur = Math.min(limits.usualMean / 2, Math.max(1, half - limits.fastMean / 1_000));
+  const half = halfAnswer(each, draft);
+  const blur = blurOf(half);
   const lately = significant(levels.lately + (work - levels.lately) / Math.max(limits.peakMean, half));
   const felt = significant(levels.felt + (work - levels.felt) / blur);
   const usual = significant(levels.usual + (work - levels.usual) / limits.usualMean);
@@ -76,6 +75,29 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
     return;
   }
   draft.levels = { ...levels, each, usual, felt, spread, lately, top: Math.max(levels.top, lately) };
+}
+
+/** Seconds that half of an answer takes beside as many others as there are places. */
+const halfAnswer = (each: number, { work }: History): number => (each * (work?.places ?? 0)) / 2;
+
+/** Looks over which what arrives unevenly is averaged: answers even it out while they are written, and a mean over so many looks covers
+ * twice as many seconds. */
+const blurOf = (half: number): number => Math.min(limits.usualMean / 2, Math.max(1, half - limits.fastMean / 1_000));
+
+/** The work that arrives now. Of a burst, what replicas feel of it by now, less what of that is as likely chance as not: the highest of
+ * many looks at a burst is luck as well, and what is bought for it stays for minutes. */
+export function arrivingWork(history: History, { arrivalsPerSecond, arrivalsNow, silent }: Traffic): number {
+  const { levels } = history;
+  if (levels === undefined) return 0;
+  const { each, usual, spread } = levels;
+  const arriving = arrivalsPerSecond * each;
+  // While some are silent nothing is learned.
+  if (silent > 0) return arriving;
+  const now = arrivalsNow * each;
+  const felt = levels.felt + (now - levels.felt) / blurOf(halfAnswer(each, history));
+  // Chance grows with the root of what it is in.
+  const chance = usual > 0 ? limits.burstDoubt * spread * Math.sqrt(Math.max(1, now / usual)) : 0;
+  return Math.min(arriving, Math.max(usual, felt - chance));
 }
 
 /** What the minutes say of peaks; `span` is how many of them a start takes. */

@@ -6,6 +6,10 @@ export const limits = {
   staleAfter: seconds(5) as Milliseconds,
   /** After this the last value says nothing about now. */
   lostAfter: seconds(15) as Milliseconds,
+  /** A report that has not come after this is late, and what it will tell is taken to be what the last one told. */
+  reportIsLate: milliseconds(1_200) as Milliseconds,
+  /** Of what several late reports tell, so much counts as come now. */
+  toldAtOnce: seconds(2) as Milliseconds,
   /** Prometheus samples are as old as its scrape interval; four default scrapes may be missed. */
   externalStaleAfter: seconds(60) as Milliseconds,
   externalLostAfter: minutes(5) as Milliseconds,
@@ -112,6 +116,8 @@ export const limits = {
   /** Mean deviations of work that room is kept for: of a normal one, about two and a half standard deviations. What goes
    * beyond is a burst, for which the rises of late keep room. */
   spreadTimes: 3,
+  /** Mean deviations by which a burst is taken to be smaller than it looks: more, and true bursts are met late. */
+  burstDoubt: 0.5,
   /** Of so many rises at least, this share was smaller than the one that is reckoned with. */
   risesAtLeast: 5,
   riseQuantile: 0.99,

@@ -2,7 +2,7 @@
 // signal would not have the target shrink. They differ wherever something is unknown, and unknown counts as idle in the
 // one and as busy in the other. Fractions of replicas are kept; rounding is for whoever decides.
 import type { MetricName } from '@kubeai/policy';
-import { workByChance, workToReckonWith } from './arriving-work.ts';
+import { arrivingWork, workByChance, workToReckonWith } from './arriving-work.ts';
 import type { Proposal } from './decision.ts';
 import { drainPerSecond } from './demand.ts';
 import { proposeLatency } from './latency-proposal.ts';
@@ -96,7 +96,7 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
     return { name: 'work', needs: 0, keeps: keepsWhileLearning(signal, scene), because: 'LearningWork' };
   }
   // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.
-  const arriving = traffic.arrivalsPerSecond * levels.each;
+  const arriving = arrivingWork(history, traffic);
   const waiting = drainPerSecond(snapshot, limits.workedOffIn) * levels.each;
   const promised = snapshot.signals.some(({ shape }) => shape === 'latency');
   const full = signal.target / 100;

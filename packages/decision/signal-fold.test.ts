@@ -324,6 +324,48 @@ test('windows count by their length, however many fall between two looks', () =>
   expect(Math.abs(rateAfter(parts, true) / whole - 1)).toBeLessThan(0.2);
 });
 
+test('requests that move to a replica that joins are counted once, however often it reports', () => {
+  const fold = createSignalFold(policyOf({ metrics: concurrency }));
+  const pods = ['a', 'b', 'c', 'd', 'e'].map((name) => podOf(name, now));
+  const rates: number[] = [];
+  const sequences = new Map<string, number>();
+  // Four replicas have 32 requests a second between them, until the fifth takes all of them and tells of it five times a second.
+  const tell = (pod: string, ms: number, started: number, windowMs: number) => {
+    const sequence = (sequences.get(pod) ?? 0) + 1;
+    sequences.set(pod, sequence);
+    fold.accept({ ...reportOf(pod, sequence, { concurrency: 8, perSecond: started }), windowMs }, instant(now + ms));
+    rates.push(fold.fold(pods, instant(now + ms)).traffic.arrivalsNow);
+  };
+  for (let second = 0; second < 60; second += 1)
+    for (const [index, pod] of ['a', 'b', 'c', 'd'].entries()) tell(pod, 1_000 * second + 250 * index, 8, 1_000);
+  const steady = Math.max(...rates.slice(-20));
+  for (let ms = 60_000; ms < 62_000; ms += 50) {
+    const pod = ['a', 'b', 'c', 'd'][(ms % 1_000) / 250];
+    // The last report of theirs that knows of requests still has those from before the move.
+    if (pod !== undefined) tell(pod, ms, Math.max(0, 8 * (1 - (ms - 60_000) / 1_000)), 1_000);
+    else if (ms % 200 === 150) tell('e', ms, 6.4, 200);
+  }
+  expect(Math.max(...rates.slice(240))).toBeLessThan(1.15 * steady);
+  expect(rates.at(-1)! / 32).toBeCloseTo(1, 0);
+});
+
+test('a report that is late is taken to tell what the last one did, and what waited behind a broken connection is no burst', () => {
+  const fold = createSignalFold(policyOf({ metrics: concurrency }));
+  const rateAt = (second: number) => fold.fold([podOf('a', now)], at(second)).traffic.arrivalsNow;
+  const tell = (second: number, windowMs = 1_000) =>
+    fold.accept(
+      { ...reportOf('a', second, { concurrency: 8, perSecond: (8 * windowMs) / 1_000 }), windowMs },
+      at(second),
+    );
+  for (let second = 0; second <= 60; second += 1) {
+    tell(second);
+    rateAt(second);
+  }
+  for (let second = 61; second < 65; second += 1) expect(rateAt(second)).toBeGreaterThan(5);
+  tell(65, 5_000);
+  expect(rateAt(65) / 8).toBeCloseTo(1, 0);
+});
+
 test.each<[string, number, number, boolean, (value: number) => boolean]>([
   ['for as long as an answer takes', 8_000, 3, true, (value) => value > 20],
   ['as much where it fills its window', 8_000, 31, true, (value) => value > 20],

@@ -8,7 +8,7 @@ import { before, elapsed, type Instant, type Milliseconds, milliseconds } from '
 import { createLatencyWindow, type LatencyWindow } from './latency-window.ts';
 import { isReady, type PodFacts, readySince } from './ledger.ts';
 import { limits } from './limits.ts';
-import { createMovingMean, type MovingMean, never } from './moving-mean.ts';
+import { createMovingMean, follows, type MovingMean, never } from './moving-mean.ts';
 import { createMovingQuotient } from './moving-quotient.ts';
 import {
   type AgentMetric,
@@ -60,18 +60,19 @@ interface Slot {
   readonly of: (report: Report) => number;
   /** See createMovingMean. */
   readonly spread: number;
-  readonly isLevel: boolean;
+  /** How many there are at the end of a window, a mean over it, or events a second of it. */
+  readonly kind: 'level' | 'mean' | 'events';
 }
 
 /** Totals over pods that every target has; custom metrics of agents follow behind. */
 const totals = [
-  { name: 'concurrency', of: agentMetrics.concurrency, spread: 1, isLevel: false },
-  { name: 'requestQueueDepth', of: agentMetrics.requestQueueDepth, spread: 1, isLevel: true },
-  { name: 'tokensPerSecond', of: agentMetrics.tokensPerSecond, spread: 1, isLevel: false },
-  { name: 'promptTokensPerSecond', of: agentMetrics.promptTokensPerSecond, spread: 1, isLevel: false },
-  { name: 'arrivals', of: agentMetrics.requestsPerSecond, spread: rateSpread, isLevel: false },
-  { name: 'completions', of: completionsPerSecond, spread: rateSpread, isLevel: false },
-  { name: 'firstTokens', of: firstTokensPerSecond, spread: rateSpread, isLevel: false },
+  { name: 'concurrency', of: agentMetrics.concurrency, spread: 1, kind: 'mean' },
+  { name: 'requestQueueDepth', of: agentMetrics.requestQueueDepth, spread: 1, kind: 'level' },
+  { name: 'tokensPerSecond', of: agentMetrics.tokensPerSecond, spread: 1, kind: 'events' },
+  { name: 'promptTokensPerSecond', of: agentMetrics.promptTokensPerSecond, spread: 1, kind: 'events' },
+  { name: 'arrivals', of: agentMetrics.requestsPerSecond, spread: rateSpread, kind: 'events' },
+  { name: 'completions', of: completionsPerSecond, spread: rateSpread, kind: 'events' },
+  { name: 'firstTokens', of: firstTokensPerSecond, spread: rateSpread, kind: 'events' },
 ] as const satisfies readonly Slot[];
 const slotOf = (name: (typeof totals)[number]['name']): number => totals.findIndex((total) => total.name === name);
 const [inFlightSlot, queueSlot, tokensSlot, promptSlot, arrivalsSlot, completionsSlot, firstTokensSlot] = totals.map(
@@ -101,6 +102,10 @@ interface PodState {
   /** What was reported since, each times its window: windows are of any length, and several may fall between two looks. */
   readonly sums: number[];
   windows: number;
+  /** Events that came to be known since the last look, a second times milliseconds, and for how long a late report is assumed to tell what
+   * the one before did. */
+  readonly came: number[];
+  assumed: number;
   /** By gauge of the policy; NaN where the pod does not tell. */
   readonly gauges: number[];
   readonly gaugeAges: number[];
@@ -130,12 +135,15 @@ export function createSignalFold(policy: Policy): SignalFold {
   const everSeen = new Set<MetricName>();
   /** Pods that served at the last look. */
   let served = 0;
+  let lookedAt: Instant = never;
   /** How long an answer took when one was last seen. */
   let answerTakes = 0;
 
   const customs = policy.metrics.flatMap(({ name, agentMetric }) => {
     const of = name.startsWith('custom:') ? agentMetrics[agentMetric as AgentMetric] : undefined;
-    return of === undefined ? [] : [{ name, of, spread: 1, isLevel: levels.has(agentMetric ?? '') }];
+    return of === undefined
+      ? []
+      : [{ name, of, spread: 1, kind: levels.has(agentMetric ?? '') ? 'level' : 'mean' } as const];
   });
   const slots: readonly Slot[] = [...totals, ...customs];
   const means: readonly MovingMean[] = slots.map(({ spread }) => createMovingMean(spread));
@@ -177,8 +185,8 @@ export function createSignalFold(policy: Policy): SignalFold {
       state.queueSource = queueSources[report.queue.source];
       if (report.jumped === true) state.jumpWindow = report.windowMs;
       for (let slot = 0; slot < slots.length; slot += 1) {
-        const { of, isLevel } = slots[slot]!;
-        if (isLevel) state.totals[slot] = of(report);
+        const { of, kind } = slots[slot]!;
+        if (kind === 'level') state.totals[slot] = of(report);
         else state.sums[slot]! += of(report) * report.windowMs;
       }
       state.windows += report.windowMs;
@@ -196,9 +204,11 @@ export function createSignalFold(policy: Policy): SignalFold {
 
     fold(podFacts, now) {
       if (pods.size > podFacts.length) forgetGone(pods, podFacts);
+      const span = follows(lookedAt, now) ? elapsed(lookedAt, now) : 0;
+      lookedAt = now;
       for (const state of pods.values()) {
-        settleTotals(state);
         notAfter(state, now);
+        settleTotals(state, span, now);
       }
       const fleet = fleetOf(podFacts, pods, now);
       // A mean per pod is no total: when replicas join, it would tell of the old crowd for a minute and buy twice.
@@ -206,7 +216,7 @@ export function createSignalFold(policy: Policy): SignalFold {
         for (const mean of gaugeMeans) mean.scale(served / fleet.serving);
       }
       served = fleet.serving;
-      const rising = followTotals(fleet);
+      const rising = followTotals(fleet, span);
       const traffic = trafficOf(fleet, rising);
       const signals = policy.metrics.map((metric) => signalOf(metric, fleet, traffic));
       return { signals, traffic };
@@ -228,6 +238,8 @@ export function createSignalFold(policy: Policy): SignalFold {
       totals: slots.map(() => 0),
       sums: slots.map(() => 0),
       windows: 0,
+      came: slots.map(() => 0),
+      assumed: 0,
       gauges: gaugeNames.map(() => Number.NaN),
       gaugeAges: gaugeNames.map(() => 0),
       gaugeSources: gaugeNames.map(() => 'agent'),
@@ -235,7 +247,7 @@ export function createSignalFold(policy: Policy): SignalFold {
   }
 
   /** Brings the means up to now; tells whether requests in flight climb. */
-  function followTotals({ fresh, idle, now }: Fleet): boolean {
+  function followTotals({ fresh, idle, now }: Fleet, span: number): boolean {
     let inFlight = 0;
     let arrivals = 0;
     let jumped = 0;
@@ -254,7 +266,7 @@ export function createSignalFold(policy: Policy): SignalFold {
         for (const state of fresh) sum += state.totals[slot]!;
         if (slot === inFlightSlot) inFlight = sum;
         else if (slot === arrivalsSlot) arrivals = sum;
-        mean.add(sum, now);
+        mean.add(span > 0 && slots[slot]!.kind === 'events' ? cameTo(fresh, slot) / span : sum, now);
       }
     }
     if (!idle && fresh.length > 0) {
@@ -279,13 +291,27 @@ export function createSignalFold(policy: Policy): SignalFold {
     return inFlight - fast > Math.max(0.1 * fast, Math.sqrt(fast));
   }
 
-  function settleTotals(state: PodState): void {
-    if (state.windows === 0) return;
+  /** Events are counted once, when they are told: a replica that joins takes requests from others, whose last reports still tell of them,
+   * and rates added up would see load rise by half. */
+  function settleTotals(state: PodState, span: number, now: Instant): void {
+    const isNew = state.windows > 0;
+    const late = isNew ? 0 : Math.min(span, Math.max(0, elapsed(state.measuredAt, now) - limits.reportIsLate));
+    // What waited behind a broken connection is no burst.
+    const share = Math.min(1, (state.assumed + limits.toldAtOnce) / state.windows);
     for (let slot = 0; slot < slots.length; slot += 1) {
-      if (slots[slot]!.isLevel) continue;
-      state.totals[slot] = state.sums[slot]! / state.windows;
+      const { kind } = slots[slot]!;
+      if (kind === 'level') continue;
+      const before = state.totals[slot]!;
+      if (!isNew) {
+        state.came[slot] = before * late;
+        continue;
+      }
+      const sum = state.sums[slot]!;
+      state.came[slot] = share * sum - before * Math.min(state.assumed, state.windows);
+      state.totals[slot] = sum / state.windows;
       state.sums[slot] = 0;
     }
+    state.assumed = isNew ? 0 : state.assumed + late;
     state.windows = 0;
   }
 
@@ -501,6 +527,12 @@ function followPlaces(state: PodState, { engine, queue, windowMs }: Report, wait
   const stillWait = Math.min(queue.length, waitedBefore) >= limits.fullQueue;
   state.fullFor = sameCrowd && stillWait ? state.fullFor + windowMs : 0;
   state.running = running;
+}
+
+function cameTo(fresh: readonly PodState[], slot: number): number {
+  let sum = 0;
+  for (const state of fresh) sum += state.came[slot]!;
+  return sum;
 }
 
 /** The mean of the pods that were full for so long; undefined while none was. */
