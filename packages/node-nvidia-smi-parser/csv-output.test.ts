@@ -36,3 +36,25 @@ pid, process_name, used_gpu_memory [MiB]
   expect(reading.rows).toMatchObject({ columns: ['utilization.gpu', 'memory.used'], cells: [['40 %', '900 MiB']] });
   expect(reading.problems).toEqual([]);
 });
+
+test('rows without header and fields keep their cells, and name what they can', () => {
+  const reading = parseNvidiaSmi('0, Tesla T4, 00000000:00:1E.0, 5 MiB\n1, Tesla T4, 00000000:00:1F.0, 6 MiB\n');
+  expect(reading.gpus.map(({ name, pciBusId }) => [name, pciBusId])).toEqual([
+    ['Tesla T4', '00000000:00:1E.0'],
+    ['Tesla T4', '00000000:00:1F.0'],
+  ]);
+  expect(reading.rows!.columns).toEqual(['column1', 'name', 'pci.bus_id', 'column4']);
+  expect(reading.problems.map(({ reason }) => reason)).toEqual(['NoHeader']);
+});
+
+test('processes of a CSV may have commas and no memory', () => {
+  const input = 'pid, process_name, used_gpu_memory [MiB]\n4, C:\\a, b.exe, [N/A]\n5, x, 12 MiB\n';
+  const { kind, processes, rows } = parseNvidiaSmi(input);
+  expect(kind).toBe('query-compute-apps');
+  expect(processes).toMatchObject([
+    { pid: 4, name: 'C:\\a, b.exe' },
+    { pid: 5, usedMemoryMiB: 12 },
+  ]);
+  expect(processes[0]).not.toHaveProperty('usedMemoryMiB');
+  expect(rows!.cells).toHaveLength(2);
+});

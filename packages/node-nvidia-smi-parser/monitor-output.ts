@@ -18,10 +18,13 @@ const wordsOf = (line: string): string[] => {
   return content.includes(',') ? content.split(',').map((word) => word.trim()) : content.split(/\s+/);
 };
 
+/** Rows begin with a GPU, a date or a time. Other lines are prompts, messages and the `^C` that ended it. */
+export const beginsLikeRow = (line: string): boolean => /^\s{0,20}\d/.test(line);
+
 /** A row's cells; a command may hold blanks and stands last. */
 export function monitorCellsOf(line: string, columns: readonly string[]): string[] | undefined {
   const words = wordsOf(line);
-  if (words.length < columns.length) return undefined;
+  if (words.length < columns.length || !/^\d/.test(words[columns.indexOf('gpu')]!)) return undefined;
   if (words.length === columns.length) return words;
   if (columns.at(-1) !== 'command') return undefined;
   return [...words.slice(0, columns.length - 1), words.slice(columns.length - 1).join(' ')];
@@ -66,9 +69,8 @@ export function readMonitorOutput(text: string): Draft {
     }
     const row = columns.length === 0 ? undefined : monitorCellsOf(line, columns);
     if (row === undefined) {
-      const before = draft.problems.length;
       noteFailures(draft, [line]);
-      if (columns.length > 0 && draft.problems.length === before) complain(draft, 'UnreadableRow', line);
+      if (columns.length > 0 && beginsLikeRow(line)) complain(draft, 'UnreadableRow', line);
       continue;
     }
     cells.push(row);

@@ -179,60 +179,6 @@ test.each([
   expect(reasons(input)).toEqual([reason]);
 });
 
-test('rows without header and fields keep their cells, and name what they can', () => {
-  const reading = parseNvidiaSmi('0, Tesla T4, 00000000:00:1E.0, 5 MiB\n1, Tesla T4, 00000000:00:1F.0, 6 MiB\n');
-  expect(reading.gpus.map(({ name, pciBusId }) => [name, pciBusId])).toEqual([
-    ['Tesla T4', '00000000:00:1E.0'],
-    ['Tesla T4', '00000000:00:1F.0'],
-  ]);
-  expect(reading.rows!.columns).toEqual(['column1', 'name', 'pci.bus_id', 'column4']);
-  expect(reading.problems.map(({ reason }) => reason)).toEqual(['NoHeader']);
-});
-
-test('processes of a CSV may have commas and no memory', () => {
-  const input = 'pid, process_name, used_gpu_memory [MiB]\n4, C:\\a, b.exe, [N/A]\n5, x, 12 MiB\n';
-  const { kind, processes, rows } = parseNvidiaSmi(input);
-  expect(kind).toBe('query-compute-apps');
-  expect(processes).toMatchObject([
-    { pid: 4, name: 'C:\\a, b.exe' },
-    { pid: 5, usedMemoryMiB: 12 },
-  ]);
-  expect(processes[0]).not.toHaveProperty('usedMemoryMiB');
-  expect(rows!.cells).toHaveLength(2);
-});
-
-test('dmon keeps every row, and the newest is the reading', () => {
-  const input = `#Date       Time        gpu    pwr  gtemp     sm
-#YYYYMMDD   HH:MM:SS    Idx      W      C      %
- 20260714   08:12:53      0    100     50     90
- 20260714   08:12:53      1     90     51      -
-# Date      Time        gpu    pwr  gtemp     sm
- 20260714   08:12:54      0    101     52     91
-`;
-  const reading = parseNvidiaSmi(input);
-  expect(reading).toMatchObject({ kind: 'dmon', problems: [], rows: { headerLines: 3 } });
-  expect(reading.rows!.cells).toHaveLength(3);
-  expect(reading.gpus).toMatchObject([
-    { index: 0, powerDrawWatts: 101, temperatureCelsius: 52, utilizationGpuPercent: 91 },
-    { index: 1, powerDrawWatts: 90 },
-  ]);
-  expect(reading.gpus[1]).not.toHaveProperty('utilizationGpuPercent');
-});
-
-test('pmon names processes whose commands have blanks, and an idle GPU has none', () => {
-  const input = `# gpu         pid   type     sm    mem    command
-# Idx           #    C/G      %      %    name
-    0        100     C     30      5    NVIDIA Share.exe
-    1          -     -      -      -    -
-`;
-  expect(parseNvidiaSmi(input)).toMatchObject({
-    kind: 'pmon',
-    processes: [{ gpu: 0, pid: 100, type: 'C', smPercent: 30, memoryPercent: 5, name: 'NVIDIA Share.exe' }],
-    gpus: [],
-    problems: [],
-  });
-});
-
 test('-L names GPUs and MIG devices', () => {
   const failing = parseNvidiaSmi('GPU 0: Orin (nvgpu) (UUID: 54cd1a1e)\nGPU 1: NVIDIA L4 (UUID: Unknown Error)\n');
   expect(failing.gpus.map(({ index, name, uuid }) => [index, name, uuid])).toEqual([

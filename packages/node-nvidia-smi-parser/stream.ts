@@ -3,7 +3,7 @@
 import { addRow, cellsOf, type Header, headerAgain, headerOf, headerOfFields, isRemark } from './csv-output.ts';
 import { failureIn } from './failures.ts';
 import { limits } from './limits.ts';
-import { monitorCellsOf, monitorColumnsOf, monitorEntryOf, monitorKindOf } from './monitor-output.ts';
+import { beginsLikeRow, monitorCellsOf, monitorColumnsOf, monitorEntryOf, monitorKindOf } from './monitor-output.ts';
 import { type ParseOptions, parseNvidiaSmi } from './nvidia-smi.ts';
 import { complain, draftOf, type Reading } from './reading.ts';
 
@@ -77,7 +77,7 @@ export function createNvidiaSmiStream(
 
   const readMonitorRow = (columns: readonly string[], line: string) => {
     const cells = monitorCellsOf(line, columns);
-    if (cells === undefined && failed(line)) return;
+    if (cells === undefined && (failed(line) || !beginsLikeRow(line))) return;
     const draft = draftOf(monitorKindOf(columns));
     if (cells === undefined) complain(draft, 'UnreadableRow', line);
     else {
