@@ -2,8 +2,8 @@
 // as they came. First the bytes go on, then the observer looks at them; only under a concurrency limit is a request's
 // head looked at before. What happens to one side (half-closing, resetting) happens to the other, so both sides
 // behave as if nobody stood between them.
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Clock, Log } from '@kubeai/daemon';
+import { connect, createServer, type Socket } from 'node:net';
+import { type Clock, type Log, listenOn } from '@kubeai/daemon';
 import type { TokenReader } from '@kubeai/engines';
 import { createBacklog } from './backlog.ts';
 import type { Gate } from './gate.ts';
@@ -238,11 +238,9 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
     keepAliveInitialDelay: keepAliveDelay,
   });
   server.on('connection', accept);
-  await listening(server, options.listen);
+  const { port } = await listenOn(server, options.listen);
   // A later failure to accept (too many open files) costs that connection, not the process.
   server.on('error', (cause) => log.warn('A connection could not be accepted', { cause }));
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : options.listen.port;
 
   return {
     host: options.listen.host,
@@ -266,15 +264,4 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
       });
     },
   };
-}
-
-async function listening(server: Server, { host, port }: SpliceOptions['listen']): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === 'EADDRINUSE' ? 'is already taken' : `cannot be listened on: ${cause.message}`;
-      reject(new Error(`${host}:${port} ${why}`, { cause }));
-    });
-    server.listen({ host, port, backlog: 4_096 }, resolve);
-  });
-  server.removeAllListeners('error');
 }
