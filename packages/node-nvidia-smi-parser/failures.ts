@@ -21,7 +21,8 @@ const messages: readonly (readonly [RegExp, ProblemReason])[] = [
     /failed to (?:initialize|properly shut down) NVML|unable to (?:initialize|load).{0,40}nvml/i,
     'InitialisationFailed',
   ],
-  [/^warning: /i, 'Warning'],
+  // ssh and shells warn too.
+  [/^warning: .{0,200}\b(?:infoROM|GPU|device|persistence)\b/i, 'Warning'],
 ];
 
 export function failureIn(line: string): ProblemReason | undefined {

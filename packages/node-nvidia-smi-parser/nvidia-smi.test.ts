@@ -283,6 +283,10 @@ test.each([
   expect(gpu(`name, index\n${name}, 0\n`).isVgpu).toBe(isVgpu);
 });
 
+test('a warning of ssh before the output is none of nvidia-smi', () => {
+  expect(reasons(`Warning: No xauth data; using fake authentication data for X11 forwarding.\n${table}`)).toEqual([]);
+});
+
 test('a table below a list or a version is what is read', () => {
   for (const short of ['GPU 0: A100-SXM4-40GB (UUID: GPU-1)', 'DRIVER version : 460.32.03'])
     expect(parseNvidiaSmi(`${short}\n${table}`)).toMatchObject({ kind: 'table', driverVersion: '460.32.03' });

@@ -43,3 +43,12 @@ test('until driver 343 the table named no type of a process, and later a row may
       problems: [],
     });
 });
+
+test('a table that breaks off inside a line says so, and takes no number of it', () => {
+  const reading = parseNvidiaSmi(`| NVIDIA-SMI 535.10     Driver Version: 535.10         |
+|   0  Tesla K9            Off  | 0000:01:00.0     Off |                    0 |
+| N/A   40C    P0    60W / 235W |    120MiB /  47`);
+  expect(reading.gpus).toMatchObject([{ name: 'Tesla K9' }]);
+  expect(reading.gpus[0]).not.toHaveProperty('memoryTotalMiB');
+  expect(reading.problems.map(({ reason }) => reason)).toEqual(['Truncated']);
+});

@@ -44,7 +44,8 @@ export function readTableOutput(text: string): Draft {
     blocks = [];
   };
 
-  for (const line of text.split('\n')) {
+  const lines = text.trimEnd().split('\n');
+  for (const line of lines) {
     const content = line.trim();
     if (content === '' || content.length > limits.tableLine) continue;
     if (!content.startsWith('|')) {
@@ -73,6 +74,7 @@ export function readTableOutput(text: string): Draft {
   finish();
   draft.documents = Math.max(1, documents);
   if (draft.gpus.length === 0) complain(draft, 'Truncated', 'the table shows no GPU');
+  else if (/^\s*\|(?:.*[^|])?$/.test(lines.at(-1)!)) complain(draft, 'Truncated', 'the table ends inside a line');
   return draft;
 }
 
