@@ -88,11 +88,12 @@ function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: In
 function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void {
   const { traffic, signals, ledger, replicas } = snapshot;
   if (traffic.silent > 0) return;
-  // Hours without a request are work that is over: a minute of yesterday would ask for its replicas with the next one.
-  const isSilent = traffic.idle || replicas === 0;
-  if (isSilent) learnLevels(draft, snapshot, now);
   const load = replicaLoad(traffic);
-  if (!(load > 0)) return;
+  if (!(load > 0)) {
+    // Hours without a request are work that is over: a minute of yesterday would ask for its replicas with the next one.
+    if (traffic.idle || replicas === 0) learnLevels(draft, snapshot, now);
+    return;
+  }
   const quiet = traffic.steady && !traffic.rising && ledger.credited === 0;
   let loads: Record<string, LearnedLoad> | undefined;
   for (const signal of signals) {
@@ -109,7 +110,7 @@ function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void 
   if (loads !== undefined) draft.loads = loads;
   learnCapacity(draft, traffic, now);
   learnFullReplicas(draft, traffic);
-  if (!isSilent) learnLevels(draft, snapshot, now);
+  learnLevels(draft, snapshot, now);
   if (!quiet) return;
   learnService(draft, traffic);
   learnTokens(draft, traffic);
