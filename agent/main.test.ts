@@ -243,18 +243,7 @@ test('thousands of idle connections cost some memory each, and others are served
   });
   for (const socket of sockets) socket.on('error', () => undefined);
   const open = new RegExp(`^kubeai_connections_open ${idle}$`, 'm');
-  let metrics = '';
-  let asking = false;
-  await eventually(() => {
-    if (asking) return false;
-    asking = true;
-    // One scrape at a time: the admin port takes no crowd.
-    void page(`${agent.admin}/metrics`).then(({ text }) => {
-      metrics = text;
-      asking = false;
-    });
-    return open.test(metrics);
-  }, 'all of them');
+  await eventually(async () => open.test((await page(`${agent.admin}/metrics`)).text), 'all of them');
   expect(await page(`${agent.listen}/v1/completions`)).toMatchObject({ status: 200 });
   // Some 12 KiB each; a buffer for each direction would be ten times that.
   expect((residentKib() - before) / idle).toBeLessThan(40);
@@ -268,16 +257,12 @@ test('a full disk costs log lines, not requests', async () => {
   const environment = { ...identityOf(port), KUBEAI_POD_IP: ownAddress, ...ports };
   const child = spawn(process.execPath, [bundle], { env: environment, stdio: ['ignore', full.fd, 'inherit'] });
   closing.push(() => child.kill('SIGKILL'));
-  let health = 0;
-  await eventually(() => {
+  const health = () =>
     page(`http://${ownAddress}:15020/healthz`).then(
-      ({ status }) => {
-        health = status;
-      },
-      () => undefined,
+      ({ status }) => status,
+      () => 'not there yet',
     );
-    return health === 200;
-  }, 'the start');
+  await eventually(async () => (await health()) === 200, 'the start');
   expect(await page(`http://${ownAddress}:15001/v1/completions`)).toMatchObject({ status: 200 });
   expect((await page(`http://${ownAddress}:15020/metrics`)).text).toMatch(/^kubeai_log_lines_lost_total [1-9]/m);
   expect(child.exitCode).toBe(null);

@@ -136,9 +136,12 @@ export function arrivalsOf(socket: Socket): Arrivals {
 }
 
 /** Resolves when the condition holds; looks again as often as the loop turns. Rejects, with what it waited for, after 40 s. */
-export async function eventually(condition: () => boolean, what = 'the condition to hold'): Promise<void> {
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  what = 'the condition to hold',
+): Promise<void> {
   const deadline = Date.now() + 40_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
