@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { after, type Instant, instant, seconds } from '@kubeai/units';
 import { arrivingWork, learnLevels, type WorkLevels, workToReckonWith } from './arriving-work.ts';
-import { emptyHistory } from './history.ts';
-import type { HistoryDraft } from './learn.ts';
+import { emptyHistory, type HistoryDraft } from './history.ts';
 import { ledgerOf } from './ledger.ts';
 import type { Snapshot } from './snapshot.ts';
 import { trafficOf } from './testing/traffic-of.ts';

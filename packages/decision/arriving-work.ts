@@ -3,8 +3,7 @@
 // and from how much minutes rose within a start lately, by their busiest seconds. A repeated burst then finds its replicas, and steady traffic
 // pays for nothing. What was never seen is not reckoned with.
 import { elapsed, type Instant } from '@kubeai/units';
-import type { History } from './history.ts';
-import type { HistoryDraft } from './learn.ts';
+import type { History, HistoryDraft } from './history.ts';
 import { limits } from './limits.ts';
 import type { Traffic } from './signal.ts';
 import { significant } from './significant.ts';

@@ -20,10 +20,11 @@ import {
 } from './constraints.ts';
 import type { Decision, Proposal, Step } from './decision.ts';
 import { demandOf, growthAfter, isSettled } from './demand.ts';
-import { continueHistory, type History, withHigh, withLow } from './history.ts';
-import { type HistoryDraft, isSound, learn } from './learn.ts';
+import { continueHistory, type History, type HistoryDraft, withHigh, withLow } from './history.ts';
+import { learn } from './learn.ts';
 import { infeasibleOf, propose } from './proposal.ts';
 import type { Reason } from './reasons.ts';
+import { isSound } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
 import {

@@ -7,7 +7,7 @@
 import { elapsed, type Instant } from '@kubeai/units';
 import type { Growth, History } from './history.ts';
 import { serviceTime } from './learn.ts';
-import type { Ledger } from './ledger.ts';
+import { isAwaited } from './ledger.ts';
 import { limits } from './limits.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -52,9 +52,6 @@ export const drainPerSecond = ({ traffic, ledger }: Snapshot, startups: number):
   ledger.counts.unschedulable > 0
     ? 0
     : (1_000 * traffic.queue) / Math.max(limits.drainAtLeast, startups * ledger.startupP90Ms);
-
-/** Whether replicas are starting, or wait for a node to start on. */
-export const isAwaited = ({ credited, counts }: Ledger): boolean => credited > 0 || counts.unschedulable > 0;
 
 /** The yardstick after a decision to grow: within the first moments it follows the demand, then it stands. */
 export function growthAfter(growth: Growth | undefined, snapshot: Snapshot, wanted: number, now: Instant): Growth {

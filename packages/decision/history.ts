@@ -84,6 +84,9 @@ export interface History {
   readonly regret?: Regret;
 }
 
+/** The one copy of a history that a round makes: what was learned and decided is written into it. */
+export type HistoryDraft = { -readonly [Key in keyof History]: History[Key] };
+
 /** A target that is seen for the first time: its size counts as the first wish, so nothing shrinks before a window. */
 export function emptyHistory(replicas: number, now: Instant): History {
   return {

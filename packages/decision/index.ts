@@ -3,6 +3,7 @@
 export { type Decided, decide } from './decide.ts';
 export type { AlgorithmUsed, Decision, Proposal, Stage, Step } from './decision.ts';
 export { stages } from './decision.ts';
+export { externalProblem } from './external-signal.ts';
 export { type GpuClaim, replicasWithin } from './gpu-budget.ts';
 export {
   continueHistory,
@@ -65,6 +66,6 @@ export { type Reason, type ReasonText, reasonNames, reasons } from './reasons.ts
 export { type DecisionRecord, decodeRecord, encodeRecord, recordOf, replay } from './record.ts';
 export { sentenceOf, signalText, stepText, unitOf } from './sentence.ts';
 export { causes, type ExternalSample, type Folded, type MissingCause, type Signal, type Traffic } from './signal.ts';
-export { createSignalFold, externalProblem, foldSignals, type ReceivedReport, type SignalFold } from './signal-fold.ts';
+export { createSignalFold, foldSignals, type ReceivedReport, type SignalFold } from './signal-fold.ts';
 export type { Forecast, PluginAnswer, Snapshot } from './snapshot.ts';
 export { stabilize, stabilizeDefault, type Wish } from './stabilization.ts';

@@ -4,17 +4,14 @@
 import type { Policy } from '@kubeai/policy';
 import { elapsed, type Instant, type Milliseconds, milliseconds } from '@kubeai/units';
 import { learnLevels } from './arriving-work.ts';
-import { isAwaited } from './demand.ts';
-import { type History, type LearnedLoad, withEvent, within } from './history.ts';
+import { type History, type HistoryDraft, type LearnedLoad, withEvent, within } from './history.ts';
+import { isAwaited } from './ledger.ts';
 import { limits } from './limits.ts';
 import { learnCurve } from './load-curve.ts';
-import { replicaLoad, type Signal, type Traffic } from './signal.ts';
+import { isSound, replicaLoad, type Signal, type Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
 import { learnAtOnce, learnFull, learnPlaces, learnSteps } from './work-model.ts';
-
-/** The one copy of a history that a round makes: what was learned and decided is written into it. */
-export type HistoryDraft = { -readonly [Key in keyof History]: History[Key] };
 
 /** A copy of the history, brought up to now. */
 export function learn(policy: Policy, snapshot: Snapshot, history: History, now: Instant): HistoryDraft {
@@ -37,16 +34,6 @@ const secondOf = (at: Instant): number => Math.floor(at / limits.lesson);
 /** Whether no metric of the policy can be used at all. */
 export const knowsNothing = (snapshot: Snapshot): boolean =>
   snapshot.signals.every((signal) => !isSound(signal)) && snapshot.waitingAtDoor === undefined;
-
-/** A fresh number that a measurement could have given; everything else is as good as missing. */
-export const isSound = (signal: Signal): boolean =>
-  signal.state === 'idle' ||
-  (signal.state === 'value' &&
-    signal.value !== undefined &&
-    signal.value >= 0 &&
-    signal.value <= 1e15 &&
-    signal.assumed >= 0 &&
-    signal.assumed <= 1e15);
 
 /** Leaves out what no window, period or promise can see any more. */
 function forgetOld(draft: HistoryDraft, policy: Policy, now: Instant): void {

@@ -182,3 +182,6 @@ function quantilesOf(startup: LearnedStartup) {
   known.set(startup, found);
   return found;
 }
+
+/** Whether replicas are starting, or wait for a node to start on. */
+export const isAwaited = ({ credited, counts }: Ledger): boolean => credited > 0 || counts.unschedulable > 0;

@@ -6,11 +6,10 @@ import { arrivingWork, workByChance, workToReckonWith } from './arriving-work.ts
 import type { Proposal } from './decision.ts';
 import { drainPerSecond } from './demand.ts';
 import { proposeLatency } from './latency-proposal.ts';
-import { isSound } from './learn.ts';
 import { limits } from './limits.ts';
 import { noUsage, type PodUsage, proposeByRatio, utilizationRatio } from './ratio-proposal.ts';
 import { carriedKeeps, type Scene, servingOf } from './scene.ts';
-import type { Signal } from './signal.ts';
+import { isSound, type Signal } from './signal.ts';
 
 /** The proposal of one signal. Neither number is present for a signal that is stale, missing or no measurement. */
 export function propose(signal: Signal, scene: Scene): Proposal {

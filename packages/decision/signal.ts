@@ -104,3 +104,13 @@ export interface Folded {
   readonly signals: readonly Signal[];
   readonly traffic: Traffic;
 }
+
+/** A fresh number that a measurement could have given; everything else is as good as missing. */
+export const isSound = (signal: Signal): boolean =>
+  signal.state === 'idle' ||
+  (signal.state === 'value' &&
+    signal.value !== undefined &&
+    signal.value >= 0 &&
+    signal.value <= 1e15 &&
+    signal.assumed >= 0 &&
+    signal.assumed <= 1e15);

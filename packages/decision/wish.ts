@@ -5,9 +5,10 @@ import type { Combined } from './combination.ts';
 import { type Staged, staged } from './constraints.ts';
 import type { Proposal } from './decision.ts';
 import type { History } from './history.ts';
-import { isSound, knowsNothing } from './learn.ts';
+import { knowsNothing } from './learn.ts';
 import { limits } from './limits.ts';
 import type { Reason } from './reasons.ts';
+import { isSound } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface Wish {
