@@ -13,7 +13,6 @@ const execute = promisify(execFile);
 
 /** The targets of the Dockerfile. */
 export const imageNames = [...(Object.keys(entryPoints) as ProcessName[]), 'redirect'] as const;
-export type ImageName = (typeof imageNames)[number];
 
 export type Builder = 'docker' | 'buildah';
 /** `pull`: as the Dockerfile names them. `local`: from this machine. `auto`: local where they cannot be pulled. */

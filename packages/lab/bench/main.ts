@@ -127,7 +127,8 @@ async function readCases(flag: string, path: string): Promise<readonly Case[]> {
     return wrong(`cannot be read: ${(cause as Error).message}`);
   }
   if (!Array.isArray(read) || !read.every((one) => 'bench' in one)) return wrong('was not written by bench:lab --json');
-  return read;
+  // What is asked may have changed since they were kept.
+  return (read as Case[]).map((one) => ({ ...one, verdicts: verdictsOf(one.bench.kind, one.contenders) }));
 }
 
 function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
@@ -135,12 +136,17 @@ function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
   return rivalNames;
 }
 
+const boundText = (bound: number | undefined): string => bound?.toFixed(2) ?? '';
+
 function sectionOf({ bench, what, contenders, verdicts }: Case): string {
   const rows = verdicts.map(
-    ({ what, value, must, excellent, word }) => `| ${what} | ${value.toFixed(2)} | ${must} | ${excellent} | ${word} |`,
+    ({ what, value, bound, must, excellent, word }) =>
+      `| ${what} | ${value.toFixed(2)} | ${must} | ${excellent} | ${boundText(bound)} | ${word} |`,
   );
   const table =
-    rows.length === 0 ? [] : ['', '| asked | got | must | excellent | |', '|---|---:|---:|---:|---|', ...rows];
+    rows.length === 0
+      ? []
+      : ['', '| asked | got | must | excellent | bound | |', '|---|---:|---:|---:|---:|---|', ...rows];
   return [
     `### ${bench.name} (${bench.kind}, ${bench.split})`,
     '',
@@ -160,7 +166,7 @@ function markdown(played: readonly Case[], forecast: string): string {
   const all = played.flatMap(({ bench, verdicts }) => verdicts.map((verdict) => ({ bench, verdict })));
   const summary = all.map(
     ({ bench, verdict }) =>
-      `| ${bench.name} | ${bench.split} | ${verdict.what} | ${verdict.value.toFixed(2)} | ${verdict.must} | ${verdict.excellent} | ${verdict.word} |`,
+      `| ${bench.name} | ${bench.split} | ${verdict.what} | ${verdict.value.toFixed(2)} | ${verdict.must} | ${verdict.excellent} | ${boundText(verdict.bound)} | ${verdict.word} |`,
   );
   return `# Results of the lab: tables
 
@@ -169,8 +175,10 @@ Written on ${date} at commit ${commit} by \`npm run bench:lab -- --traces DIRECT
 
 ## What is asked
 
-| traffic | split | asked | got | must | excellent | |
-|---|---|---|---:|---:|---:|---|
+The bound is what the clairvoyant, who knows the trace and every start, takes for as few misses: nobody comes below it.
+
+| traffic | split | asked | got | must | excellent | bound | |
+|---|---|---|---:|---:|---:|---:|---|
 ${summary.join('\n')}
 
 ${forecast}
