@@ -16,13 +16,14 @@ const contenders = [
 ];
 
 const asked = (kind: Parameters<typeof verdictsOf>[0]) =>
-  verdictsOf(kind, contenders).map(({ what, value, bound, word }) => [what, value, bound, word]);
+  verdictsOf(kind, contenders).map(({ what, value, bound, word }) => [what, rounded(value), rounded(bound), word]);
+const rounded = (value: number | undefined) => (value === undefined ? undefined : Number(value.toFixed(3)));
 
 test('diurnal traffic is held against HPA and a fixed fleet, and says what who knows the trace would take', () => {
   expect(asked('diurnal')).toEqual([
     ['misses vs HPA at no more GPU-hours', 0.5, undefined, 'must'],
     ['GPU-hours vs HPA at no more misses', 0.8, 0.75, 'must'],
-    ['GPU-hours vs smallest static with 99 %', 80 / 110, 70 / 110, 'must'],
+    ['GPU-hours vs smallest static with 99 %', 0.727, 0.636, 'must'],
     ['starts a replica-hour vs tuned HPA', 0.25, undefined, 'excellent'],
   ]);
 });
@@ -37,6 +38,6 @@ test('bursty traffic is held against misses at equal cost, where a fixed fleet o
 });
 
 test('smooth traffic is held against the best fixed fleet with 99.9 %, and shapes against nothing', () => {
-  expect(asked('smooth').slice(0, 1)).toEqual([['GPU-hours vs static at 99.9 %', 80 / 130, 75 / 130, 'excellent']]);
+  expect(asked('smooth').slice(0, 1)).toEqual([['GPU-hours vs static at 99.9 %', 0.615, 0.577, 'excellent']]);
   expect(asked('shape')).toEqual([]);
 });
