@@ -84,6 +84,21 @@ test.each<[string, string, Partial<EngineReading>]>([
     { engine: 'nim', running: 1, waiting: 0 },
   ],
   [
+    'MindIE, whose names are as bare',
+    'num_requests_running 1\nnum_requests_waiting 4\nnpu_cache_usage_perc 0.5\nrequest_failed_total 2',
+    { engine: 'mindie', running: 1, waiting: 4, kvCacheRatio: 0.5, requestsFailed: 2 },
+  ],
+  [
+    "Aphrodite, which has vLLM's names under its own",
+    'aphrodite:num_requests_running 1\naphrodite:num_requests_waiting 3',
+    { engine: 'aphrodite', running: 1, waiting: 3 },
+  ],
+  [
+    'FastDeploy, likewise',
+    'fastdeploy:num_requests_running 2.0\nfastdeploy:num_requests_waiting 0.0\nfastdeploy:gpu_cache_usage_perc 0.25',
+    { engine: 'fastdeploy', running: 2, waiting: 0, kvCacheRatio: 0.25 },
+  ],
+  [
     'Dynamo of today',
     'dynamo_frontend_stage_requests{stage="route"} 1\ndynamo_frontend_stage_requests{stage="prefill"} 2\ndynamo_frontend_active_requests 9\ndynamo_frontend_requests_total{status="success"} 4\ndynamo_frontend_requests_total{status="error"} 1',
     {

@@ -5,7 +5,15 @@
 // tokens are summed over models and engines. Tensor- and pipeline-parallel ranks repeat the same requests, so of those
 // only rank 0 counts. KV use is the highest of all series: the fullest engine is the one that starts to preempt.
 // Negative gauges and NaN mean "not known" and are left out; what no series knows is absent, never 0.
-import { type EngineEntry, type EngineName, type EngineRows, engineTable, type Row } from './engine-table.ts';
+import {
+  bareEngines,
+  bareNames,
+  type EngineEntry,
+  type EngineName,
+  type EngineRows,
+  engineTable,
+  type Row,
+} from './engine-table.ts';
 import { type Exposition, type PageOptions, parseExposition, type Sample } from './exposition.ts';
 import { type Histogram, histogramOf } from './histogram.ts';
 
@@ -113,16 +121,11 @@ function firstRanks(samples: readonly Sample[]): readonly Sample[] {
 function engineOf(names: readonly string[]): EngineName | undefined {
   const seen = (marks: readonly string[]) =>
     names.some((name) => marks.some((mark) => name === mark || (mark.endsWith('_') && name.startsWith(mark))));
-  for (const [engine, { seenBy }] of Object.entries(engineTable)) {
-    if (engine === 'nim' ? bareNamesOf(names) >= 2 : seen(seenBy)) return engine as EngineName;
-  }
+  const isBare = bareNames.filter((name) => names.includes(name)).length >= 2;
+  for (const [engine, { seenBy }] of Object.entries(engineTable))
+    if (seen(seenBy) && (isBare || !bareEngines.includes(engine))) return engine as EngineName;
   return undefined;
 }
-
-const bareNamesOf = (names: readonly string[]): number =>
-  ['num_requests_running', 'num_requests_waiting', 'gpu_cache_usage_perc', 'kv_cache_usage_perc'].filter((name) =>
-    names.includes(name),
-  ).length;
 
 function modelsOf(series: Series): string[] {
   const models = new Set<string>();

@@ -91,6 +91,16 @@ const triton: EngineRows = {
   },
 };
 
+/** Names of vLLM without its prefix. One alone could be anybody's: of these engines a page must show two of them. */
+export const bareNames: readonly string[] = [
+  'num_requests_running',
+  'num_requests_waiting',
+  'gpu_cache_usage_perc',
+  'kv_cache_usage_perc',
+  'npu_cache_usage_perc',
+];
+export const bareEngines: readonly string[] = ['mindie', 'nim'];
+
 // Order matters: what passes another engine's page through (Dynamo, Triton, KServe) comes after the engine itself.
 export const engineTable = {
   vllm: { seenBy: ['vllm_'], ...likeVllm('vllm_') },
@@ -232,8 +242,16 @@ export const engineTable = {
       queueTimeMilliseconds: fullest('QueueTime'),
     },
   },
-  // NIM publishes vLLM's names bare. Two of them must be there, since a bare name alone could be anybody's.
-  nim: { seenBy: ['num_requests_running', 'num_requests_waiting', 'time_to_first_token_seconds'], ...likeVllm('') },
+  aphrodite: { seenBy: ['aphrodite_'], ...likeVllm('aphrodite_') },
+  fastdeploy: { seenBy: ['fastdeploy_'], ...likeVllm('fastdeploy_') },
+  // These two publish vLLM's names bare; see `bareEngines`.
+  mindie: {
+    seenBy: ['npu_cache_usage_perc', 'request_received_total'],
+    ...likeVllm(''),
+    kvCacheRatio: fullest('npu_cache_usage_perc'),
+    requestsFailed: row('request_failed_total'),
+  },
+  nim: { seenBy: bareNames, ...likeVllm('') },
   kserve: {
     seenBy: ['request_predict_seconds', 'request_predict_seconds_', 'request_preprocess_seconds_'],
     requestLatency: row('request_predict_seconds'),

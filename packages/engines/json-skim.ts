@@ -102,9 +102,9 @@ const isLiteral = (hash: number): boolean => hash === trueWord || hash === false
 const kinds = ['text', 'number', 'string', 'word', 'yes', 'open'] as const;
 
 /** Slots of the table of keys; four times as many as there are keys, so that nearly every key is found at once. */
-const slots = 512;
+const slots = 1024;
 const slotOf = (node: number, hash: number): number =>
-  (Math.imul(hash ^ Math.imul(node, 0x9e3779b1), 0x85ebca6b) >>> 23) % slots;
+  (Math.imul(hash ^ Math.imul(node, 0x9e3779b1), 0x85ebca6b) >>> 22) % slots;
 
 /** The paths as a tree of nodes 0 (the value itself), 1 (whatever nobody asked for), 2, 3, … */
 export function compilePaths(paths: SkimPaths) {

@@ -168,6 +168,47 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     { tokenEvents: 2, promptTokens: 5, completionTokens: 3, eventsWithUsage: 3 },
   ],
   [
+    'events that only their name tells apart',
+    stream,
+    'event: response.output_text.delta\ndata: {"delta":"a"}\n\n' +
+      'event: response.apply_patch_call_operation_diff.delta\ndata: {"delta":"+a"}\n\n' +
+      'event: response.completed\ndata: {"usage":{"input_tokens":3,"output_tokens":4}}\n\n',
+    { tokenEvents: 2, eventsWithText: 1, completionTokens: 4, done: true },
+  ],
+  [
+    'spoken answers',
+    stream,
+    events(chat({ audio: { id: 'a', transcript: 'Hi' } }), chat({ audio: { data: 'UklGRg==' } }), chat({}, 'stop')),
+    { tokenEvents: 2, eventsWithText: 1, finishReason: 'stop' },
+  ],
+  [
+    'Cohere chat',
+    stream,
+    events(
+      { type: 'content-start', delta: { message: { content: { type: 'text', text: '' } } } },
+      { type: 'tool-plan-delta', delta: { message: { tool_plan: 'I will' } } },
+      { type: 'content-delta', delta: { message: { content: { text: 'Hi' } } } },
+      {
+        type: 'message-end',
+        delta: {
+          finish_reason: 'COMPLETE',
+          usage: { billed_units: { output_tokens: 1 }, tokens: { input_tokens: 8, output_tokens: 3 } },
+        },
+      },
+    ),
+    { tokenEvents: 2, eventsWithText: 1, promptTokens: 8, completionTokens: 3, finishReason: 'COMPLETE', done: true },
+  ],
+  [
+    'Gemini with alt=sse, whose usage grows',
+    stream,
+    events(
+      { candidates: [{ content: { parts: [{ text: 'Hi' }] } }], usageMetadata: { promptTokenCount: 8 } },
+      { candidates: [{ content: { parts: [{ functionCall: { name: 'f' } }] }, finishReason: 'STOP' }] },
+      { usageMetadata: { promptTokenCount: 8, candidatesTokenCount: 3, totalTokenCount: 11 } },
+    ),
+    { tokenEvents: 2, eventsWithText: 1, promptTokens: 8, completionTokens: 3, eventsWithUsage: 2, finishReason: 'STOP' },
+  ],
+  [
     'Anthropic messages',
     stream,
     events(

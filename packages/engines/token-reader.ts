@@ -1,5 +1,5 @@
 // Reads along with a response body and finds the tokens in it: server-sent events in the OpenAI, TGI, llama.cpp,
-// SGLang, Triton and Anthropic forms, NDJSON of Ollama, and plain JSON with a `usage`. It is fed while the bytes are
+// SGLang, Triton, Anthropic, Cohere and Gemini forms, NDJSON of Ollama, and plain JSON with a `usage`. It is fed while the bytes are
 // forwarded, in chunks cut anywhere, keeps no body, allocates nothing per event, and never throws.
 //
 // An event is not a token: one may carry many. Events that bear output are counted, because their times are what a
@@ -50,6 +50,7 @@ export interface TokenReader {
 const text = 1;
 const reasoning = 2;
 const tool = 3;
+const audio = 4;
 const promptTokens = 1;
 const completionTokens = 2;
 const finishReason = 1;
@@ -81,6 +82,8 @@ const pathsOfAnswers = {
     ...choice('tool_calls.function.arguments', tool),
     ...choice('function_call.name', tool),
     ...choice('function_call.arguments', tool),
+    ...choice('audio.transcript', text),
+    ...choice('audio.data', audio),
     'choices.text': text,
     // OpenAI responses; Anthropic messages
     delta: text,
@@ -101,6 +104,15 @@ const pathsOfAnswers = {
     'content.text': text,
     text: text,
     text_output: text,
+    // Cohere
+    'delta.message.content.text': text,
+    'delta.message.content.thinking': reasoning,
+    'delta.message.tool_plan': reasoning,
+    'delta.message.tool_calls.function.name': tool,
+    'delta.message.tool_calls.function.arguments': tool,
+    // Gemini
+    'candidates.content.parts.text': text,
+    'candidates.content.parts.functionCall.name': tool,
   },
   number: {
     ...usage(''),
@@ -114,6 +126,10 @@ const pathsOfAnswers = {
     'details.generated_tokens': completionTokens,
     'meta_info.prompt_tokens': promptTokens,
     'meta_info.completion_tokens': completionTokens,
+    'delta.usage.tokens.input_tokens': promptTokens,
+    'delta.usage.tokens.output_tokens': completionTokens,
+    'usageMetadata.promptTokenCount': promptTokens,
+    'usageMetadata.candidatesTokenCount': completionTokens,
   },
   string: {
     'choices.finish_reason': finishReason,
@@ -123,6 +139,8 @@ const pathsOfAnswers = {
     stop_reason: finishReason,
     done_reason: finishReason,
     stop_type: finishReason,
+    'delta.finish_reason': finishReason,
+    'candidates.finishReason': finishReason,
     'response.incomplete_details.reason': finishReason,
     error: errorMessage,
     'error.message': errorMessage,
@@ -153,6 +171,8 @@ const otherOutput = new Set(
     'mcp_call_arguments.delta',
     'custom_tool_call_input.delta',
     'code_interpreter_call_code.delta',
+    'apply_patch_call_operation_diff.delta',
+    'audio.delta',
   ].map(responseWord),
 );
 const unnamedError = 'the server sent an error without a message';
@@ -295,6 +315,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     },
     named: (hash) => {
       isErrorObject = hash === errorWord;
+      if (ended.has(hash)) done = true;
       noteName(hash);
     },
   });
