@@ -195,9 +195,9 @@ test('the sum over priorities counts, not each again', () => {
   expect(reading(page).waiting).toBe(5);
 });
 
-test('-1 and NaN mean "not known", and not known is absent', () => {
+test('-1, NaN and infinity mean "not known", and not known is absent', () => {
   const page =
-    'vllm:num_requests_waiting -1.0\nvllm:num_requests_running NaN\nvllm:kv_cache_usage_perc{e="0"} -1\nvllm:kv_cache_usage_perc{e="1"} 0.5';
+    'vllm:num_requests_waiting -1.0\nvllm:num_requests_waiting +Inf\nvllm:num_requests_running NaN\nvllm:kv_cache_usage_perc{e="0"} -1\nvllm:kv_cache_usage_perc{e="1"} 0.5';
   expect(reading(page)).not.toHaveProperty('waiting');
   expect(reading(page)).not.toHaveProperty('running');
   expect(reading(page).kvCacheRatio).toBe(0.5);

@@ -4,7 +4,7 @@
 // How series fold into one number: one page can hold several models, data-parallel engines and ranks. Requests and
 // tokens are summed over models and engines. Tensor- and pipeline-parallel ranks repeat the same requests, so of those
 // only rank 0 counts. KV use is the highest of all series: the fullest engine is the one that starts to preempt.
-// Negative gauges and NaN mean "not known" and are left out; what no series knows is absent, never 0.
+// Negative gauges, NaN and infinity mean "not known" and are left out; what no series knows is absent, never 0.
 import {
   bareEngines,
   bareNames,
@@ -143,7 +143,7 @@ function modelsOf(series: Series): string[] {
 function samplesOf({ series: names, labels }: Row, series: Series): readonly Sample[] {
   for (const name of names) {
     const found = series.get(name)?.filter((sample) => {
-      if (!(sample.value >= 0)) return false;
+      if (!(sample.value >= 0) || sample.value === Number.POSITIVE_INFINITY) return false;
       return labels === undefined || Object.entries(labels).every(([label, value]) => sample.labels[label] === value);
     });
     if (found !== undefined && found.length > 0) return found;

@@ -206,7 +206,14 @@ test.each<[string, string, string, Partial<TokenReading>]>([
       { candidates: [{ content: { parts: [{ functionCall: { name: 'f' } }] }, finishReason: 'STOP' }] },
       { usageMetadata: { promptTokenCount: 8, candidatesTokenCount: 3, totalTokenCount: 11 } },
     ),
-    { tokenEvents: 2, eventsWithText: 1, promptTokens: 8, completionTokens: 3, eventsWithUsage: 2, finishReason: 'STOP' },
+    {
+      tokenEvents: 2,
+      eventsWithText: 1,
+      promptTokens: 8,
+      completionTokens: 3,
+      eventsWithUsage: 2,
+      finishReason: 'STOP',
+    },
   ],
   [
     'Anthropic messages',

@@ -58,3 +58,26 @@ test('processes of a CSV may have commas and no memory', () => {
   expect(processes[0]).not.toHaveProperty('usedMemoryMiB');
   expect(rows!.cells).toHaveLength(2);
 });
+
+test.each([
+  ['in one line', '$ nvidia-smi --query-gpu=index,memory.used,power.draw --format=csv,noheader,nounits'],
+  ['in two', 'nvidia-smi \\\n  --query-gpu=index,memory.used,\\\n  power.draw --format=csv,noheader,nounits'],
+])('a command %s above rows without header names their columns', (_where, command) => {
+  const { gpus, rows, problems } = parseNvidiaSmi(`${command}\n0, 45000, 61.5\n1, 12, 30.25\n`);
+  expect(gpus).toMatchObject([
+    { index: 0, memoryUsedMiB: 45_000, powerDrawWatts: 61.5 },
+    { index: 1, memoryUsedMiB: 12 },
+  ]);
+  expect(rows).toMatchObject({ columns: ['index', 'memory.used', 'power.draw'], headerLines: 0 });
+  expect(problems).toEqual([]);
+});
+
+test('the next command begins another table', () => {
+  const { gpus, processes } = parseNvidiaSmi(`nvidia-smi --query-gpu=name,memory.free --format=csv,noheader
+Tesla T4, 9 MiB
+nvidia-smi --query-compute-apps=pid,used_memory --format=csv,noheader
+71, 8 MiB
+`);
+  expect(gpus).toMatchObject([{ name: 'Tesla T4', memoryFreeMiB: 9 }]);
+  expect(processes).toMatchObject([{ pid: 71, usedMemoryMiB: 8 }]);
+});

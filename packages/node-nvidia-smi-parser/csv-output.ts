@@ -79,6 +79,22 @@ export function cellsOf(line: string, { columns, separator }: Header): string[] 
   return cells;
 }
 
+/** The fields that a command line asks for. */
+const queriedFields = (line: string): string[] | undefined =>
+  /--query-[a-z-]{1,30}[= ]"?([a-z][\w.,]{0,8000})/.exec(line.slice(0, limits.command))?.[1]?.split(',');
+
+/** The lines that hold something; a command that goes on in the next one is one line. */
+function linesOf(text: string): string[] {
+  const lines: string[] = [];
+  for (const line of text.split('\n')) {
+    const last = lines.at(-1) ?? '';
+    if (last.endsWith('\\') && last.length < limits.command && last.includes('--query-'))
+      lines[lines.length - 1] = last.slice(0, -1) + line.trim();
+    else if (line.trim() !== '') lines.push(line);
+  }
+  return lines;
+}
+
 const isOfProcesses = ({ columns }: Header): boolean =>
   columns.some((column) => column === 'pid' || column === 'process_name' || /^used_(?:gpu_)?memory$/.test(column));
 
@@ -102,11 +118,17 @@ export const isRemark = (line: string): boolean =>
 
 /** Never throws. `fields` are the query's, for an output without header. `rows` are those below the first header. */
 export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
-  const printed = text.split('\n').filter((line) => line.trim() !== '');
-  const lines = printed.filter((line) => !isRemark(line));
-  const first = lines.findIndex((line) => headerOf(line.trim()) !== undefined);
-  const printedHeader = first === -1 ? undefined : headerOf(lines[first]!.trim());
-  const firstHeader = printedHeader ?? (fields === undefined ? guessedHeader(lines) : headerOfFields(fields));
+  const printed = linesOf(text);
+  const lines: string[] = [];
+  const remarks: string[] = [];
+  for (const line of printed) (isRemark(line) ? remarks : lines).push(line);
+  const headerAt = lines.findIndex((line) => headerOf(line.trim()) !== undefined);
+  const printedHeader = headerAt === -1 ? undefined : headerOf(lines[headerAt]!.trim());
+  // Without header the command names the columns, where a log or a terminal repeats it.
+  const commandAt = headerAt === -1 ? lines.findIndex((line) => queriedFields(line) !== undefined) : -1;
+  const asked = fields ?? (commandAt === -1 ? undefined : queriedFields(lines[commandAt]!));
+  const firstHeader = printedHeader ?? (asked === undefined ? guessedHeader(lines) : headerOfFields(asked));
+  const first = Math.max(headerAt, commandAt);
   const before = first === -1 ? [] : lines.slice(0, first);
   if (firstHeader === undefined) {
     const draft = draftOf('unknown');
@@ -117,7 +139,7 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
   }
   const draft = draftOf(isOfProcesses(firstHeader) ? 'query-compute-apps' : 'query-gpu');
   const cells: string[][] = [];
-  noteFailures(draft, [...before, ...printed.filter(isRemark)]);
+  noteFailures(draft, [...before, ...remarks]);
   const { columns } = firstHeader;
   const unnamed = columns.filter((column) => /^column\d+$/.test(column));
   if (printedHeader === undefined && unnamed.length > 0)
@@ -134,6 +156,11 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
     if (next !== undefined) {
       header = next;
       headerLines += 1;
+      continue;
+    }
+    const asks = headerLines === 0 ? queriedFields(line) : undefined;
+    if (asks !== undefined) {
+      header = headerOfFields(asks);
       continue;
     }
     const row = cellsOf(line.trimStart(), header);

@@ -13,6 +13,8 @@ export const limits = {
   problems: 50,
   /** Characters of a line of the table, of a title or of a list; longer lines are none of these. */
   tableLine: 400,
+  /** Characters of a command that a log repeats; all fields of a driver together are 6,000. */
+  command: 8_000,
   /** Characters of the input quoted in a problem. */
   quoted: 120,
 } as const;

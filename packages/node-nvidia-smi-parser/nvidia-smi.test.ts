@@ -287,9 +287,11 @@ test('a warning of ssh before the output is none of nvidia-smi', () => {
   expect(reasons(`Warning: No xauth data; using fake authentication data for X11 forwarding.\n${table}`)).toEqual([]);
 });
 
-test('a table below a list or a version is what is read', () => {
+test('a table or a CSV below a list or a version is what is read', () => {
   for (const short of ['GPU 0: A100-SXM4-40GB (UUID: GPU-1)', 'DRIVER version : 460.32.03'])
     expect(parseNvidiaSmi(`${short}\n${table}`)).toMatchObject({ kind: 'table', driverVersion: '460.32.03' });
+  const csv = 'GPU 0: Tesla T4 (UUID: GPU-1)\nname, memory.used [MiB]\nTesla T4, 5 MiB\n';
+  expect(parseNvidiaSmi(csv)).toMatchObject({ kind: 'query-gpu', gpus: [{ memoryUsedMiB: 5 }] });
 });
 
 test('a line of -L that breaks off before its last parenthesis still names its GPU', () => {

@@ -62,7 +62,7 @@ function readAs(kind: Kind, text: string, options: ParseOptions): Draft {
 
 /**
  * Which output a text is, by the first line that only one of them has; failures may stand before it. A report often
- * begins with the list or the version: a table or a text below says more.
+ * begins with the list or the version: a table, a text or a CSV below says more.
  */
 function kindOf(text: string, { fields }: ParseOptions): Kind {
   if (text.trim() === '') return 'empty';
@@ -74,7 +74,7 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
     if (content === '') continue;
     const kind = content.length > limits.tableLine ? kindOfLongLine(content) : kindOfLine(content);
     if (kind === 'list' || kind === 'version') short ??= kind;
-    else if (kind !== undefined && (short === undefined || kind === 'table' || kind === 'text')) return kind;
+    else if (kind !== undefined && (short === undefined || saysMore.has(kind))) return kind;
     // Rows without header may follow a warning.
     hasFailure ||= (failureIn(content) ?? 'Warning') !== 'Warning';
   }
@@ -83,6 +83,8 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
   return fields === undefined ? 'unknown' : 'query-gpu';
 }
 
+const saysMore: ReadonlySet<Kind> = new Set(['table', 'text', 'query-gpu']);
+
 const kindOfLongLine = (content: string): Kind | undefined =>
   headerOf(content) === undefined ? undefined : 'query-gpu';
 
@@ -90,7 +92,11 @@ const kindOfLongLine = (content: string): Kind | undefined =>
 const tableHeading = /^\|\s{0,20}GPU\s{1,10}(?:Name|Fan)\b[^|]{0,80}\|\s{0,20}[^|\s]/;
 
 function kindOfLine(content: string): Kind | undefined {
-  if (/={4,}\s?NVSMI LOG\s?={4,}/.test(content) || /^GPU [0-9a-f]{8}:[0-9a-f]{2}:/i.test(content)) return 'text';
+  if (
+    /={4,}\s?NVSMI LOG\s?={4,}/.test(content) ||
+    /^GPU [0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]/i.test(content)
+  )
+    return 'text';
   if (/^\|\s{0,20}NVIDIA-SMI \d/.test(content) || tableHeading.test(content)) return 'table';
   if (monitorColumnsOf(content) !== undefined) return 'dmon';
   if (listedGpu.test(content)) return 'list';

@@ -52,3 +52,15 @@ test('a table that breaks off inside a line says so, and takes no number of it',
   expect(reading.gpus[0]).not.toHaveProperty('memoryTotalMiB');
   expect(reading.problems.map(({ reason }) => reason)).toEqual(['Truncated']);
 });
+
+test('a GPU that shares the memory of its host, and tells no power, still tells its use', () => {
+  const reading = parseNvidiaSmi(`| NVIDIA-SMI 580.00     Driver Version: 580.00     CUDA Version: 13.0     |
+|   0  NVIDIA X                Off |   00000000:01:00.0 Off |                  N/A |
+| N/A   N/A  N/A         N/A  /  N/A  | Not Supported          |      7%      Default |
+|                                     |                        |             Disabled |
++-------------------------------------+------------------------+----------------------+
+`);
+  expect(reading.gpus).toMatchObject([{ utilizationGpuPercent: 7, computeMode: 'Default', migMode: 'Disabled' }]);
+  expect(reading.gpus[0]).not.toHaveProperty('memoryUsedMiB');
+  expect(reading.problems).toEqual([]);
+});

@@ -20,7 +20,7 @@ const firstLine = /^(\d{1,4}) {1,8}(.{1,100}?) {1,60}(On|Off|WDDM|TCC|MCDM|N\/A|
 // GPU's all the same.
 const firstLineOf310 = /^(\d{1,4})\.? {1,8}(.{1,100})$/;
 const busId = /^[0-9a-f]{4,8}:[0-9a-f]{1,2}:[0-9a-f]{1,2}\.\d(?=\s|$)/i;
-const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}(?: C)?) {1,8}(\S{1,8}) {1,40}(\S{1,20}?) ?\/ {0,20}(\S{1,20})$/;
+const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}(?: C)?) {1,8}(\S{1,8}) {1,40}(\S{1,20}?) {0,2}\/ {0,20}(\S{1,20})$/;
 // Until driver 310 the share stood before the two.
 const memory = /^(?:\d{1,3}% {1,8})?(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
 const banner =

@@ -16,14 +16,15 @@ interface Block {
 }
 
 const title = /={4,}\s?NVSMI LOG\s?={4,}/;
-const gpuLine = /^GPU ([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])/i;
+const gpuLine = /^GPU ([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])(?!.* : )/i;
 const pathOf = (name: string): string => name.trim().toLowerCase().replaceAll(' ', '_');
 const record = (): Record<string, string> => Object.create(null);
 
 /** Never throws; linear in the length of the text. */
 export function readTextOutput(text: string): Draft {
   const draft = draftOf('text');
-  const header = record();
+  /** What stands above the GPUs of each document. */
+  const headers = [record()];
   let documents = 0;
   let position = 0;
   let block: Block | undefined;
@@ -42,11 +43,12 @@ export function readTextOutput(text: string): Draft {
     if (content.length <= limits.tableLine && title.test(content)) {
       finish();
       documents += 1;
+      if (documents > 1) headers.push(record());
       position = 0;
       continue;
     }
     const indent = line.length - line.trimStart().length;
-    const gpu = indent === 0 ? gpuLine.exec(content) : null;
+    const gpu = gpuLine.exec(content);
     if (gpu !== null) {
       finish();
       block = {
@@ -78,7 +80,7 @@ export function readTextOutput(text: string): Draft {
     const name = pathOf(content.slice(0, nameEnds));
     const value = colon === -1 && tight === -1 ? undefined : content.slice(content.indexOf(': ', nameEnds) + 2).trim();
     if (block === undefined) {
-      if (value !== undefined) header[name] ??= value;
+      if (value !== undefined) headers.at(-1)![name] ??= value;
       continue;
     }
     while (sections.length > 0 && sections.at(-1)!.indent >= indent) sections.pop();
@@ -107,24 +109,24 @@ export function readTextOutput(text: string): Draft {
   finish();
 
   draft.documents = Math.max(1, documents);
-  describe(draft, header);
+  for (const [index, header] of headers.entries()) describe(draft, header, index + 1);
   return draft;
 }
 
 /** Whether the last process has its id already, so that another id begins the next. */
 const isBegun = ({ processes }: Block): boolean => processes.length === 0 || 'process_id' in processes.at(-1)!;
 
-function describe(draft: Draft, header: Record<string, string>): void {
+function describe(draft: Draft, header: Record<string, string>, number: number): void {
   const driver = versionIn(header['driver_version']) ?? versionIn(header['kmd_version']);
   const cuda = versionIn(header['cuda_version']) ?? versionIn(header['cuda_umd_version']);
   const timestamp = header['timestamp'];
   const attached = Number(header['attached_gpus'] ?? Number.NaN);
-  if (driver !== undefined) draft.driverVersion = driver;
-  if (cuda !== undefined) draft.cudaVersion = cuda;
-  if (timestamp !== undefined) draft.timestamp = timestamp;
+  if (driver !== undefined) draft.driverVersion ??= driver;
+  if (cuda !== undefined) draft.cudaVersion ??= cuda;
+  if (timestamp !== undefined) draft.timestamp ??= timestamp;
   if (!Number.isInteger(attached)) return;
-  draft.attachedGpus = attached;
-  const described = draft.gpus.filter(({ document }) => document === 1).length;
+  draft.attachedGpus ??= attached;
+  const described = draft.gpus.filter(({ document }) => document === number).length;
   if (attached !== described)
     complain(draft, 'GpusMissing', `${attached} GPUs are attached, ${described} are described`);
 }

@@ -1,0 +1,63 @@
+import { expect, test } from '@jest/globals';
+import { parseNvidiaSmi } from './index.ts';
+
+const memory = (bus: string, used: number) => `GPU ${bus}
+    FB Memory Usage
+        Total                             : 16384 MiB
+        Used                              : ${used} MiB
+    BAR1 Memory Usage
+        Used                              : 5 MiB
+`;
+const head = (attached?: number) => `==============NVSMI LOG==============
+
+Driver Version                            : 530.30.02
+${attached === undefined ? '' : `Attached GPUs                             : ${attached}\n`}`;
+
+test.each([
+  ['as printed', `${head(2)}${memory('00000000:01:00.0', 7)}\n${memory('00000000:02:00.0', 8)}`],
+  ['indented', `${head(2)}${memory('00000000:01:00.0', 7)}${memory('00000000:02:00.0', 8)}`.replaceAll(/^/gm, '   ')],
+  ['without its head', memory('00000000:01:00.0', 7) + memory('00000000:02:00.0', 8)],
+  ['with the short addresses of old drivers', memory('0000:01:00.0', 7) + memory('0000:02:00.0', 8)],
+])('a part of -q is read %s', (_how, input) => {
+  const reading = parseNvidiaSmi(input);
+  expect(reading.kind).toBe('text');
+  expect(reading.gpus).toMatchObject([
+    { index: 0, memoryUsedMiB: 7 },
+    { index: 1, memoryUsedMiB: 8 },
+  ]);
+  expect(reading.problems).toEqual([]);
+});
+
+test('of several queries each is held to its own count of GPUs', () => {
+  const reading = parseNvidiaSmi(
+    `${head()}HIC Info : N/A\n${head(1)}${memory('00000000:01:00.0', 7)}${head(2)}${memory('00000000:01:00.0', 8)}`,
+  );
+  expect(reading).toMatchObject({ documents: 3, attachedGpus: 1, gpus: [{ document: 2 }, { document: 3 }] });
+  expect(reading.problems.map(({ message }) => message)).toEqual(['2 GPUs are attached, 1 are described']);
+});
+
+test('the memory of a MIG device is not that of its GPU', () => {
+  const reading = parseNvidiaSmi(`GPU 00000000:01:00.0
+    MIG Mode
+        Current                           : Enabled
+    MIG Device
+        Index                             : 0
+        GPU Instance ID                   : 3
+        Device Attributes
+            Shared
+                Multiprocessor count      : 14
+        FB Memory Usage
+            Total                         : 9984 MiB
+            Used                          : 12 MiB
+    FB Memory Usage
+        Total                             : 81920 MiB
+        Used                              : 99 MiB
+`);
+  expect(reading.gpus).toMatchObject([
+    {
+      migMode: 'Enabled',
+      memoryUsedMiB: 99,
+      migDevices: [{ index: 0, gpuInstanceId: '3', multiprocessors: 14, memoryTotalMiB: 9984, memoryUsedMiB: 12 }],
+    },
+  ]);
+});
