@@ -8,6 +8,10 @@ const dataField = wordHash('data');
 const eventField = wordHash('event');
 const errorWord = wordHash('error');
 
+/** Blanks, NULs and the bytes of a byte order mark. */
+export const isBetweenValues = (byte: number): boolean =>
+  byte <= 0x20 || byte === 0xef || byte === 0xbb || byte === 0xbf;
+
 export interface Framing {
   readonly feed: (bytes: Buffer, start: number, end: number) => void;
   readonly end: () => void;
@@ -23,7 +27,7 @@ export function createJsonFraming(skim: Skim, finishEvent: (isDoneMarker: boolea
       let at = start;
       while (at < end) {
         if (!begun) {
-          if (bytes[at]! <= 0x20) {
+          if (isBetweenValues(bytes[at]!)) {
             at += 1;
             continue;
           }
@@ -69,6 +73,8 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
   let field = 0;
   let fieldLength = 0;
   let name = 0;
+  /** A name behind complete data: of this event when a blank line follows, of the next one when more data does. */
+  let nameBehind = 0;
   let afterCarriageReturn = false;
   let hasData = false;
   /** The first bytes of data that is no JSON object, to know `[DONE]`; -1 when it is one. */
@@ -78,10 +84,12 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
   const isDoneMarker = () => headLength === 6 && doneWord.every((byte, at) => byte === head[at]);
 
   const dispatch = () => {
+    if (nameBehind !== 0) sink.named(nameBehind);
     if (hasData) sink.finishEvent(isDoneMarker());
     if (!hasData && name !== 0) sink.named(0);
     hasData = false;
     name = 0;
+    nameBehind = 0;
     headLength = 0;
   };
 
@@ -90,7 +98,8 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
     else if (field === dataField && (state === inField || state === inData || state === beforeValue)) {
       hasData = true;
       sink.dataLine();
-    } else if (state === inEventName) sink.named(name);
+    } else if (state === inEventName && hasData && skim.isComplete()) nameBehind = name;
+    else if (state === inEventName) sink.named(name);
     // llama.cpp of 2024 ends a stream with a field of this name instead of an event.
     else if (field === errorWord && state === inOther) sink.errorField();
     state = inField;
@@ -133,7 +142,12 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
           state = field === dataField ? inData : field === eventField ? inEventName : inOther;
           if (state === inEventName) name = 0;
           // A value that is complete cannot go on: a server that forgets the blank line begins its next event here.
-          if (state === inData && hasData && skim.isComplete()) dispatch();
+          if (state === inData && hasData && skim.isComplete()) {
+            const next = nameBehind;
+            nameBehind = 0;
+            dispatch();
+            if (next !== 0) sink.named(next);
+          }
           if (byte !== 0x20) at -= 1;
         } else if (state === inEventName) name = (Math.imul(name, 31) + byte) | 0;
       }
@@ -147,6 +161,7 @@ export function createEventFraming(skim: Skim, sink: EventFramingSink): Framing 
       field = 0;
       fieldLength = 0;
       name = 0;
+      nameBehind = 0;
       afterCarriageReturn = false;
       hasData = false;
       headLength = 0;

@@ -369,6 +369,25 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     '{"detail":[{"loc":["body"],"msg":"Field required"}]}',
     { error: 'Field required' },
   ],
+  [
+    'JSON behind a byte order mark',
+    'application/json',
+    '\uFEFF{"choices":[{"text":"a"}],"usage":{"completion_tokens":1}}',
+    { tokenEvents: 1, completionTokens: 1, jsonEvents: 1, eventsNotJson: 0 },
+  ],
+  [
+    'named events without blank lines between them',
+    stream,
+    'event: response.reasoning_text.delta\ndata: {"delta":"a"}\n' +
+      'event: response.output_text.delta\ndata: {"delta":"b"}\nevent: response.completed\ndata: {}\n',
+    { tokenEvents: 2, eventsWithText: 1, events: 3, done: true, error: undefined },
+  ],
+  [
+    'an event named behind its data',
+    stream,
+    'data: {"message":"gone"}\nevent: error\n\n',
+    { events: 1, error: 'gone' },
+  ],
   ['an error that is null', stream, events({ error: null, choices: [] }), { error: undefined }],
   [
     'a media type of no interest',

@@ -5,7 +5,7 @@
 // An event is not a token: one may carry many. Events that bear output are counted, because their times are what a
 // user sees; the number of tokens is taken from `usage` wherever the server gives it.
 import type { Buffer } from 'node:buffer';
-import { createEventFraming, createJsonFraming } from './body-framing.ts';
+import { createEventFraming, createJsonFraming, isBetweenValues } from './body-framing.ts';
 import { type CompiledPaths, compilePaths, createSkim, type SkimSink, wordHash } from './json-skim.ts';
 
 export type BodyKind = 'sse' | 'json' | 'opaque';
@@ -385,7 +385,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
 function kindOfBytes(bytes: Buffer, start: number, end: number): BodyKind | undefined {
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at]!;
-    if (byte > 0x20) return byte === 0x7b || byte === 0x5b ? 'json' : 'sse';
+    if (!isBetweenValues(byte)) return byte === 0x7b || byte === 0x5b ? 'json' : 'sse';
   }
   return undefined;
 }

@@ -87,7 +87,7 @@ const queriedFields = (line: string): string[] | undefined =>
 function linesOf(text: string): string[] {
   const lines: string[] = [];
   for (const line of text.split('\n')) {
-    const last = lines.at(-1) ?? '';
+    const last = lines.at(-1)?.trimEnd() ?? '';
     if (last.endsWith('\\') && last.length < limits.command && last.includes('--query-'))
       lines[lines.length - 1] = last.slice(0, -1) + line.trim();
     else if (line.trim() !== '') lines.push(line);

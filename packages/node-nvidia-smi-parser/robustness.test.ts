@@ -25,6 +25,21 @@ function check(input: string): Reading {
   return reading;
 }
 
+test.each<[string, (line: string) => string]>([
+  ['times of a log', (line) => `2026-03-01T10:00:00.1234567Z ${line}`],
+  ['times without a blank behind', (line) => `2026-03-01T10:00:00+01:00 ${line}`.trimEnd()],
+  ['colours', (line) => `\u001b[0;32m${line}\u001b[K`],
+  ['quotation marks', (line) => `> ${line}`],
+  ['carriage returns', (line) => `${line}\r`],
+  ['indentation', (line) => `    ${line}`],
+  ['blanks at the end', (line) => `${line}  `],
+])('%s around lines change nothing', (_what, around) => {
+  for (const sample of samples) {
+    const wrapped = check(sample.split('\n').map(around).join('\n'));
+    expect({ ...wrapped, rows: undefined }).toEqual({ ...check(sample), rows: undefined });
+  }
+});
+
 test('random text is read without throwing', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (input) => void check(input)),
