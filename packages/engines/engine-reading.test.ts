@@ -94,7 +94,12 @@ test.each<[string, string, Partial<EngineReading>]>([
     { engine: 'aphrodite', running: 1, waiting: 3 },
   ],
   [
-    'FastDeploy, likewise',
+    "LightLLM, which has TGI's",
+    'lightllm_queue_size 3.0\nlightllm_batch_current_size 8.0\nlightllm_batch_pause_size 1.0\nlightllm_request_success_total 40.0\nlightllm_request_generated_tokens_sum 900.0',
+    { engine: 'lightllm', waiting: 3, swapped: 1, running: 8, requestsSucceeded: 40, generatedTokens: 900 },
+  ],
+  [
+    'FastDeploy, which has them, too',
     'fastdeploy:num_requests_running 2.0\nfastdeploy:num_requests_waiting 0.0\nfastdeploy:gpu_cache_usage_perc 0.25',
     { engine: 'fastdeploy', running: 2, waiting: 0, kvCacheRatio: 0.25 },
   ],

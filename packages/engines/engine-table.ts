@@ -77,6 +77,24 @@ const likeVllm = (prefix: string): EngineRows => ({
   more: { preemptions: row(`${prefix}num_preemptions_total`, `${prefix}num_preemptions`) },
 });
 
+/** TGI's names, which LightLLM took over; Python's client ends counters in `_total`. */
+const likeTgi = (prefix: string): EngineRows => ({
+  waiting: row(`${prefix}queue_size`),
+  running: row(`${prefix}batch_current_size`),
+  promptTokens: row(`${prefix}request_input_length_sum`),
+  generatedTokens: row(`${prefix}request_generated_tokens_sum`),
+  requestsSucceeded: row(`${prefix}request_success`, `${prefix}request_success_total`),
+  requestsFailed: row(`${prefix}request_failure`, `${prefix}request_failure_total`),
+  timePerOutputToken: row(`${prefix}request_mean_time_per_token_duration`),
+  requestLatency: row(`${prefix}request_duration`),
+  queueTime: row(`${prefix}request_queue_duration`),
+  more: {
+    batchSize: row(`${prefix}batch_current_size`),
+    requests: row(`${prefix}request_count`, `${prefix}request_count_total`),
+  },
+  moreHistograms: { inferenceDuration: row(`${prefix}request_inference_duration`) },
+});
+
 const triton: EngineRows = {
   requestsSucceeded: row('nv_inference_request_success'),
   requestsFailed: row('nv_inference_request_failure'),
@@ -201,19 +219,15 @@ export const engineTable = {
       outputTokens: row(...frontend('output_sequence_tokens')),
     },
   },
-  tgi: {
-    seenBy: ['tgi_'],
-    waiting: row('tgi_queue_size'),
-    running: row('tgi_batch_current_size'),
-    promptTokens: row('tgi_request_input_length_sum'),
-    generatedTokens: row('tgi_request_generated_tokens_sum'),
-    requestsSucceeded: row('tgi_request_success'),
-    requestsFailed: row('tgi_request_failure'),
-    timePerOutputToken: row('tgi_request_mean_time_per_token_duration'),
-    requestLatency: row('tgi_request_duration'),
-    queueTime: row('tgi_request_queue_duration'),
-    more: { batchSize: row('tgi_batch_current_size'), requests: row('tgi_request_count') },
-    moreHistograms: { inferenceDuration: row('tgi_request_inference_duration') },
+  tgi: { seenBy: ['tgi_'], ...likeTgi('tgi_') },
+  lightllm: {
+    seenBy: ['lightllm_'],
+    ...likeTgi('lightllm_'),
+    running: row('lightllm_num_running_reqs', 'lightllm_batch_current_size'),
+    // Paused: put back to make room for others.
+    swapped: row('lightllm_batch_pause_size'),
+    timeToFirstToken: row('lightllm_request_first_token_duration'),
+    queueTime: row('lightllm_request_queue_duration', 'lightllm_request_queue_duration_bucket'),
   },
   tei: {
     seenBy: ['te_queue_size', 'te_request_', 'te_batch_', 'te_embed_'],
