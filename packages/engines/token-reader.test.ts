@@ -199,6 +199,18 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     { tokenEvents: 2, eventsWithText: 1, promptTokens: 8, completionTokens: 3, finishReason: 'COMPLETE', done: true },
   ],
   [
+    'Cohere chat in one piece',
+    'application/json',
+    '{"message":{"content":[{"type":"text","text":"Hi"}]},"finish_reason":"COMPLETE","usage":{"billed_units":{"output_tokens":1},"tokens":{"input_tokens":8,"output_tokens":3}}}',
+    { eventsWithText: 1, promptTokens: 8, completionTokens: 3, finishReason: 'COMPLETE' },
+  ],
+  [
+    "Bedrock's Converse as JSON lines",
+    'application/x-ndjson',
+    '{"contentBlockDelta":{"delta":{"text":"Hi"}}}\n{"contentBlockDelta":{"delta":{"toolUse":{"input":"{"}}}}\n{"messageStop":{"stopReason":"tool_use"}}\n{"metadata":{"usage":{"inputTokens":8,"outputTokens":3}}}\n',
+    { tokenEvents: 2, eventsWithText: 1, promptTokens: 8, completionTokens: 3, finishReason: 'tool_use' },
+  ],
+  [
     'Gemini with alt=sse, whose usage grows',
     stream,
     events(
@@ -368,6 +380,21 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     'application/json',
     '{"detail":[{"loc":["body"],"msg":"Field required"}]}',
     { error: 'Field required' },
+  ],
+  [
+    'llama.cpp that was not asked for usage',
+    stream,
+    events(chat({ content: 'a b' }), {
+      ...chat({}, 'stop'),
+      timings: { cache_n: 30, prompt_n: 4, prompt_ms: 1.5, predicted_n: 7 },
+    }),
+    { promptTokens: 34, completionTokens: 7, completionTokensFrom: 'usage', eventsWithUsage: 0 },
+  ],
+  [
+    'llama.cpp that was',
+    'application/json',
+    '{"usage":{"completion_tokens":7,"prompt_tokens":40},"timings":{"cache_n":30,"prompt_n":4,"predicted_n":6}}',
+    { promptTokens: 40, completionTokens: 7, eventsWithUsage: 1 },
   ],
   [
     'JSON behind a byte order mark',

@@ -1,10 +1,19 @@
 // Reads along with a response body and finds the tokens in it: server-sent events in the OpenAI, TGI, llama.cpp,
-// SGLang, Triton, Anthropic, Cohere and Gemini forms, NDJSON of Ollama, and plain JSON with a `usage`. It is fed while the bytes are
+// SGLang, Triton, Anthropic, Cohere, Gemini and Bedrock forms, NDJSON of Ollama, and plain JSON with a `usage`. It is fed while the bytes are
 // forwarded, in chunks cut anywhere, keeps no body, allocates nothing per event, and never throws.
 //
 // An event is not a token: one may carry many. Events that bear output are counted, because their times are what a
 // user sees; the number of tokens is taken from `usage` wherever the server gives it.
 import type { Buffer } from 'node:buffer';
+import {
+  errorMessage,
+  finishReason,
+  objectName,
+  pathsOfAnswers,
+  promptTokens,
+  text,
+  timedPrompt,
+} from './answer-paths.ts';
 import { createEventFraming, createJsonFraming, isBetweenValues } from './body-framing.ts';
 import { type CompiledPaths, compilePaths, createSkim, type SkimSink, wordHash } from './json-skim.ts';
 
@@ -46,114 +55,6 @@ export interface TokenReader {
   /** Ready for another body, as a new reader would be: making one costs more than reading a short answer. */
   readonly reset: (contentType: string | undefined) => void;
 }
-
-const text = 1;
-const reasoning = 2;
-const tool = 3;
-const audio = 4;
-const promptTokens = 1;
-const completionTokens = 2;
-const finishReason = 1;
-const errorMessage = 2;
-const rootMessage = 3;
-const typeName = 1;
-const objectName = 2;
-
-const choice = (path: string, code: number) => ({
-  [`choices.delta.${path}`]: code,
-  [`choices.message.${path}`]: code,
-});
-const usage = (owner: string) => ({
-  [`${owner}usage.prompt_tokens`]: promptTokens,
-  [`${owner}usage.input_tokens`]: promptTokens,
-  [`${owner}usage.completion_tokens`]: completionTokens,
-  [`${owner}usage.output_tokens`]: completionTokens,
-});
-
-const pathsOfAnswers = {
-  text: {
-    ...choice('content', text),
-    ...choice('content.text', text),
-    ...choice('content.thinking.text', reasoning),
-    ...choice('refusal', text),
-    ...choice('reasoning_content', reasoning),
-    ...choice('reasoning', reasoning),
-    ...choice('tool_calls.function.name', tool),
-    ...choice('tool_calls.function.arguments', tool),
-    ...choice('function_call.name', tool),
-    ...choice('function_call.arguments', tool),
-    ...choice('audio.transcript', text),
-    ...choice('audio.data', audio),
-    'choices.text': text,
-    // OpenAI responses; Anthropic messages
-    delta: text,
-    'delta.text': text,
-    'delta.thinking': reasoning,
-    'delta.partial_json': tool,
-    'output.content.text': text,
-    // Ollama
-    response: text,
-    thinking: reasoning,
-    'message.content': text,
-    'message.thinking': reasoning,
-    'message.tool_calls.function.name': tool,
-    // TGI, llama.cpp, SGLang, Triton
-    'token.text': text,
-    generated_text: text,
-    content: text,
-    'content.text': text,
-    text: text,
-    text_output: text,
-    // Cohere
-    'delta.message.content.text': text,
-    'delta.message.content.thinking': reasoning,
-    'delta.message.tool_plan': reasoning,
-    'delta.message.tool_calls.function.name': tool,
-    'delta.message.tool_calls.function.arguments': tool,
-    // Gemini
-    'candidates.content.parts.text': text,
-    'candidates.content.parts.functionCall.name': tool,
-  },
-  number: {
-    ...usage(''),
-    ...usage('response.'),
-    ...usage('message.'),
-    ...usage('x_groq.'),
-    prompt_eval_count: promptTokens,
-    eval_count: completionTokens,
-    tokens_evaluated: promptTokens,
-    tokens_predicted: completionTokens,
-    'details.generated_tokens': completionTokens,
-    'meta_info.prompt_tokens': promptTokens,
-    'meta_info.completion_tokens': completionTokens,
-    'delta.usage.tokens.input_tokens': promptTokens,
-    'delta.usage.tokens.output_tokens': completionTokens,
-    'usageMetadata.promptTokenCount': promptTokens,
-    'usageMetadata.candidatesTokenCount': completionTokens,
-  },
-  string: {
-    'choices.finish_reason': finishReason,
-    'details.finish_reason': finishReason,
-    'meta_info.finish_reason.type': finishReason,
-    'delta.stop_reason': finishReason,
-    stop_reason: finishReason,
-    done_reason: finishReason,
-    stop_type: finishReason,
-    'delta.finish_reason': finishReason,
-    'candidates.finishReason': finishReason,
-    'response.incomplete_details.reason': finishReason,
-    error: errorMessage,
-    'error.message': errorMessage,
-    'choices.error.message': errorMessage,
-    'response.error.message': errorMessage,
-    detail: errorMessage,
-    'detail.msg': errorMessage,
-    message: rootMessage,
-  },
-  word: { type: typeName, object: objectName },
-  yes: { done: 1, stop: 1 },
-  open: { error: 1 },
-};
 
 // Compiled for the first body: hashing every key at start would wake the optimising compiler, for 3 MB that an idle agent
 // does not need.
@@ -211,6 +112,8 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
   let kind = bodyKindOf(contentType);
   let prompt: number | undefined;
   let completion: number | undefined;
+  /** Of the prompt what was read and what was in the cache, and what was generated; -1 where nothing was said. */
+  const timed = [-1, -1, -1];
   let finish: string | undefined;
   let error: string | undefined;
   let done = false;
@@ -251,6 +154,10 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       tokenEvents += 1;
     },
     number(code, value) {
+      if (code >= timedPrompt) {
+        timed[code - timedPrompt] = value;
+        return;
+      }
       hasUsage = true;
       if (code === promptTokens) prompt = value;
       else completion = value;
@@ -324,13 +231,15 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     // A body that is one JSON value is not a stream, and its one "event" says nothing about the number of tokens.
     const streamed = kind === 'sse' || events > 1;
     const counted = streamed && tokenEvents > 0 ? tokenEvents : undefined;
+    const [timedPromptTokens, timedCacheTokens, timedTokens] = timed as [number, number, number];
+    const told = completion ?? (timedTokens >= 0 ? timedTokens : undefined);
     return {
       kind: kind ?? 'opaque',
       tokenEvents,
       eventsWithText,
-      promptTokens: prompt,
-      completionTokens: completion ?? counted,
-      completionTokensFrom: completion !== undefined ? 'usage' : counted !== undefined ? 'events' : undefined,
+      promptTokens: prompt ?? (timedPromptTokens >= 0 ? timedPromptTokens + Math.max(0, timedCacheTokens) : undefined),
+      completionTokens: told ?? counted,
+      completionTokensFrom: told !== undefined ? 'usage' : counted !== undefined ? 'events' : undefined,
       finishReason: finish,
       error,
       done: done || finish !== undefined,
@@ -362,6 +271,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       kind = bodyKindOf(nextType);
       prompt = undefined;
       completion = undefined;
+      timed.fill(-1);
       finish = undefined;
       error = undefined;
       done = false;
