@@ -100,11 +100,38 @@ test('a burst that came before is reckoned with while it is away, and no more th
   expect(workToReckonWith(levels)).toBeLessThan(13 * levels.each);
 });
 
-test('what rose slowly is reckoned with as far as it rises within a start', () => {
-  const climb = minutesOf(...Array.from({ length: 40 }, (_, minute) => 4 + 0.2 * minute));
-  const [soon, late] = [levelsAfter(climb, 45_000), levelsAfter(climb, 225_000)].map(({ rise, each }) => rise / each);
-  expect(soon).toBeCloseTo(0.2, 1);
-  expect(late).toBeCloseTo(0.8, 1);
+/** Seconds of these minutes: two of five are half their minute, and two half more. */
+const unevenMinutesOf = (...levels: number[]): number[] =>
+  levels.flatMap((level) =>
+    repeat(
+      12,
+      [0.5, 0.5, 1, 1.5, 1.5].map((share) => share * level),
+    ),
+  );
+
+test('a climb that replicas can follow leaves nothing behind, and a burst to the same height does', () => {
+  const steps = Array.from({ length: 40 }, (_, minute) => 4 + 0.2 * minute);
+  const after = (minutes: readonly number[]) => {
+    const levels = levelsAfter(unevenMinutesOf(...minutes, ...steps.toReversed(), ...repeat(10, [4])));
+    return workToReckonWith(levels) / levels.each;
+  };
+  expect(after(steps)).toBeLessThan(8);
+  expect(after([...repeat(38, [4]), 12, 12])).toBeGreaterThan(12);
+});
+
+test('what climbs faster than a replica starts counts as a burst, of long starts more than of short ones', () => {
+  const climb = unevenMinutesOf(...repeat(10, [4]), 5, 6, 7, 8, 9, 10, 11, 12, ...repeat(20, [4]));
+  const [soon, late] = [45_000, 585_000].map((startupMs) => workToReckonWith(levelsAfter(climb, startupMs)));
+  expect(soon!).toBeLessThan(0.8 * late!);
+});
+
+test('a burst comes to the same height from wherever chance may have brought the load, and to less from less', () => {
+  const from = (before: number, now: number) => {
+    const levels = levelsAfter(unevenMinutesOf(...repeat(20, [before]), 12, 12, ...repeat(20, [now])));
+    return workToReckonWith(levels) / levels.each;
+  };
+  expect(from(4, 4) - from(4, 3.7)).toBeLessThan(0.2);
+  expect(from(8, 8) - from(8, 2)).toBeGreaterThan(2);
 });
 
 test('bursts are forgotten after an hour and a half', () => {

@@ -1,6 +1,6 @@
 // The work that arrives, in replicas that are full, and what may come on top before a replica asked for now would serve.
 // That is learned and no fixed share: from how far the span of an answer is off its minute, which chance makes small in a large fleet,
-// and from how much minutes rose within a start lately, by their busiest seconds. A repeated burst then finds its replicas, and steady traffic
+// and from how high bursts of late went that came sooner than a replica does. A repeated burst then finds its replicas, and steady traffic
 // pays for nothing. What was never seen is not reckoned with.
 import { elapsed, type Instant } from '@kubeai/units';
 import type { History, HistoryDraft } from './history.ts';
@@ -26,9 +26,8 @@ export interface WorkLevels {
   readonly since: Instant;
   /** The same of each minute that is over, oldest first. */
   readonly minutes: readonly number[];
-  /** The busiest of them, and what came on top of one, all but never more, until a start would have been over. */
-  readonly most: number;
-  readonly rise: number;
+  /** What a burst would bring work to from what is usual now, by those that came in these minutes; 0 where none came. */
+  readonly burst: number;
 }
 
 /** Seconds of a full replica that a request of this moment takes; undefined until that is known, or while no token comes. */
@@ -55,7 +54,8 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
       since: now,
       lately: work,
       top: work,
-      ...peaksOf([], 1),
+      minutes: [],
+      burst: 0,
     };
     return;
   }
@@ -69,8 +69,9 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
   const spread = significant(levels.spread + (Math.abs(felt - usual) - levels.spread) / limits.spreadMean);
   if (elapsed(levels.since, now) >= limits.levelMinute) {
     const span = Math.ceil((ledger.startupP90Ms + limits.reaction) / limits.levelMinute);
-    const peaks = peaksOf([...levels.minutes, levels.top].slice(-limits.levelMinutes), span);
-    draft.levels = { each, usual, felt, spread, since: now, lately, top: lately, ...peaks };
+    const minutes = [...levels.minutes, levels.top].slice(-limits.levelMinutes);
+    const burst = burstOf(minutes, span, usual, limits.spreadTimes * spread);
+    draft.levels = { each, usual, felt, spread, since: now, lately, top: lately, minutes, burst };
     return;
   }
   draft.levels = { ...levels, each, usual, felt, spread, lately, top: Math.max(levels.top, lately) };
@@ -99,25 +100,32 @@ export function arrivingWork(history: History, { arrivalsPerSecond, arrivalsNow,
   return Math.min(arriving, Math.max(usual, felt - chance));
 }
 
-/** What the minutes say of peaks; `span` is how many of them a start takes. */
-function peaksOf(minutes: readonly number[], span: number): Pick<WorkLevels, 'minutes' | 'most' | 'rise'> {
-  const rises: number[] = [];
+/**
+ * What a burst would bring work to: minutes that rose within a start by more than chance does, which a replica asked for now would miss again.
+ * @param span minutes that a start takes
+ * @param chance what it may add to the usual work
+ */
+function burstOf(minutes: readonly number[], span: number, usual: number, chance: number): number {
   let most = 0;
-  for (let at = 0; at < minutes.length; at += 1) {
-    most = Math.max(most, minutes[at]!);
-    if (at + 1 < minutes.length) rises.push(Math.max(...minutes.slice(at + 1, at + 1 + span)) - minutes[at]!);
+  for (let at = 0; at + 1 < minutes.length; at += 1) {
+    const before = minutes[at]!;
+    if (mostOf(minutes, at + 1, span) - before <= chance) continue;
+    // Replicas that were asked for when it began have served by then.
+    const height = mostOf(minutes, at + 1, 2 * span);
+    // It comes to the same height from wherever chance has brought the usual work, but began higher than that from another load.
+    most = Math.max(most, height - Math.max(0, before - usual - chance));
   }
-  if (rises.length < limits.risesAtLeast) return { minutes, most, rise: 0 };
-  rises.sort((left, right) => left - right);
-  const rise = rises[Math.min(rises.length - 1, Math.floor(limits.riseQuantile * rises.length))]!;
-  return { minutes, most, rise: significant(Math.max(0, rise)) };
+  return significant(most);
+}
+
+function mostOf(minutes: readonly number[], from: number, count: number): number {
+  let most = 0;
+  for (let at = from; at < Math.min(minutes.length, from + count); at += 1) most = Math.max(most, minutes[at]!);
+  return most;
 }
 
 /** The work of now, with what chance alone may add. */
 export const workByChance = ({ usual, spread }: WorkLevels): number => usual + limits.spreadTimes * spread;
 
 /** The work to be ready for by whoever promised something, until what is asked for now would serve. */
-export function workToReckonWith(levels: WorkLevels): number {
-  const { usual, top, most, rise } = levels;
-  return Math.max(workByChance(levels), Math.min(Math.max(most, top), usual + rise));
-}
+export const workToReckonWith = (levels: WorkLevels): number => Math.max(workByChance(levels), levels.burst);

@@ -151,8 +151,7 @@ export function restoreHistory(data: unknown): History | undefined {
       levels?.since,
       levels?.lately,
       levels?.top,
-      levels?.most,
-      levels?.rise,
+      levels?.burst,
     ].every(Number.isFinite) &&
       Array.isArray(levels?.minutes) &&
       levels.minutes.every(Number.isFinite));

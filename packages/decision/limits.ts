@@ -114,13 +114,10 @@ export const limits = {
   usualMean: 60,
   spreadMean: 1_800,
   /** Mean deviations of work that room is kept for: of a normal one, about two and a half standard deviations. What goes
-   * beyond is a burst, for which the rises of late keep room. */
+   * beyond is a burst, for which those of late keep room. */
   spreadTimes: 3,
   /** Mean deviations by which a burst is taken to be smaller than it looks: more, and true bursts are met late. */
   burstDoubt: 0.5,
-  /** Of so many rises at least, this share was smaller than the one that is reckoned with. */
-  risesAtLeast: 5,
-  riseQuantile: 0.99,
   /** From a rise to the replica that is asked for because of it. */
   reaction: seconds(15) as Milliseconds,
   /** Until a full replica was seen, a fleet is tried at this much more load at a time: the last step goes beyond full by as much at most,
