@@ -14,6 +14,8 @@ const timedCompletion = 5;
 export const finishReason = 1;
 export const errorMessage = 2;
 const rootMessage = 3;
+/** An HTTP status that the body repeats. */
+export const statusCode = 6;
 const typeName = 1;
 export const objectName = 2;
 
@@ -49,6 +51,12 @@ export const pathsOfAnswers = {
     'delta.thinking': reasoning,
     'delta.partial_json': tool,
     'output.content.text': text,
+    'output.content.refusal': text,
+    'output.summary.text': reasoning,
+    'output.arguments': tool,
+    'content.thinking': reasoning,
+    'content.name': tool,
+    'delta.content': reasoning,
     // Ollama
     response: text,
     thinking: reasoning,
@@ -63,6 +71,23 @@ export const pathsOfAnswers = {
     'content.text': text,
     text: text,
     text_output: text,
+    // KServe's inference protocol and its older one, which Vertex keeps
+    'outputs.data': text,
+    predictions: text,
+    // KoboldCpp
+    token: text,
+    'results.text': text,
+    // TGIS and watsonx
+    'results.generated_text': text,
+    // DashScope
+    'output.text': text,
+    'output.choices.message.content': text,
+    'output.choices.message.content.text': text,
+    'output.choices.message.reasoning_content': reasoning,
+    'output.choices.message.tool_calls.function.name': tool,
+    // Ernie; Workers AI
+    result: text,
+    'result.response': text,
     // Cohere
     'delta.message.content.text': text,
     'delta.message.content.thinking': reasoning,
@@ -77,17 +102,33 @@ export const pathsOfAnswers = {
     'contentBlockDelta.delta.reasoningContent.text': reasoning,
     'contentBlockDelta.delta.toolUse.input': tool,
     'output.message.content.text': text,
+    // Bedrock's own models
+    generation: text,
+    outputText: text,
+    'results.outputText': text,
   },
   number: {
     ...usage(''),
     ...usage('response.'),
     ...usage('message.'),
     ...usage('x_groq.'),
+    ...usage('result.'),
     prompt_eval_count: promptTokens,
     eval_count: completionTokens,
     tokens_evaluated: promptTokens,
     tokens_predicted: completionTokens,
     'details.generated_tokens': completionTokens,
+    'details.input_token_count': promptTokens,
+    generated_tokens: completionTokens,
+    input_token_count: promptTokens,
+    'results.generated_token_count': completionTokens,
+    'results.input_token_count': promptTokens,
+    'results.completion_tokens': completionTokens,
+    'results.prompt_tokens': promptTokens,
+    'results.tokenCount': completionTokens,
+    inputTextTokenCount: promptTokens,
+    generation_token_count: completionTokens,
+    prompt_token_count: promptTokens,
     'timings.prompt_n': timedPrompt,
     'timings.cache_n': timedCache,
     'timings.predicted_n': timedCompletion,
@@ -103,6 +144,10 @@ export const pathsOfAnswers = {
     'metadata.usage.outputTokens': completionTokens,
     'usageMetadata.promptTokenCount': promptTokens,
     'usageMetadata.candidatesTokenCount': completionTokens,
+    code: statusCode,
+    status: statusCode,
+    statusCode,
+    status_code: statusCode,
   },
   string: {
     'choices.finish_reason': finishReason,
@@ -118,12 +163,23 @@ export const pathsOfAnswers = {
     'messageStop.stopReason': finishReason,
     'candidates.finishReason': finishReason,
     'response.incomplete_details.reason': finishReason,
+    'incomplete_details.reason': finishReason,
+    'output.finish_reason': finishReason,
+    'output.choices.finish_reason': finishReason,
+    'results.finish_reason': finishReason,
+    'results.stop_reason': finishReason,
+    'results.completionReason': finishReason,
+    completionReason: finishReason,
     error: errorMessage,
     'error.message': errorMessage,
     'choices.error.message': errorMessage,
     'response.error.message': errorMessage,
+    'errors.message': errorMessage,
+    'meta_info.finish_reason.message': errorMessage,
     detail: errorMessage,
     'detail.msg': errorMessage,
+    'detail.message': errorMessage,
+    'detail.error': errorMessage,
     message: rootMessage,
   },
   word: { type: typeName, object: objectName },

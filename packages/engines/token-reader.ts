@@ -11,6 +11,7 @@ import {
   objectName,
   pathsOfAnswers,
   promptTokens,
+  statusCode,
   text,
   timedPrompt,
 } from './answer-paths.ts';
@@ -60,20 +61,40 @@ export interface TokenReader {
 // does not need.
 let compiled: CompiledPaths | undefined;
 
-const ended = new Set(['message_stop', 'response.completed', 'response.incomplete', 'response.failed'].map(wordHash));
+const ended = new Set(
+  [
+    'message_stop',
+    'response.completed',
+    'response.incomplete',
+    'response.failed',
+    'conversation.response.done',
+    'transcript.text.done',
+    'image_generation.completed',
+    'image_edit.completed',
+  ].map(wordHash),
+);
 const errorWord = wordHash('error');
-/** Events of OpenAI's responses whose text is told for the second time, and those whose `delta` is not of the answer. */
-const repeats = new Set(['output_text.done', 'reasoning_text.done', 'reasoning_summary_text.done'].map(responseWord));
+/** What servers write where an answer has no reason yet to end. */
+const noReason: ReadonlySet<string> = new Set(['', 'none', 'null', 'not_finished']);
+/** Events of OpenAI's whose text is told for the second time, and those whose `delta` is not of the answer. */
+const repeats = new Set([
+  wordHash('transcript.text.done'),
+  ...['output_text.done', 'reasoning_text.done', 'reasoning_summary_text.done'].map(responseWord),
+]);
 const otherOutput = new Set(
   [
     'reasoning_text.delta',
     'reasoning_summary_text.delta',
+    'reasoning.delta',
+    'reasoning_summary.delta',
     'function_call_arguments.delta',
     'mcp_call_arguments.delta',
     'custom_tool_call_input.delta',
     'code_interpreter_call_code.delta',
     'apply_patch_call_operation_diff.delta',
+    'shell_call_command.delta',
     'audio.delta',
+    'output_audio.delta',
   ].map(responseWord),
 );
 const unnamedError = 'the server sent an error without a message';
@@ -131,6 +152,8 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
   let hasOutput = false;
   let hasUsage = false;
   let isErrorObject = false;
+  /** It repeats the status of a failure. */
+  let hasFailed = false;
   let isRepeat = false;
   let isOtherOutput = false;
   let message: string | undefined;
@@ -154,16 +177,21 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       tokenEvents += 1;
     },
     number(code, value) {
+      if (code === statusCode) {
+        hasFailed ||= value >= 400 && value <= 599;
+        return;
+      }
       if (code >= timedPrompt) {
         timed[code - timedPrompt] = value;
         return;
       }
       hasUsage = true;
-      if (code === promptTokens) prompt = value;
-      else completion = value;
+      // Some say 0 in every event but one.
+      if (code === promptTokens) prompt = value === 0 ? (prompt ?? 0) : value;
+      else completion = value === 0 ? (completion ?? 0) : value;
     },
     string(code, value) {
-      if (code === finishReason) finish = value === 'none' || value === '' ? finish : value;
+      if (code === finishReason) finish = noReason.has(value.toLowerCase()) ? finish : value;
       else if (code === errorMessage) error = value === '' ? error : value;
       else message = value;
     },
@@ -173,9 +201,9 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
         return true;
       }
       if (code === objectName) return false;
-      if (ended.has(hash)) done = true;
-      else return noteName(hash);
-      return true;
+      const isLast = ended.has(hash);
+      done ||= isLast;
+      return noteName(hash) || isLast;
     },
     yes() {
       done = true;
@@ -192,6 +220,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     hasOutput = false;
     hasUsage = false;
     isErrorObject = false;
+    hasFailed = false;
     isRepeat = false;
     isOtherOutput = false;
     message = undefined;
@@ -208,6 +237,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     else eventsNotJson += 1;
     if (hasUsage) eventsWithUsage += 1;
     if (isErrorObject) error = message ?? error ?? unnamedError;
+    else if (hasFailed) error ??= message;
     beginEvent();
   };
 
