@@ -23,8 +23,8 @@ test.each([
   }
   expect(count * length > maxBacklogBytes || count > maxBacklogPieces).toBe(true);
   expect(seen.length).toBeGreaterThan(0);
-  backlog.catchUp();
-  backlog.catchUp();
+  backlog.read();
+  backlog.read();
   expect(seen).toEqual(expected);
 });
 
@@ -33,18 +33,17 @@ test('a long piece is not kept', () => {
   expect(backlog.keep(Buffer.alloc(maxPieceBytes + 1), 0, () => undefined)).toBe(false);
 });
 
-test('what waits is done after its time without anybody asking, again and again', async () => {
+test('what waits is read after its time without anybody asking, again and again', async () => {
   const clock = createManualClock();
   const backlog = createBacklog(clock);
   const done: string[] = [];
   for (const round of ['first', 'second']) {
-    backlog.later(() => done.push(`${round} action`));
-    backlog.keep(Buffer.from('a'), 0, () => done.push(`${round} piece`));
+    backlog.keep(Buffer.from('a'), 0, () => done.push(round));
     await clock.advance(milliseconds(readWithin - 1));
-    expect(done).not.toContain(`${round} piece`);
+    expect(done).not.toContain(round);
     await clock.advance(milliseconds(1));
   }
-  expect(done).toEqual(['first piece', 'first action', 'second piece', 'second action']);
+  expect(done).toEqual(['first', 'second']);
 });
 
 const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n';
@@ -70,11 +69,15 @@ function booksOf(atOnce: boolean) {
     });
   const request = Buffer.from('POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n');
   const [first, second, third] = [connection(), connection(), connection()];
+  const ask = (observer: typeof first, now: number) => {
+    observer.requestSoon(request, now);
+    if (atOnce) backlog.read();
+  };
   const answer = (observer: typeof first, text: string, now: number) => {
     observer.response(Buffer.from(text), now);
-    if (atOnce) backlog.catchUp();
+    if (atOnce) backlog.read();
   };
-  for (const observer of [first, second]) observer.request(request, 0, 1);
+  for (const observer of [first, second]) ask(observer, 1);
   for (const observer of [first, second]) answer(observer, head, 2);
   for (let at = 0; at < 50; at += 1) {
     // Cut in the middle of an event, as networks do.
@@ -84,14 +87,14 @@ function booksOf(atOnce: boolean) {
     answer(second, text.slice(at), 12 + 7 * at);
   }
   answer(first, `${chunkOf('data: [DONE]\n\n')}0\r\n\r\n`, 400);
-  third.request(request, 0, 401);
+  ask(third, 401);
   second.close('client', 500);
   third.close('client', 501);
   const tokens = book.totals().generatedTokens;
   return { begun, tokens, traffic: book.closeWindow(1_000) };
 }
 
-test('streams that are read later leave the same books as those read at once, and nobody sees one in flight that has ended', () => {
+test('what is read later leaves the same books as what is read at once, and nobody sees one in flight that has ended', () => {
   const later = booksOf(false);
   expect(later).toEqual(booksOf(true));
   expect(later).toMatchObject({ begun: [1, 2, 2], tokens: 100, traffic: { finished: { '2xx': 1 }, aborted: 2 } });

@@ -68,7 +68,7 @@ function observeWhen(read: 'at once' | 'with the next' | 'now and then', chunks:
     if (side === 'server') observer.response(bytes, now);
     else if (read === 'at once') observer.request(bytes, 0, now);
     else observer.requestSoon(bytes, now);
-    if (read === 'at once' || (read === 'now and then' && now % 2 === 0)) backlog.catchUp();
+    if (read === 'at once' || (read === 'now and then' && now % 2 === 0)) backlog.read();
   }
   if (serverEnds) observer.responseEnd(now);
   const open = observer.inFlight();

@@ -14,9 +14,9 @@ import type { BlindReason, Exchange, TrafficBook } from './traffic.ts';
 export interface Observer {
   /** Bytes of the client from `at` on; returns where it stopped (see Framing.feed). */
   request(chunk: Buffer, at: number, now: number): number;
-  /** Bytes of the client that need not be understood at once: a new request is read when its answer has passed on, or soon. */
+  /** Bytes of the client that need not be understood at once. */
   requestSoon(chunk: Buffer, now: number): void;
-  /** Bytes of the server; those of a stream are read soon. */
+  /** Bytes of the server. */
   response(chunk: Buffer, now: number): void;
   requestEnd(now: number): void;
   responseEnd(now: number): void;
@@ -84,11 +84,6 @@ export function createObserver({
   let streamed = false;
   let readBytes = 0;
   let streams: Streams | undefined;
-  // The beginning of a request that has not been read yet, and when it came.
-  let unread: Buffer | undefined;
-  let unreadAt = 0;
-  /** Pieces of this connection in the backlog. */
-  let behind = 0;
 
   const goBlind = (reason: BlindReason, now: number): void => {
     if (blind !== undefined) return;
@@ -136,8 +131,6 @@ export function createObserver({
         if (pending.length >= maxPipelined) return refuse('TooDeep', now);
         mode = 'http1';
         last = !head.persistent;
-        // Who counts what is in flight sees the ends that came before.
-        backlog.read();
         const route = routeOf(head.method, head.path, head.userAgent);
         pending.push({ exchange: book.begin(route, now), headOnly: head.method === 'HEAD' });
         return head.body;
@@ -252,9 +245,8 @@ export function createObserver({
     }
   };
 
-  const readLate = (piece: Buffer, now: number): void => {
-    behind -= 1;
-    readAnswer(piece, now);
+  const readRequestLate = (piece: Buffer, now: number): void => {
+    readSafely(piece, 0, now);
   };
 
   const readAnswer = (chunk: Buffer, now: number): void => {
@@ -266,50 +258,37 @@ export function createObserver({
     }
   };
 
-  const catchUp = (): void => {
-    if (behind > 0) backlog.read();
-    if (unread === undefined) return;
-    const chunk = unread;
-    unread = undefined;
-    readSafely(chunk, 0, unreadAt);
-  };
-
   return {
-    request: readSafely,
+    request(chunk, at, now) {
+      backlog.read();
+      return readSafely(chunk, at, now);
+    },
 
     requestSoon(chunk, now) {
-      catchUp();
-      if (pending.length > 0 || requests.insideMessage()) {
-        readSafely(chunk, 0, now);
-        return;
-      }
-      unread = chunk;
-      unreadAt = now;
-      backlog.later(catchUp);
+      if (backlog.keep(chunk, now, readRequestLate)) return;
+      backlog.read();
+      readSafely(chunk, 0, now);
     },
 
     response(chunk, now) {
       // Under a limit another request waits for the end of this one.
-      if (streamed && reader !== undefined && !stopAtHeads && backlog.keep(chunk, now, readLate)) {
-        behind += 1;
-        return;
-      }
-      catchUp();
+      if (!stopAtHeads && backlog.keep(chunk, now, readAnswer)) return;
+      backlog.read();
       readAnswer(chunk, now);
     },
 
     requestEnd(now) {
-      catchUp();
+      backlog.read();
       if (blind === undefined && mode !== 'http2') requests.finish(now);
     },
 
     responseEnd(now) {
-      catchUp();
+      backlog.read();
       if (blind === undefined && mode !== 'http2') responses.finish(now);
     },
 
     close(by, now) {
-      catchUp();
+      backlog.read();
       requests.close();
       responses.close();
       const leave = by === 'client' ? book.abort : book.fail;
@@ -322,7 +301,7 @@ export function createObserver({
     },
 
     fail(now) {
-      catchUp();
+      backlog.read();
       for (const { exchange } of pending) book.fail(exchange, now);
       pending.length = 0;
       ended();
@@ -337,17 +316,17 @@ export function createObserver({
       return blind;
     },
     inFlight() {
-      catchUp();
+      backlog.read();
       return pending.length + (streams?.open() ?? 0);
     },
     newest: () => pending.at(-1)?.exchange,
     headStart: requests.headStart,
     framed() {
-      catchUp();
+      backlog.read();
       return blind === undefined && mode !== 'http2';
     },
     idle() {
-      catchUp();
+      backlog.read();
       if (blind !== undefined || pending.length > 0) return false;
       return mode === 'http2' ? streams!.open() === 0 : !requests.insideMessage() && !responses.insideMessage();
     },

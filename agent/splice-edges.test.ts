@@ -266,41 +266,106 @@ test('a reader that does not read holds the writer up instead of filling memory'
   expect(arrived.digest('hex')).toBe(sent.digest('hex'));
 });
 
-test('small pieces that a full socket did not take at once are not overwritten by the next ones', async () => {
-  const pieces = 12_000;
+/** Writes small pieces, each in a turn of its own, so that each is read by itself, into a buffer that is mostly empty. */
+async function writePieces(socket: Socket, pieces: number, onStall: () => void): Promise<string> {
   const sent = createHash('sha256');
-  let written = 0;
+  for (let written = 0; written < pieces; written += 1) {
+    const piece = randomBytes(1_000);
+    sent.update(piece);
+    if (socket.write(piece)) await new Promise((resolve) => setImmediate(resolve));
+    else {
+      onStall();
+      await new Promise((resolve) => socket.once('drain', resolve));
+    }
+  }
+  return sent.digest('hex');
+}
+
+/** Reads nothing until told, then everything. */
+function readPieces(socket: Socket): { begin(): void; received: number; digest(): string } {
+  const arrived = createHash('sha256');
+  socket.pause();
+  const pieces = {
+    received: 0,
+    begin() {
+      socket.on('data', (chunk: Buffer) => {
+        pieces.received += chunk.length;
+        arrived.update(chunk);
+      });
+      socket.resume();
+    },
+    digest: () => arrived.digest('hex'),
+  };
+  return pieces;
+}
+
+const pieces = 12_000;
+
+test('small pieces of an answer that a full socket did not take at once are not overwritten by the next ones', async () => {
   let stalled = false;
+  let sent: Promise<string> | undefined;
   const { connect } = await start({
     serve: answering((_request, socket) => {
-      const next = () => {
-        // One at a time, so that each is read by itself, into a buffer that is mostly empty.
-        if (written === pieces) return;
-        const piece = randomBytes(1_000);
-        sent.update(piece);
-        written += 1;
-        if (socket.write(piece)) setImmediate(next);
-        else {
-          stalled = true;
-          socket.once('drain', next);
-        }
-      };
-      next();
+      sent = writePieces(socket, pieces, () => {
+        stalled = true;
+      });
     }),
   });
   const client = connect();
   client.write(get);
-  client.pause();
-  await eventually(() => stalled || written === pieces, 'the kernel to be full');
-  const arrived = createHash('sha256');
-  let received = 0;
-  client.on('data', (chunk: Buffer) => {
-    received += chunk.length;
-    arrived.update(chunk);
+  const reading = readPieces(client);
+  await eventually(() => stalled, 'the kernel to be full');
+  reading.begin();
+  await eventually(() => reading.received === pieces * 1_000, 'all pieces');
+  expect(reading.digest()).toBe(await sent);
+});
+
+test.each([undefined, 1])('nor are those of a request, under a limit of %s', async (limit) => {
+  let stalled = false;
+  let server: Socket | undefined;
+  const { connect } = await start({
+    ...(limit === undefined ? {} : { limit }),
+    serve(socket) {
+      socket.pause();
+      server = socket;
+    },
   });
-  client.resume();
-  await eventually(() => received === pieces * 1_000, 'all pieces');
-  expect(arrived.digest('hex')).toBe(sent.digest('hex'));
+  const client = connect();
+  const head = `POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: ${pieces * 1_000}\r\n\r\n`;
+  client.write(head);
+  const sent = writePieces(client, pieces, () => {
+    stalled = true;
+  });
+  await eventually(() => stalled && server !== undefined, 'the kernel to be full');
+  const arrivals = arrivalsOf(server!);
+  server!.resume();
+  await arrivals.length(head.length + pieces * 1_000);
+  expect(createHash('sha256').update(arrivals.bytes().subarray(head.length)).digest('hex')).toBe(await sent);
+});
+
+test('requests that wait behind another under a limit keep their bytes while others are read', async () => {
+  const answers: (() => void)[] = [];
+  const heads: string[] = [];
+  const { connect } = await start({
+    limit: 1,
+    serve: answering((request, socket) => {
+      heads.push(request);
+      answers.push(() => socket.write(ok));
+    }),
+  });
+  const client = connect();
+  const arrivals = arrivalsOf(client);
+  const asked = ['first', 'second', 'third'].map((name) => `GET /v1/${name} HTTP/1.1\r\nHost: a`);
+  for (const head of asked) {
+    client.write(`${head}\r\n\r\n`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  for (let at = 0; at < asked.length; at += 1) {
+    await eventually(() => answers.length > at, 'the next request');
+    answers[at]!();
+  }
+  await arrivals.length(asked.length * ok.length);
+  expect(heads).toEqual(asked);
 });
 
 test('an HTTP/2 client is followed by frames', async () => {

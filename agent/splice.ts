@@ -1,8 +1,8 @@
 // Stands between clients and the model server: one connection to the server for each client connection, bytes passed on
-// as they came. First the bytes go on, then the observer looks at them; only under a concurrency limit is a request's
+// as they came. First the bytes go on, some milliseconds later the observer looks at them (backlog.ts); only under a concurrency limit is a request's
 // head looked at before. What happens to one side (half-closing, resetting) happens to the other, so both sides
 // behave as if nobody stood between them.
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type OnReadOpts, type Socket } from 'node:net';
 import { type Clock, type Log, listenOn } from '@kubeai/daemon';
 import type { TokenReader } from '@kubeai/engines';
 import { createBacklog } from './backlog.ts';
@@ -14,10 +14,12 @@ import {
   lingerTime,
   maxGatheredBytes,
   refusedWait,
-  smallRead,
+  smallAnswerRead,
+  smallRequestRead,
 } from './limits.ts';
 import { type AnswerReason, answerOf } from './local-answer.ts';
 import { createObserver } from './observer.ts';
+import { readInto } from './read-into.ts';
 import type { TrafficBook } from './traffic.ts';
 import { createTurnstile } from './turnstile.ts';
 
@@ -61,26 +63,25 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
   let refused = 0;
   const backlog = createBacklog(clock);
 
-  const accept = (client: Socket): void => {
-    // Answers are read into a buffer of ours, used again as soon as the client's socket has taken all of it at once, which
-    // is the rule: Node would make a new one for each of a stream's small chunks. Large answers get large buffers.
-    let buffer = Buffer.allocUnsafeSlow(smallRead);
+  const accept = (accepted: Socket): void => {
+    const client = readInto(
+      accepted,
+      readsOf(
+        smallRequestRead,
+        (chunk) => requestBytes(chunk),
+        () => upstream,
+      ),
+    );
     const upstream = connect({
       ...target,
       noDelay: true,
       allowHalfOpen: true,
       keepAlive: true,
-      onread: {
-        buffer: () => buffer,
-        callback(length) {
-          answerBytes(buffer.subarray(0, length));
-          const filled = length === buffer.length;
-          const taken = client.writableLength === 0;
-          if (!taken || filled !== (buffer.length === largeRead))
-            buffer = Buffer.allocUnsafeSlow(filled ? largeRead : smallRead);
-          return true;
-        },
-      },
+      onread: readsOf(
+        smallAnswerRead,
+        (chunk) => answerBytes(chunk),
+        () => client,
+      ),
     });
     upstream.setKeepAlive(true, keepAliveDelay);
     let connected = false;
@@ -138,16 +139,19 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
       } else if (!observer.framed()) client.resetAndDestroy();
     };
 
-    client.on('data', (chunk) => {
+    const requestBytes = (chunk: Buffer): void => {
       const now = clock.monotonic();
       lastByte = now;
       if (answered) return;
-      if (turnstile !== undefined && !refusal) return turnstile.take(chunk, now);
+      if (turnstile !== undefined && !refusal) {
+        turnstile.take(chunk, now);
+        return;
+      }
       forward(chunk);
       if (observer.blind !== undefined) lastBlind = now;
       else observer.requestSoon(chunk, now);
       if (refusal) answerRefusal();
-    });
+    };
 
     const answerBytes = (chunk: Buffer): void => {
       const now = clock.monotonic();
@@ -236,6 +240,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveDelay,
+    pauseOnConnect: true,
   });
   server.on('connection', accept);
   const { port } = await listenOn(server, options.listen);
@@ -252,7 +257,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
         if (since !== undefined && now - since >= longerThan) client.end();
       }
     },
-    catchUp: backlog.catchUp,
+    catchUp: backlog.read,
     lastBlindByte: () => lastBlind,
     get refused() {
       return refused;
@@ -262,6 +267,24 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
         server.close(() => resolve());
         for (const { client } of connections) client.destroy();
       });
+    },
+  };
+}
+
+/**
+ * Reads into a buffer that is used again as soon as the other side's socket has taken all of it at once, which is the rule: Node
+ * would make a new one of 64 KiB each time. What fills its buffer gets a large one.
+ */
+function readsOf(small: number, pass: (chunk: Buffer) => void, to: () => Socket): OnReadOpts {
+  let buffer = Buffer.allocUnsafeSlow(small);
+  return {
+    buffer: () => buffer,
+    callback(length) {
+      pass(buffer.subarray(0, length));
+      const filled = length === buffer.length;
+      if (to().writableLength > 0 || filled !== (buffer.length === largeRead))
+        buffer = Buffer.allocUnsafeSlow(filled ? largeRead : small);
+      return true;
     },
   };
 }

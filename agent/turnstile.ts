@@ -40,7 +40,8 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
 
   const hold = (list: Buffer[], bytes: Buffer): void => {
     if (bytes.length === 0) return;
-    list.push(bytes);
+    // A copy: what it was read into is used again.
+    list.push(Buffer.from(bytes));
     heldBytes += bytes.length;
     if (heldBytes > maxHeldBytes) options.pause();
   };

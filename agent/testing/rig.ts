@@ -58,7 +58,13 @@ export async function startRig({
     gate,
   });
   return {
-    book,
+    // What waits to be read counts for whoever looks.
+    book: new Proxy(book, {
+      get(target, key) {
+        splice.catchUp();
+        return Reflect.get(target, key);
+      },
+    }),
     splice,
     gate,
     serverPort,

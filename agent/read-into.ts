@@ -1,0 +1,15 @@
+// Node lets whoever connects say what buffers to read into, but not whoever is connected to. So the connection that a server
+// accepted changes hands: a second socket takes its handle, in a way that Node uses itself and does not promise. It saves a
+// sixth of what a request costs a bare splice (npm run bench:agent).
+import assert from 'node:assert';
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+
+/** The connection of `accepted`, which has not been read from (`pauseOnConnect`) and is of no more use. May be half open. */
+export function readInto(accepted: Socket, onread: OnReadOpts): Socket {
+  const old = accepted as unknown as { _handle: object | null };
+  const handle = old._handle;
+  assert(handle !== null && typeof handle === 'object', 'a socket that was accepted has a handle');
+  old._handle = null;
+  accepted.destroy();
+  return new Socket({ handle, allowHalfOpen: true, onread } as SocketConstructorOpts);
+}
