@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { parseNvidiaSmi } from './index.ts';
+import { table } from './testing/samples.ts';
 
 const warning = 'WARNING: infoROM is corrupted at gpu 0000:02:00.0';
 
@@ -80,4 +81,42 @@ nvidia-smi --query-compute-apps=pid,used_memory --format=csv,noheader
 `);
   expect(gpus).toMatchObject([{ name: 'Tesla T4', memoryFreeMiB: 9 }]);
   expect(processes).toMatchObject([{ pid: 71, usedMemoryMiB: 8 }]);
+});
+
+test.each([
+  ['index', ['0', '1', '0', '1']],
+  ['uuid', ['GPU-a', 'GPU-b', 'GPU-a', 'GPU-b']],
+  [
+    'timestamp',
+    ['04 12:00:00.000', '04 12:00:00.004', '04 12:00:05.001', '04 12:00:05.005'].map((t) => `2026/03/${t}`),
+  ],
+])('the runs of a loop are told apart by %s', (column, cells) => {
+  const { documents, gpus } = parseNvidiaSmi(
+    `${column}, memory.used [MiB]\n${cells.map((cell, at) => `${cell}, ${at} MiB\n`).join('')}`,
+  );
+  expect(documents).toBe(2);
+  expect(gpus.map(({ document, index, memoryUsedMiB }) => [document, index, memoryUsedMiB])).toEqual([
+    [1, 0, 0],
+    [1, 1, 1],
+    [2, 0, 2],
+    [2, 1, 3],
+  ]);
+});
+
+test('lines that divide a report, and a table below, are neither rows nor problems', () => {
+  const { kind, gpus, processes, problems } = parseNvidiaSmi(`=== GPU ===
+name, memory.used [MiB]
+Tesla T4, 5 MiB
+---
+pid, used_gpu_memory [MiB]
+7, 4 MiB
+${table}`);
+  expect({ kind, problems }).toEqual({ kind: 'query-gpu', problems: [] });
+  expect(gpus).toHaveLength(1);
+  expect(processes).toMatchObject([{ pid: 7, usedMemoryMiB: 4 }]);
+});
+
+test('cells in quotation marks are read', () => {
+  const { gpus } = parseNvidiaSmi('"index","name","memory.used [MiB]"\n"0","NVIDIA A, B","812 MiB"\n');
+  expect(gpus).toMatchObject([{ index: 0, name: 'NVIDIA A, B', memoryUsedMiB: 812 }]);
 });

@@ -3,14 +3,14 @@
 import { failureIn, noteFailures } from './failures.ts';
 import { gpuOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
-import { cellOf, versionIn } from './printed-value.ts';
+import { cellOf, dateLine, versionIn } from './printed-value.ts';
 import { complain, type Draft, draftOf } from './reading.ts';
 
 export interface Header {
   readonly columns: readonly string[];
   readonly units: Readonly<Record<string, string>>;
   /** What stands between cells; a header of one column leaves it open. */
-  readonly separator: ', ' | ',';
+  readonly separator: ', ' | ',' | '","';
 }
 
 const heading = /^([a-z][\w.-]{0,80})(?: ?\[([^\][]{1,16})\])?$/;
@@ -22,11 +22,12 @@ const plain = new Set(
 
 /** The columns that a line names, or undefined when it is no header. */
 export function headerOf(line: string): Header | undefined {
-  const separator = line.includes(', ') || !line.includes(',') ? ', ' : ',';
+  const isQuoted = line.startsWith('"') && line.endsWith('"') && line.includes('","');
+  const separator = isQuoted ? '","' : line.includes(', ') || !line.includes(',') ? ', ' : ',';
   const columns: string[] = [];
   const units: Record<string, string> = Object.create(null);
   let known = false;
-  for (const cell of line.split(separator)) {
+  for (const cell of (isQuoted ? line.slice(1, -1) : line).split(separator)) {
     const match = heading.exec(cell.trim());
     if (match === null || columns.length >= limits.entries) return undefined;
     columns.push(match[1]!);
@@ -71,7 +72,8 @@ export function headerAgain(line: string, { columns }: Header): Header | undefin
 
 /** A row's cells. A process name may hold commas itself: then it takes what is too much. */
 export function cellsOf(line: string, { columns, separator }: Header): string[] {
-  const cells = line.split(separator).map((cell) => cell.trim());
+  const row = separator === '","' ? line.trim().replace(/^"|"$/g, '') : line;
+  const cells = row.split(separator).map((cell) => cell.trim());
   const surplus = cells.length - columns.length;
   const wide = columns.findIndex((column) => column === 'process_name' || column === 'name');
   if (surplus > 0 && wide !== -1)
@@ -98,19 +100,59 @@ function linesOf(text: string): string[] {
 const isOfProcesses = ({ columns }: Header): boolean =>
   columns.some((column) => column === 'pid' || column === 'process_name' || /^used_(?:gpu_)?memory$/.test(column));
 
-/** Adds what a row says to the draft. */
-export function addRow(draft: Draft, header: Header, cells: readonly string[], rowNumber: number): void {
+/** Adds what a row says to the draft. `runs` tells which run of nvidia-smi printed it; without it, the first. */
+export function addRow(
+  draft: Draft,
+  header: Header,
+  cells: readonly string[],
+  rowNumber: number,
+  runs?: RunCounter,
+): void {
   const printed: Record<string, string> = Object.create(null);
   for (const [index, column] of header.columns.entries())
     if (cells[index] !== undefined && !(column in printed)) printed[column] = cells[index];
-  const place: Place = { draft, document: 1, what: `row ${rowNumber}`, units: header.units };
-  if (isOfProcesses(header)) draft.processes.push(processOf(printed, undefined, place));
-  else draft.gpus.push(gpuOf(printed, draft.gpus.length, place));
+  const ofProcesses = isOfProcesses(header);
+  const run = (ofProcesses ? undefined : runs?.(printed)) ?? { document: draft.documents, position: 0 };
+  const place: Place = { draft, document: run.document, what: `row ${rowNumber}`, units: header.units };
+  draft.documents = run.document;
+  if (ofProcesses) draft.processes.push(processOf(printed, undefined, place));
+  else draft.gpus.push(gpuOf(printed, run.position, place));
   const driver = versionIn(printed['driver_version']) ?? versionIn(printed['kmd_version']);
   const timestamp = printed['timestamp'];
   if (driver !== undefined) draft.driverVersion ??= driver;
   if (timestamp !== undefined) draft.timestamp ??= timestamp;
 }
+
+type RunCounter = (printed: Readonly<Record<string, string>>) => { document: number; position: number };
+
+const identities = ['index', 'uuid', 'gpu_uuid', 'pci.bus_id', 'gpu_bus_id', 'serial', 'gpu_serial'];
+/** GPUs of one run are asked within this; `--loop` waits a second at least. */
+const runMilliseconds = 500;
+
+/** Tells the runs of `--loop` apart: by a GPU that is there already, else by a time that is no longer the same. */
+function createRunCounter(): RunCounter {
+  let document = 1;
+  let position = -1;
+  let begun = Number.NaN;
+  const seen = new Set<string>();
+  return (printed) => {
+    const identity = identities.map((name) => printed[name]).find((value) => value !== undefined && value !== '[N/A]');
+    const time = Date.parse(printed['timestamp']?.replaceAll('/', '-').replace(' ', 'T') ?? '');
+    const isNext = identity === undefined ? Math.abs(time - begun) > runMilliseconds : seen.has(identity);
+    if (isNext) {
+      document += 1;
+      position = -1;
+      seen.clear();
+    }
+    position += 1;
+    if (position === 0) begun = time;
+    if (identity !== undefined) seen.add(identity);
+    return { document, position };
+  };
+}
+
+/** Lines that divide a report, and those of a table below: none holds a cell. */
+const isRuled = (line: string): boolean => /^\s{0,20}(?:[|+]|[^\p{L}\p{N}\s]{3})/u.test(line);
 
 /** A message or a library's log line between the rows. An error that stands for a value is in brackets. */
 export const isRemark = (line: string): boolean =>
@@ -144,6 +186,7 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
   const unnamed = columns.filter((column) => /^column\d+$/.test(column));
   if (printedHeader === undefined && unnamed.length > 0)
     complain(draft, 'NoHeader', `${unnamed.length} of ${columns.length} columns have no name`);
+  const runs = createRunCounter();
   let headerLines = printedHeader === undefined ? 0 : 1;
   let header: Header = firstHeader;
   let count = 0;
@@ -166,6 +209,7 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
     const row = cellsOf(line.trimStart(), header);
     if (row.length !== header.columns.length) {
       const isFailure = draft.problems.length;
+      if (isRuled(line) || dateLine.test(line.trim())) continue;
       noteFailures(draft, [line]);
       if (draft.problems.length === isFailure)
         complain(draft, 'UnreadableRow', `${row.length} cells for ${header.columns.length} columns: ${line}`);
@@ -173,7 +217,7 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
     }
     count += 1;
     if (header.columns.join() === columns.join()) cells.push(row);
-    addRow(draft, header, row, count);
+    addRow(draft, header, row, count, runs);
   }
   draft.rows = { columns, headerLines, cells };
   return draft;

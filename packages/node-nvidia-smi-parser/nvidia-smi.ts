@@ -9,6 +9,7 @@ import { complain, type Draft, draftOf, type Kind, type Reading } from './readin
 import { listedGpu, readListOutput, readVersionOutput, versionLine } from './short-outputs.ts';
 import { readTableOutput } from './table-output.ts';
 import { readTextOutput } from './text-output.ts';
+import { unwrapped } from './wrapping.ts';
 import { readXmlOutput } from './xml-output.ts';
 
 export interface ParseOptions {
@@ -22,23 +23,10 @@ export interface ParseOptions {
  */
 export function parseNvidiaSmi(text: string, options: ParseOptions = {}): Reading {
   const read = text.length > limits.characters ? text.slice(0, limits.characters) : text;
-  const normal = bare(read);
+  const normal = unwrapped(read);
   const draft = readAs(kindOf(normal, options), normal, options);
   if (read !== text) complain(draft, 'TooMuch', `only the first ${limits.characters} characters are read`);
   return draft;
-}
-
-const escapeCharacter = String.fromCharCode(0x1b);
-const colours = new RegExp(`${escapeCharacter}\\[[\\d;?]{0,20}[A-Za-z]`, 'g');
-const lineBegins = /^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)(?:[ \t]|$)|> ?)/gm;
-
-/** The text without what terminals, logs and quotations put around lines: colours, times of ISO 8601, `> `. */
-function bare(text: string): string {
-  let plain = text.replace(/^\uFEFF/, '');
-  if (plain.includes('\r')) plain = plain.replaceAll(/\r+\n?/g, '\n');
-  if (plain.includes(escapeCharacter)) plain = plain.replaceAll(colours, '');
-  const begin = plain.slice(0, limits.tableLine).trimStart();
-  return begin.search(lineBegins) === 0 ? plain.replaceAll(lineBegins, '') : plain;
 }
 
 function readAs(kind: Kind, text: string, options: ParseOptions): Draft {

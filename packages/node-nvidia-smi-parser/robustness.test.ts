@@ -32,12 +32,36 @@ test.each<[string, (line: string) => string]>([
   ['quotation marks', (line) => `> ${line}`],
   ['carriage returns', (line) => `${line}\r`],
   ['indentation', (line) => `    ${line}`],
+  ['marks of comments', (line) => `# ${line}`],
+  ['names of containers', (line) => `cuda-1  | ${line}`.trimEnd()],
+  ['names of pods', (line) => `[pod/cuda-x7/main] ${line}`],
+  ["the container runtime's times", (line) => `2026-03-01T10:00:00.1234567Z stdout F ${line}`],
+  ["the system log's times", (line) => `Mar 01 10:00:0${line.length % 10} node1 smi[1234]: ${line}`],
+  ['levels', (line) => `2026-03-01 10:00:0${line.length % 10},123 - INFO - ${line}`],
+  ['a list of strings', (line) => `    "${line}",`],
   ['blanks at the end', (line) => `${line}  `],
 ])('%s around lines change nothing', (_what, around) => {
   for (const sample of samples) {
     const wrapped = check(sample.split('\n').map(around).join('\n'));
     expect({ ...wrapped, rows: undefined }).toEqual({ ...check(sample), rows: undefined });
   }
+});
+
+test.each<[string, (output: string) => string]>([
+  ['the JSON of a request', (output) => JSON.stringify({ code: 200, stdout: output }, null, 2)],
+  ['the JSON of a task', (output) => `changed: [a] => {"stdout": ${JSON.stringify(output)}, "rc": 0}`],
+  ["a container's log", (output) => output.replaceAll(/.*\n/g, (line) => `${JSON.stringify({ log: line })}\n`)],
+])('an output in the strings of %s is read', (_what, around) => {
+  for (const sample of [table, text]) {
+    const { gpus, processes } = check(around(`\n${sample}`));
+    expect({ gpus, processes }).toEqual({ gpus: check(sample).gpus, processes: check(sample).processes });
+  }
+});
+
+test('the tasks of several nodes, named before every line, are runs of their own', () => {
+  const labelled = [0, 1].map((task) => table.trimEnd().replaceAll(/^/gm, `${task}: `)).join('\n');
+  const { documents, gpus } = check(labelled);
+  expect({ documents, gpus }).toMatchObject({ documents: 2, gpus: check(table + table).gpus });
 });
 
 test('random text is read without throwing', () => {

@@ -3,6 +3,7 @@
 import { noteFailures } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
+import { dateLine } from './printed-value.ts';
 import { complain, type Draft, draftOf, type MigDevice } from './reading.ts';
 
 interface Block {
@@ -25,7 +26,6 @@ const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}(?: C)?) {1,8}(\S{1,8}) {1,40}(\S{1,
 const memory = /^(?:\d{1,3}% {1,8})?(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
 const banner =
   /NVIDIA-SMI (\S{1,20})(?:.{1,80}?(?:Driver|KMD) Version: (\S{1,20}))?(?:.{1,80}?CUDA (?:UMD )?Version: (\S{1,20}))?/;
-const date = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d \d{4}$/;
 const processType = /^(?:[CGM]|C\+G|M\+C)$/;
 
 /** Never throws; linear in the length of the text. */
@@ -49,7 +49,7 @@ export function readTableOutput(text: string): Draft {
     const content = line.trim();
     if (content === '' || content.length > limits.tableLine) continue;
     if (!content.startsWith('|')) {
-      if (date.test(content)) draft.timestamp ??= content;
+      if (dateLine.test(content)) draft.timestamp ??= content;
       else if (!content.startsWith('+')) noteFailures(draft, [content]);
       continue;
     }

@@ -61,3 +61,22 @@ test('the memory of a MIG device is not that of its GPU', () => {
     },
   ]);
 });
+
+const truncated = (input: string) => parseNvidiaSmi(input).problems.some(({ reason }) => reason === 'Truncated');
+
+test('a whole -q that ends before its processes has broken off', () => {
+  const whole = `${head(1)}GPU 00000000:01:00.0
+    Product Name                          : Tesla T4
+    FB Memory Usage
+        Used                              : 7 MiB
+    Processes                             : None
+`;
+  expect(truncated(whole)).toBe(false);
+  expect(truncated(whole + whole.replace(/ {4}Processes.*\n/, ''))).toBe(true);
+});
+
+test('parts of -q in a loop have broken off where the last run has less than the one before', () => {
+  const run = `${head(1)}${memory('00000000:01:00.0', 7)}`;
+  expect(truncated(run + run)).toBe(false);
+  expect(truncated(run + run + run.slice(0, run.indexOf('    BAR1')))).toBe(true);
+});

@@ -106,11 +106,27 @@ export function readTextOutput(text: string): Draft {
       entry.fields[path.slice(entry.path.length).replace(/^process_id\//, '')] ??= value;
     } else block.printed[path] ??= value;
   }
+  const isCut = block !== undefined && endsEarly(draft, block);
   finish();
+  if (isCut)
+    complain(draft, 'Truncated', 'the last GPU ends before its processes, or before those of the last run did');
 
   draft.documents = Math.max(1, documents);
   for (const [index, header] of headers.entries()) describe(draft, header, index + 1);
   return draft;
+}
+
+/**
+ * Whether the output breaks off in its last GPU: a whole `-q` has its processes near the end, and a GPU that was described
+ * before has the same last field again.
+ */
+function endsEarly({ gpus }: Draft, { id, printed, processes }: Block): boolean {
+  const names = Object.keys(printed);
+  if ('product_name' in printed)
+    return processes.length === 0 && !names.some((name) => /^(?:compute_|accounted_)?processes/.test(name));
+  const before = gpus.findLast(({ pciBusId }) => pciBusId === id);
+  const last = before === undefined ? undefined : Object.keys(before.printed).at(-2);
+  return last !== undefined && processes.length === 0 && !(last in printed);
 }
 
 /** Whether the last process has its id already, so that another id begins the next. */
