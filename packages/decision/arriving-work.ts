@@ -101,27 +101,30 @@ export function arrivingWork(history: History, { arrivalsPerSecond, arrivalsNow,
 }
 
 /**
- * What a burst would bring work to: minutes that rose within a start by more than chance does, which a replica asked for now would miss again.
+ * What a burst would bring work to: minutes that rose within a start by more than chance does and fell again before replicas that were asked for then had
+ * been of much use. Replicas can follow everything else.
  * @param span minutes that a start takes
  * @param chance what it may add to the usual work
  */
 function burstOf(minutes: readonly number[], span: number, usual: number, chance: number): number {
+  // A burst begins within one minute and ends within another.
+  const longest = limits.burstStarts * span + 2;
   let most = 0;
-  for (let at = 0; at + 1 < minutes.length; at += 1) {
+  for (let at = 0; at < minutes.length; at += 1) {
     const before = minutes[at]!;
-    if (mostOf(minutes, at + 1, span) - before <= chance) continue;
-    // Replicas that were asked for when it began have served by then.
-    const height = mostOf(minutes, at + 1, 2 * span);
-    // It comes to the same height from wherever chance has brought the usual work, but began higher than that from another load.
-    most = Math.max(most, height - Math.max(0, before - usual - chance));
+    let height = 0;
+    for (let on = at + 1; on <= at + longest && on < minutes.length; on += 1) {
+      const level = minutes[on]!;
+      if (level - before > chance) {
+        height = Math.max(height, level);
+        continue;
+      }
+      // It comes to the same height from wherever chance has brought the usual work, but to less from another load.
+      if (height > 0) most = Math.max(most, height - Math.max(0, before - usual - chance));
+      if (height > 0 || on >= at + span) break;
+    }
   }
   return significant(most);
-}
-
-function mostOf(minutes: readonly number[], from: number, count: number): number {
-  let most = 0;
-  for (let at = from; at < Math.min(minutes.length, from + count); at += 1) most = Math.max(most, minutes[at]!);
-  return most;
 }
 
 /** The work of now, with what chance alone may add. */

@@ -118,6 +118,8 @@ export const limits = {
   spreadTimes: 3,
   /** Mean deviations by which a burst is taken to be smaller than it looks: more, and true bursts are met late. */
   burstDoubt: 0.5,
+  /** What lasts for more starts than this is no burst: most of it is served by replicas that are asked for when it begins. */
+  burstStarts: 2,
   /** From a rise to the replica that is asked for because of it. */
   reaction: seconds(15) as Milliseconds,
   /** Until a full replica was seen, a fleet is tried at this much more load at a time: the last step goes beyond full by as much at most,
