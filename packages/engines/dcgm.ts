@@ -58,9 +58,6 @@ export interface DcgmDevice {
   readonly lastXid?: number;
   /** Why clocks are held back now, of `throttleReasons`. */
   readonly throttledBy: readonly ThrottleReason[];
-  /** Time spent held back since the driver was loaded, microseconds. */
-  readonly powerViolationMicroseconds?: number;
-  readonly thermalViolationMicroseconds?: number;
 }
 
 export interface DcgmReading {
@@ -99,8 +96,6 @@ const fields = {
   DCGM_FI_DEV_SM_CLOCK: 'smClockMHz',
   DCGM_FI_DEV_MEM_CLOCK: 'memoryClockMHz',
   DCGM_FI_DEV_XID_ERRORS: 'lastXid',
-  DCGM_FI_DEV_POWER_VIOLATION: 'powerViolationMicroseconds',
-  DCGM_FI_DEV_THERMAL_VIOLATION: 'thermalViolationMicroseconds',
 } as const;
 const throttleFamilies = ['DCGM_FI_DEV_CLOCKS_EVENT_REASONS', 'DCGM_FI_DEV_CLOCK_THROTTLE_REASONS'];
 

@@ -19,6 +19,11 @@ test.each<[string, string, Partial<EngineReading>]>([
     { engine: 'vllm', kvCacheRatio: 0.5 },
   ],
   [
+    'vLLM whose page was cut down to why its requests wait',
+    'vllm:num_requests_waiting_by_reason{reason="capacity"} 2\nvllm:num_requests_waiting_by_reason{reason="deferred"} 1',
+    { engine: 'vllm', waiting: 3 },
+  ],
+  [
     'vLLM in Ray',
     'ray_vllm:num_requests_waiting{ReplicaId="x"} 4\nray_serve_num_http_requests 1',
     { engine: 'vllm', waiting: 4 },
@@ -58,6 +63,11 @@ test.each<[string, string, Partial<EngineReading>]>([
     'trtllm-serve',
     'trtllm_num_requests_waiting 7\ntrtllm_kv_cache_utilization 0.3\ntrtllm_max_num_active_requests 64',
     { engine: 'trtllm-serve', waiting: 7, kvCacheRatio: 0.3, maxRunning: 64 },
+  ],
+  [
+    'trtllm-serve that has paused requests, and counts blocks',
+    'trtllm_num_requests_waiting 7\ntrtllm_num_paused_requests 2\ntrtllm_kv_cache_used_blocks 40\ntrtllm_kv_cache_max_blocks 100',
+    { engine: 'trtllm-serve', waiting: 7, swapped: 2, kvCacheRatio: 0.4 },
   ],
   [
     'SGLang that counts the time in its queue',

@@ -60,7 +60,7 @@ const frontend = (name: string) => [`dynamo_frontend_${name}`, `nv_llm_http_serv
 
 /** What vLLM called things, and everybody who took its names over, under a prefix of their own. */
 const likeVllm = (prefix: string): EngineRows => ({
-  waiting: row(`${prefix}num_requests_waiting`),
+  waiting: row(`${prefix}num_requests_waiting`, `${prefix}num_requests_waiting_by_reason`),
   running: row(`${prefix}num_requests_running`),
   swapped: row(`${prefix}num_requests_swapped`),
   maxRunning: row(`${prefix}num_request_max`),
@@ -151,8 +151,16 @@ export const engineTable = {
     ...likeVllm('trtllm_'),
     requestsFailed: row('trtllm_request_error_total'),
     maxRunning: row('trtllm_max_num_active_requests'),
+    // Paused: their cache was given up, and they wait to come back.
+    swapped: row('trtllm_num_paused_requests'),
     kvCacheRatio: fullest('trtllm_kv_cache_utilization'),
-    more: { cacheHitRate: fullest('trtllm_kv_cache_hit_rate') },
+    kvCacheParts: { used: row('trtllm_kv_cache_used_blocks'), of: row('trtllm_kv_cache_max_blocks') },
+    more: {
+      cacheHitRate: fullest('trtllm_kv_cache_hit_rate'),
+      kvBlocksUsed: row('trtllm_kv_cache_used_blocks'),
+      kvBlocksFree: row('trtllm_kv_cache_free_blocks'),
+      kvBlocksMax: row('trtllm_kv_cache_max_blocks'),
+    },
   },
   'triton-tensorrt-llm': {
     seenBy: ['nv_trt_llm_'],
