@@ -107,6 +107,7 @@ test('lines that divide a report, and a table below, are neither rows nor proble
   const { kind, gpus, processes, problems } = parseNvidiaSmi(`=== GPU ===
 name, memory.used [MiB]
 Tesla T4, 5 MiB
+gpu02 | CHANGED | rc=0 >>
 ---
 pid, used_gpu_memory [MiB]
 7, 4 MiB

@@ -211,7 +211,8 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
       const isFailure = draft.problems.length;
       if (isRuled(line) || dateLine.test(line.trim())) continue;
       noteFailures(draft, [line]);
-      if (draft.problems.length === isFailure)
+      // Only the last row can have broken off in its first cell; elsewhere a line of one cell is somebody's remark.
+      if (draft.problems.length === isFailure && (row.length > 1 || line === lines.at(-1)))
         complain(draft, 'UnreadableRow', `${row.length} cells for ${header.columns.length} columns: ${line}`);
       continue;
     }
