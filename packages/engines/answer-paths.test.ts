@@ -110,6 +110,27 @@ test.each<[string, string, Partial<TokenReading>]>([
     { tokenEvents: 3, eventsWithText: 1 },
   ],
   [
+    "Gemini's interactions, whose thoughts are text too",
+    events(
+      { event_type: 'content.delta', delta: { type: 'thought', text: 'hm' } },
+      { event_type: 'content.delta', delta: { type: 'text', text: 'a' } },
+      {
+        event_type: 'interaction.completed',
+        interaction: { usage: { total_input_tokens: 5, total_output_tokens: 2 } },
+      },
+    ),
+    { tokenEvents: 2, eventsWithText: 1, promptTokens: 5, completionTokens: 2, done: true },
+  ],
+  [
+    "Mistral's conversations, which think in an object",
+    events(
+      { type: 'message.output.delta', content: { type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] } },
+      { type: 'message.output.delta', content: 'a' },
+      { type: 'conversation.response.done', usage: { prompt_tokens: 5, completion_tokens: 2 } },
+    ),
+    { tokenEvents: 2, eventsWithText: 1, completionTokens: 2, done: true },
+  ],
+  [
     'OpenAI responses that are not streamed',
     '{"object":"response","error":null,"incomplete_details":{"reason":"max_output_tokens"},"output":[{"arguments":"{}"}]}',
     { tokenEvents: 1, eventsWithText: 0, finishReason: 'max_output_tokens', error: undefined },

@@ -18,6 +18,7 @@ const rootMessage = 3;
 export const statusCode = 6;
 const typeName = 1;
 export const objectName = 2;
+export const deltaType = 3;
 
 const choice = (path: string, code: number) => ({
   [`choices.delta.${path}`]: code,
@@ -55,8 +56,10 @@ export const pathsOfAnswers = {
     'output.summary.text': reasoning,
     'output.arguments': tool,
     'content.thinking': reasoning,
+    'content.thinking.text': reasoning,
     'content.name': tool,
     'delta.content': reasoning,
+    'delta.content.text': reasoning,
     // Ollama
     response: text,
     thinking: reasoning,
@@ -97,6 +100,7 @@ export const pathsOfAnswers = {
     // Gemini
     'candidates.content.parts.text': text,
     'candidates.content.parts.functionCall.name': tool,
+    'outputs.text': text,
     // Bedrock's Converse
     'contentBlockDelta.delta.text': text,
     'contentBlockDelta.delta.reasoningContent.text': reasoning,
@@ -113,6 +117,10 @@ export const pathsOfAnswers = {
     ...usage('message.'),
     ...usage('x_groq.'),
     ...usage('result.'),
+    'interaction.usage.total_input_tokens': promptTokens,
+    'interaction.usage.total_output_tokens': completionTokens,
+    'usage.total_input_tokens': promptTokens,
+    'usage.total_output_tokens': completionTokens,
     prompt_eval_count: promptTokens,
     eval_count: completionTokens,
     tokens_evaluated: promptTokens,
@@ -182,7 +190,7 @@ export const pathsOfAnswers = {
     'detail.error': errorMessage,
     message: rootMessage,
   },
-  word: { type: typeName, object: objectName },
+  word: { type: typeName, event_type: typeName, 'delta.type': deltaType, object: objectName },
   yes: { done: 1, stop: 1 },
   open: { error: 1 },
 };

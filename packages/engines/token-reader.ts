@@ -6,6 +6,7 @@
 // user sees; the number of tokens is taken from `usage` wherever the server gives it.
 import type { Buffer } from 'node:buffer';
 import {
+  deltaType,
   errorMessage,
   finishReason,
   objectName,
@@ -15,8 +16,9 @@ import {
   text,
   timedPrompt,
 } from './answer-paths.ts';
+import { ended, errorWord, noReason, otherOutput, repeats, thoughtWord } from './answer-words.ts';
 import { createEventFraming, createJsonFraming, isBetweenValues } from './body-framing.ts';
-import { type CompiledPaths, compilePaths, createSkim, type SkimSink, wordHash } from './json-skim.ts';
+import { type CompiledPaths, compilePaths, createSkim, type SkimSink } from './json-skim.ts';
 
 export type BodyKind = 'sse' | 'json' | 'opaque';
 
@@ -61,47 +63,7 @@ export interface TokenReader {
 // does not need.
 let compiled: CompiledPaths | undefined;
 
-const ended = new Set(
-  [
-    'message_stop',
-    'response.completed',
-    'response.incomplete',
-    'response.failed',
-    'conversation.response.done',
-    'transcript.text.done',
-    'image_generation.completed',
-    'image_edit.completed',
-  ].map(wordHash),
-);
-const errorWord = wordHash('error');
-/** What servers write where an answer has no reason yet to end. */
-const noReason: ReadonlySet<string> = new Set(['', 'none', 'null', 'not_finished']);
-/** Events of OpenAI's whose text is told for the second time, and those whose `delta` is not of the answer. */
-const repeats = new Set([
-  wordHash('transcript.text.done'),
-  ...['output_text.done', 'reasoning_text.done', 'reasoning_summary_text.done'].map(responseWord),
-]);
-const otherOutput = new Set(
-  [
-    'reasoning_text.delta',
-    'reasoning_summary_text.delta',
-    'reasoning.delta',
-    'reasoning_summary.delta',
-    'function_call_arguments.delta',
-    'mcp_call_arguments.delta',
-    'custom_tool_call_input.delta',
-    'code_interpreter_call_code.delta',
-    'apply_patch_call_operation_diff.delta',
-    'shell_call_command.delta',
-    'audio.delta',
-    'output_audio.delta',
-  ].map(responseWord),
-);
 const unnamedError = 'the server sent an error without a message';
-
-function responseWord(name: string): number {
-  return wordHash(`response.${name}`);
-}
 
 /** How a body is read, by its Content-Type. `undefined` is told by the first bytes. */
 export function bodyKindOf(contentType: string | undefined): BodyKind | undefined {
@@ -196,6 +158,10 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       else message = value;
     },
     word(code, hash) {
+      if (code === deltaType) {
+        isOtherOutput ||= hash === thoughtWord;
+        return hash === thoughtWord;
+      }
       if (hash === errorWord) {
         isErrorObject = true;
         return true;
