@@ -126,26 +126,26 @@ export function addRow(
 type RunCounter = (printed: Readonly<Record<string, string>>) => { document: number; position: number };
 
 const identities = ['index', 'uuid', 'gpu_uuid', 'pci.bus_id', 'gpu_bus_id', 'serial', 'gpu_serial'];
-/** GPUs of one run are asked within this; `--loop` waits a second at least. */
-const runMilliseconds = 500;
+/** GPUs of one run are asked within this of one another; loops wait longer. */
+const gapMilliseconds = 50;
 
 /** Tells the runs of `--loop` apart: by a GPU that is there already, else by a time that is no longer the same. */
 function createRunCounter(): RunCounter {
   let document = 1;
   let position = -1;
-  let begun = Number.NaN;
+  let last = Number.NaN;
   const seen = new Set<string>();
   return (printed) => {
     const identity = identities.map((name) => printed[name]).find((value) => value !== undefined && value !== '[N/A]');
     const time = Date.parse(printed['timestamp']?.replaceAll('/', '-').replace(' ', 'T') ?? '');
-    const isNext = identity === undefined ? Math.abs(time - begun) > runMilliseconds : seen.has(identity);
+    const isNext = identity === undefined ? Math.abs(time - last) > gapMilliseconds : seen.has(identity);
     if (isNext) {
       document += 1;
       position = -1;
       seen.clear();
     }
     position += 1;
-    if (position === 0) begun = time;
+    last = time;
     if (identity !== undefined) seen.add(identity);
     return { document, position };
   };

@@ -43,3 +43,16 @@ test('lines between the rows of dmon and pmon are no rows, whatever their number
     '# gpu        pid  type   command\n# Idx          #   C/G   name\n    0         71     C   train\nuser@host:~$ # the end\n';
   expect(parseNvidiaSmi(pmon)).toMatchObject({ processes: [{ pid: 71 }], problems: [] });
 });
+
+test('comments are no header lines, and rows may be commented out too', () => {
+  const { gpus, rows, problems } = parseNvidiaSmi(`#Now look at the GPU
+# gpu    pwr
+# Idx      W
+    0     69
+#GPU 0 is the first
+#   0     70
+`);
+  expect(gpus).toMatchObject([{ index: 0, powerDrawWatts: 70 }]);
+  expect(rows).toMatchObject({ columns: ['gpu', 'pwr'], headerLines: 2, cells: [{ length: 2 }, { length: 2 }] });
+  expect(problems).toEqual([]);
+});

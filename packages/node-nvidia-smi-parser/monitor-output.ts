@@ -10,7 +10,9 @@ export function monitorColumnsOf(line: string): string[] | undefined {
   const content = line.trim();
   if (!content.startsWith('#')) return undefined;
   const words = wordsOf(content.slice(1));
-  return words.some((word) => word.toLowerCase() === 'gpu') ? words.map((word) => word.toLowerCase()) : undefined;
+  // Comments begin with the mark too, and may speak of a GPU.
+  if (!words.includes('gpu') || !/^(?:gpu|date|time)$/i.test(words[0]!)) return undefined;
+  return words.map((word) => word.toLowerCase());
 }
 
 const wordsOf = (line: string): string[] => {
@@ -53,11 +55,15 @@ export function readMonitorOutput(text: string): Draft {
   const cells: string[][] = [];
   let columns: string[] = [];
   let headerLines = 0;
-  for (const line of text.split('\n')) {
-    if (line.trim() === '') continue;
+  let isBelowNames = false;
+  for (const printed of text.split('\n')) {
+    if (printed.trim() === '') continue;
+    // Who comments an output out may comment its rows out as well.
+    const line = printed.replace(/^\s{0,20}#(?=\s{1,20}\d)/, '');
     if (line.trimStart().startsWith('#')) {
-      headerLines += 1;
       const found = monitorColumnsOf(line);
+      if (found !== undefined || isBelowNames) headerLines += 1;
+      isBelowNames = found !== undefined;
       if (found === undefined) continue;
       columns = found;
       draft.kind = monitorKindOf(columns);
