@@ -8,7 +8,7 @@ import { limits } from './limits.ts';
 import type { Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
-import { tokenCosts } from './work-model.ts';
+import { placesOf, tokenCosts } from './work-model.ts';
 
 /** Work of late, in full replicas. */
 export interface WorkLevels {
@@ -31,16 +31,18 @@ export interface WorkLevels {
 }
 
 /** Seconds of a full replica that a request of this moment takes; undefined until that is known, or while no token comes. */
-function secondsPerRequest({ work }: History, traffic: Traffic): number | undefined {
+function secondsPerRequest({ work }: History, traffic: Traffic, places = placesOf(work)): number | undefined {
   const { promptTokensPerRequest: prompt = 0, generatedTokensPerRequest: generated } = traffic;
-  const costs = tokenCosts(work);
+  const costs = tokenCosts(work, places);
   if (costs === undefined || generated === undefined) return undefined;
   return (prompt * costs.promptMs + generated * costs.tokenMs) / 1_000;
 }
 
 /** Enters the work of this look. */
 export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, now: Instant): void {
-  const { levels } = draft;
+  const { levels, work: model } = draft;
+  // Long before a replica is full it shows how uneven its work is, but not by the first steps.
+  if (model?.places === undefined && (model?.steps?.n ?? 0) < limits.curveSamples) return;
   // While nothing comes nobody tells lengths, and a request takes what it took.
   const cost = secondsPerRequest(draft, traffic) ?? (traffic.arrivalsNow === 0 ? levels?.each : undefined);
   if (cost === undefined) return;
@@ -66,7 +68,11 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
   const lately = significant(levels.lately + (work - levels.lately) / Math.max(limits.peakMean, half));
   const felt = significant(levels.felt + (work - levels.felt) / blur);
   const usual = significant(levels.usual + (work - levels.usual) / limits.usualMean);
-  const spread = significant(levels.spread + (Math.abs(felt - usual) - levels.spread) / limits.spreadMean);
+  // A mean over what was seen yet: from zero, it would take half an hour to tell chance from bursts.
+  const seen = ((levels.minutes.length + 1) * limits.levelMinute) / limits.lesson;
+  const spread = significant(
+    levels.spread + (Math.abs(felt - usual) - levels.spread) / Math.min(limits.spreadMean, seen),
+  );
   if (elapsed(levels.since, now) >= limits.levelMinute) {
     const span = Math.ceil((ledger.startupP90Ms + limits.reaction) / limits.levelMinute);
     const minutes = [...levels.minutes, levels.top].slice(-limits.levelMinutes);
@@ -77,8 +83,27 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
   draft.levels = { ...levels, each, usual, felt, spread, lately, top: Math.max(levels.top, lately) };
 }
 
+/** Work is told in full replicas: with more places than it was reckoned with, all of it was less. */
+export function reckonAnew(draft: HistoryDraft, traffic: Traffic, placesBefore: number): void {
+  const { levels } = draft;
+  const before = secondsPerRequest(draft, traffic, placesBefore);
+  const now = secondsPerRequest(draft, traffic);
+  if (levels === undefined || !before || now === undefined) return;
+  const anew = (work: number) => significant((work * now) / before);
+  draft.levels = {
+    ...levels,
+    usual: anew(levels.usual),
+    felt: anew(levels.felt),
+    spread: anew(levels.spread),
+    lately: anew(levels.lately),
+    top: anew(levels.top),
+    minutes: levels.minutes.map(anew),
+    burst: anew(levels.burst),
+  };
+}
+
 /** Seconds that half of an answer takes beside as many others as there are places. */
-const halfAnswer = (each: number, { work }: History): number => (each * (work?.places ?? 0)) / 2;
+const halfAnswer = (each: number, { work }: History): number => (each * (placesOf(work) ?? 0)) / 2;
 
 /** Looks over which what arrives unevenly is averaged: answers even it out while they are written, and a mean over so many looks covers
  * twice as many seconds. */

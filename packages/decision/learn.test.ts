@@ -6,7 +6,7 @@ import { learn } from './learn.ts';
 import { ledgerOf } from './ledger.ts';
 import { policyOf } from './testing/policy-of.ts';
 import { trafficOf } from './testing/traffic-of.ts';
-import { learnPlaces, learnSteps } from './work-model.ts';
+import { learnAtOnce, learnPlaces, learnSteps, type WorkModel } from './work-model.ts';
 
 const start = instant(1_700_000_000_000);
 const policy = policyOf({ minReplicas: 1, maxReplicas: 20, preset: 'interactive' });
@@ -41,6 +41,27 @@ test('looking twenty times a second, as after a step, teaches what looking once 
   const once = learned(1);
   expect(once.levels?.spread).toBeGreaterThan(0);
   expect(learned(20)).toEqual(once);
+});
+
+test('what was learned before a replica was full is what would have been learned had its places been known', () => {
+  let steps: WorkModel | undefined;
+  for (let look = 0; look < 20; look += 1) steps = learnSteps(steps, { answers: 4, promptsPerSecond: 0, ms: 100 });
+  const after = (work: WorkModel) => {
+    let history: History = { ...emptyHistory(4, start), work };
+    for (let second = 1; second <= 1_200; second += 1) {
+      const now = instant(start + 1_000 * second);
+      // A burst of two minutes, and a full replica at the end.
+      const arrivals = (second >= 600 && second < 720 ? 20 : 6) + (second % 3);
+      const told = { arrivalsPerSecond: arrivals, arrivalsNow: arrivals, generatedTokensPerRequest: 100 };
+      const traffic = trafficOf(16, { ...told, ...(second > 1_190 ? { places: 10 } : {}) });
+      const snapshot = { replicas: 4, ledger: ledgerOf(4, [], history, now), signals: [], traffic };
+      history = { ...learn(policy, snapshot, history, now), at: now };
+    }
+    return workToReckonWith(history.levels!);
+  };
+  const known = after(learnPlaces(steps, 10));
+  expect(after(learnAtOnce(steps, 5)) / known).toBeCloseTo(1, 1);
+  expect(known).toBeGreaterThan(1.5 * 7);
 });
 
 test.each([

@@ -3,7 +3,7 @@
 // by the length of an answer, and a curve learned while both move would blame the wrong load.
 import type { Policy } from '@kubeai/policy';
 import { elapsed, type Instant, type Milliseconds, milliseconds } from '@kubeai/units';
-import { learnLevels } from './arriving-work.ts';
+import { learnLevels, reckonAnew } from './arriving-work.ts';
 import { type History, type HistoryDraft, type LearnedLoad, withEvent, within } from './history.ts';
 import { isAwaited } from './ledger.ts';
 import { limits } from './limits.ts';
@@ -11,7 +11,7 @@ import { learnCurve } from './load-curve.ts';
 import { isSound, replicaLoad, type Signal, type Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import type { Snapshot } from './snapshot.ts';
-import { learnAtOnce, learnFull, learnPlaces, learnSteps } from './work-model.ts';
+import { learnAtOnce, learnFull, learnPlaces, learnSteps, placesOf } from './work-model.ts';
 
 /** A copy of the history, brought up to now. */
 export function learn(policy: Policy, snapshot: Snapshot, history: History, now: Instant): HistoryDraft {
@@ -69,7 +69,8 @@ function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: In
     replicas > shrunk.replicas &&
     traffic.arrivalsPerSecond <= 1.15 * shrunk.arrivals;
   // Where the work is known, arrivals say less than it does: another mix of answers proves no size wrong.
-  if (wasWrong && draft.levels === undefined) draft.regret = { ...shrunk, at: now };
+  const isKnown = draft.levels !== undefined && draft.work?.places !== undefined;
+  if (wasWrong && !isKnown) draft.regret = { ...shrunk, at: now };
 }
 
 function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void {
@@ -188,8 +189,11 @@ function learnCapacity(draft: HistoryDraft, traffic: Traffic, now: Instant): voi
 /** How many requests a full replica serves at once, and what that takes. */
 function learnFullReplicas(draft: HistoryDraft, traffic: Traffic): void {
   const { places, atOnce, fullTokensPerSecond: written, generatedTokensPerRequest: generated } = traffic;
+  const before = placesOf(draft.work);
+  const wasGuess = draft.work?.places === undefined;
   if (atOnce !== undefined) draft.work = learnAtOnce(draft.work, atOnce);
   if (places !== undefined) draft.work = learnPlaces(draft.work, places);
+  if (wasGuess && before !== undefined && before !== placesOf(draft.work)) reckonAnew(draft, traffic, before);
   if (draft.work === undefined || !written || !generated) return;
   draft.work = learnFull(draft.work, written, (written * (traffic.promptTokensPerRequest ?? 0)) / generated);
 }

@@ -91,7 +91,7 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
   const { snapshot, history } = scene;
   const { traffic } = snapshot;
   const { levels } = history;
-  if (levels === undefined || traffic.generatedTokensPerRequest === undefined) {
+  if (levels === undefined || history.work?.places === undefined || traffic.generatedTokensPerRequest === undefined) {
     return { name: 'work', needs: 0, keeps: keepsWhileLearning(signal, scene), because: 'LearningWork' };
   }
   // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.

@@ -106,9 +106,12 @@ export function learnFull(model: WorkModel, written: number, read: number): Work
   return { ...model, extraMs: significant(before + (left ** 2 / limits.fullMean) * (extra - before)) };
 }
 
-/** What tokens cost; undefined until a full replica was seen. */
-export function tokenCosts(model: WorkModel | undefined): TokenCosts | undefined {
-  const costs = model === undefined ? undefined : stepCosts(model);
+/** Places of a replica; until a full one was seen, the most that one was seen to take. */
+export const placesOf = (model: WorkModel | undefined): number | undefined => model?.places ?? model?.atOnce;
+
+/** What tokens cost, were there so many places; undefined until steps were seen. */
+export function tokenCosts(model: WorkModel | undefined, places = placesOf(model)): TokenCosts | undefined {
+  const costs = model === undefined || places === undefined ? undefined : stepCosts({ ...model, places });
   return costs === undefined ? undefined : { ...costs, tokenMs: costs.tokenMs + Math.max(0, model?.extraMs ?? 0) };
 }
 
