@@ -6,7 +6,8 @@ import type { FleetTraffic } from './fleet-traffic.ts';
 import { families, type LatencyFamily, type LatencyWindows } from './latency-windows.ts';
 import { limits } from './limits.ts';
 import { createMovingMean, type MovingMean } from './moving-mean.ts';
-import type { Gauge } from './pod-measures.ts';
+import { type Gauge, gaugeSource } from './pod-measures.ts';
+import { gaugeAgeOf, gaugeOf, totalOf } from './pod-state.ts';
 import type { Signal, Traffic } from './signal.ts';
 import { missing, signal, unheard } from './signal-states.ts';
 import { queueSlot, type Slot } from './totals.ts';
@@ -56,7 +57,7 @@ export function createAgentSignals(
     if (fleet.blind === fleet.fresh.length) return missing(metric, fleet, 'Unobserved', source, fleet.ageMs);
     let assumed = metric.target * fleet.blind;
     for (const state of fleet.silent) {
-      assumed += Math.max(metric.target, slot === undefined ? 0 : (state?.totals[slot] ?? 0));
+      assumed += Math.max(metric.target, slot === undefined || state === undefined ? 0 : totalOf(state, slot));
     }
     const state = fleet.idle ? 'idle' : 'value';
     return signal(
@@ -105,12 +106,12 @@ export function createAgentSignals(
     let ageMs = 0;
     let source = 'agent';
     for (const state of fleet.fresh) {
-      const value = state.gauges[gauge]!;
+      const value = gaugeOf(state, slots.length, gauge);
       if (Number.isNaN(value)) continue;
       sum += value;
       measured += 1;
-      ageMs = Math.max(ageMs, elapsed(state.measuredAt, fleet.now) + state.gaugeAges[gauge]!);
-      source = state.gaugeSources[gauge]!;
+      ageMs = Math.max(ageMs, elapsed(state.measuredAt, fleet.now) + gaugeAgeOf(state, slots.length, gauge));
+      source = gaugeSource(gaugeNames[gauge]!, state.gpuSource);
     }
     if (measured === 0) {
       if (fleet.fresh.length === 0) return unheard(metric, fleet, source, undefined);

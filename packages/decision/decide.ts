@@ -125,7 +125,9 @@ function remember(draft: HistoryDraft, snapshot: Snapshot, decision: Decision, n
   draft.replicas = snapshot.replicas;
   const wished = { at: now, replicas: proposal };
   draft.highs = withHigh(draft.highs, wished);
-  draft.lows = withLow(draft.lows, wished);
+  const lows = withLow(draft.lows, wished);
+  // What lasts until the next round is what a round costs: of a wish that stays, one list.
+  draft.lows = lows.length === 1 && draft.highs.length === 1 ? draft.highs : lows;
   draft.wentToZero = replicas === 0 && (snapshot.replicas > 0 || draft.wentToZero);
   const { growth } = draft;
   const asked = beforeBudget(decision);

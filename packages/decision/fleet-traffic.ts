@@ -4,7 +4,7 @@ import type { LatencyWindows } from './latency-windows.ts';
 import { limits } from './limits.ts';
 import { createMovingMean, type MovingMean } from './moving-mean.ts';
 import { createMovingQuotient } from './moving-quotient.ts';
-import type { PodState } from './pod-state.ts';
+import { cameOf, type PodState, totalOf } from './pod-state.ts';
 import type { Traffic } from './signal.ts';
 import { significant } from './significant.ts';
 import {
@@ -45,7 +45,7 @@ export function createFleetTraffic(slots: readonly Slot[], latencies: LatencyWin
     let window = Number.POSITIVE_INFINITY;
     for (const state of fresh) {
       if (state.jumpWindow === 0) continue;
-      jumped += state.inFlight - state.totals[inFlightSlot]!;
+      jumped += state.inFlight - totalOf(state, inFlightSlot);
       window = Math.min(window, state.jumpWindow);
       state.jumpWindow = 0;
     }
@@ -54,7 +54,7 @@ export function createFleetTraffic(slots: readonly Slot[], latencies: LatencyWin
       if (idle) mean.reset(0, now);
       else if (fresh.length > 0) {
         let sum = 0;
-        for (const state of fresh) sum += state.totals[slot]!;
+        for (const state of fresh) sum += totalOf(state, slot);
         if (slot === inFlightSlot) inFlight = sum;
         else if (slot === arrivalsSlot) arrivals = sum;
         mean.add(span > 0 && slots[slot]!.kind === 'events' ? cameTo(fresh, slot) / span : sum, now);
@@ -98,7 +98,7 @@ export function createFleetTraffic(slots: readonly Slot[], latencies: LatencyWin
       rising,
       draining: slow - fast > Math.max(0.01 * slow, 0.5 * Math.sqrt(slow)),
       steady: Math.abs(fast - slow) <= Math.max(0.15 * slow, Math.sqrt(slow)),
-      saturated: fleet.fresh.length > 0 && fleet.fresh.every((state) => state.totals[queueSlot]! >= 1),
+      saturated: fleet.fresh.length > 0 && fleet.fresh.every((state) => totalOf(state, queueSlot) >= 1),
       promptTokensPerSecond: significant(means[promptSlot]!.steady()),
       generatedTokensPerSecond: significant(means[tokensSlot]!.steady()),
       idle: fleet.idle,
@@ -121,7 +121,7 @@ export function createFleetTraffic(slots: readonly Slot[], latencies: LatencyWin
     if (atOnce > 0) traffic.atOnce = significant(atOnce);
     const places = meanOfFull(fleet, limits.fullFor, ({ running }) => running);
     if (places !== undefined) traffic.places = significant(places);
-    const written = meanOfFull(fleet, limits.longFull, (state) => state.totals[tokensSlot]!);
+    const written = meanOfFull(fleet, limits.longFull, (state) => totalOf(state, tokensSlot));
     if (written !== undefined) traffic.fullTokensPerSecond = significant(written);
     return traffic;
   }
@@ -138,6 +138,6 @@ export function createFleetTraffic(slots: readonly Slot[], latencies: LatencyWin
 
 function cameTo(fresh: readonly PodState[], slot: number): number {
   let sum = 0;
-  for (const state of fresh) sum += state.came[slot]!;
+  for (const state of fresh) sum += cameOf(state, slot);
   return sum;
 }

@@ -46,11 +46,13 @@ const partOf = {
 
 const gpuSources = { dcgm: 'agent/dcgm', engine: 'agent/engine', 'nvidia-smi': 'agent/nvidia-smi' } as const;
 
-/** Where a gauge comes from, for the source of its signal. */
-export function gaugeSource(gauge: Gauge, { gpu }: Report): string {
+/** Where gauges of a GPU come from. */
+export const gpuSource = ({ gpu }: Report): string => (gpu === undefined ? 'agent' : gpuSources[gpu.source]);
+
+/** Where a gauge comes from, for the source of its signal; `ofGpu`: where it does if it is one of a GPU. */
+export function gaugeSource(gauge: Gauge, ofGpu: string): string {
   const part = partOf[gauge];
-  if (part !== 'gpu') return part === 'engine' ? 'agent/engine' : 'agent/container';
-  return gpu === undefined ? 'agent' : gpuSources[gpu.source];
+  return part === 'gpu' ? ofGpu : part === 'engine' ? 'agent/engine' : 'agent/container';
 }
 
 /** Age that a gauge had when its report was written. */

@@ -3,7 +3,7 @@ import type { Report } from '@kubeai/protocol';
 import { elapsed, type Instant } from '@kubeai/units';
 import { limits } from './limits.ts';
 import { never } from './moving-mean.ts';
-import { agentMetrics, type Gauge, gaugeAge, gaugeSource, gauges, isBlind, isBusy } from './pod-measures.ts';
+import { agentMetrics, type Gauge, gaugeAge, gauges, gpuSource, isBlind, isBusy } from './pod-measures.ts';
 import { queueSlot, type Slot } from './totals.ts';
 
 /** What is kept of a pod: overwritten by each report, so that a second of a large fleet leaves no garbage. */
@@ -24,20 +24,31 @@ export interface PodState {
   queueSource: string;
   /** The window of the last report, where that told of a jump that no look has taken account of yet; else 0. */
   jumpWindow: number;
-  /** By slot, as of the last look. */
-  readonly totals: number[];
-  /** What was reported since, each times its window: windows are of any length, and several may fall between two looks. */
-  readonly sums: number[];
   windows: number;
-  /** Events that came to be known since the last look, a second times milliseconds, and for how long a late report is assumed to tell what
-   * the one before did. */
-  readonly came: number[];
+  /** For how long a late report is assumed to tell what the one before did, milliseconds. */
   assumed: number;
-  /** By gauge of the policy; NaN where the pod does not tell. */
-  readonly gauges: number[];
-  readonly gaugeAges: number[];
-  readonly gaugeSources: string[];
+  /** Where gauges of a GPU come from. */
+  gpuSource: string;
+  /** Three of each slot, then two of each gauge of the policy, read by the functions below. One list, since what a pod costs is to fetch
+   * what lies in many places: a controller keeps a hundred thousand of them (npm run bench:decide). */
+  readonly numbers: number[];
 }
+
+// What was reported since the last look is kept times its window: windows are of any length, and several may fall between two looks.
+const perSlot = 3;
+const [totalAt, sumAt, cameAt] = [0, 1, 2];
+const perGauge = 2;
+const [valueAt, ageAt] = [0, 1];
+
+/** As of the last look. */
+export const totalOf = ({ numbers }: PodState, slot: number): number => numbers[perSlot * slot + totalAt]!;
+/** Events that came to be known since the last look, a second times milliseconds. */
+export const cameOf = ({ numbers }: PodState, slot: number): number => numbers[perSlot * slot + cameAt]!;
+/** NaN where the pod does not tell; `slots`: how many slots there are. */
+export const gaugeOf = ({ numbers }: PodState, slots: number, gauge: number): number =>
+  numbers[perSlot * slots + perGauge * gauge + valueAt]!;
+export const gaugeAgeOf = ({ numbers }: PodState, slots: number, gauge: number): number =>
+  numbers[perSlot * slots + perGauge * gauge + ageAt]!;
 
 export function newPodState(slots: readonly Slot[], gaugeNames: readonly Gauge[]): PodState {
   return {
@@ -51,14 +62,15 @@ export function newPodState(slots: readonly Slot[], gaugeNames: readonly Gauge[]
     fullFor: 0,
     queueSource: 'agent',
     jumpWindow: 0,
-    totals: slots.map(() => 0),
-    sums: slots.map(() => 0),
     windows: 0,
-    came: slots.map(() => 0),
     assumed: 0,
-    gauges: gaugeNames.map(() => Number.NaN),
-    gaugeAges: gaugeNames.map(() => 0),
-    gaugeSources: gaugeNames.map(() => 'agent'),
+    gpuSource: 'agent',
+    // No number is whole by its type: a list that began with whole ones would be made anew.
+    numbers: Array.from({ length: perSlot * slots.length + perGauge * gaugeNames.length }, () => Number.NaN).fill(
+      0,
+      0,
+      perSlot * slots.length,
+    ),
   };
 }
 
@@ -76,20 +88,24 @@ export function takeReport(
   state.unobserved = report.unobserved === true;
   state.blind = isBlind(report);
   state.inFlight = agentMetrics.inFlight(report);
-  followPlaces(state, report, state.totals[queueSlot]!);
+  followPlaces(state, report, totalOf(state, queueSlot));
   state.queueSource = queueSources[report.queue.source];
   if (report.jumped === true) state.jumpWindow = report.windowMs;
-  for (let slot = 0; slot < slots.length; slot += 1) {
-    const { of, kind } = slots[slot]!;
-    if (kind === 'level') state.totals[slot] = of(report);
-    else state.sums[slot]! += of(report) * report.windowMs;
+  state.gpuSource = gpuSource(report);
+  const { numbers } = state;
+  let at = 0;
+  for (const { of, kind } of slots) {
+    if (kind === 'level') numbers[at + totalAt] = of(report);
+    else numbers[at + sumAt]! += of(report) * report.windowMs;
+    at += perSlot;
   }
   state.windows += report.windowMs;
-  for (let at = 0; at < gaugeNames.length; at += 1) {
-    const value = gauges[gaugeNames[at]!](report);
-    state.gauges[at] = value !== undefined && value >= 0 && value < Number.POSITIVE_INFINITY ? value : Number.NaN;
-    state.gaugeAges[at] = gaugeAge(gaugeNames[at]!, report);
-    state.gaugeSources[at] = gaugeSource(gaugeNames[at]!, report);
+  for (const gauge of gaugeNames) {
+    const value = gauges[gauge](report);
+    const isValue = value !== undefined && value >= 0 && value < Number.POSITIVE_INFINITY;
+    numbers[at + valueAt] = isValue ? value : Number.NaN;
+    numbers[at + ageAt] = gaugeAge(gauge, report);
+    at += perGauge;
   }
 }
 
@@ -115,18 +131,20 @@ export function settleTotals(state: PodState, slots: readonly Slot[], span: numb
   const late = isNew ? 0 : Math.min(span, Math.max(0, elapsed(state.measuredAt, now) - limits.reportIsLate));
   // What waited behind a broken connection is no burst.
   const share = Math.min(1, (state.assumed + limits.toldAtOnce) / state.windows);
+  const { numbers } = state;
   for (let slot = 0; slot < slots.length; slot += 1) {
     const { kind } = slots[slot]!;
     if (kind === 'level') continue;
-    const before = state.totals[slot]!;
+    const at = perSlot * slot;
+    const before = numbers[at + totalAt]!;
     if (!isNew) {
-      state.came[slot] = before * late;
+      numbers[at + cameAt] = before * late;
       continue;
     }
-    const sum = state.sums[slot]!;
-    state.came[slot] = share * sum - before * Math.min(state.assumed, state.windows);
-    state.totals[slot] = sum / state.windows;
-    state.sums[slot] = 0;
+    const sum = numbers[at + sumAt]!;
+    numbers[at + cameAt] = share * sum - before * Math.min(state.assumed, state.windows);
+    numbers[at + totalAt] = sum / state.windows;
+    numbers[at + sumAt] = 0;
   }
   state.assumed = isNew ? 0 : state.assumed + late;
   state.windows = 0;

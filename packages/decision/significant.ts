@@ -3,10 +3,13 @@
 // (`toPrecision`) was a tenth of the cost of a decision.
 
 const digits = 6;
+const wholeBelow = 10 ** digits;
 const powers = Array.from({ length: 40 }, (_, exponent) => 10 ** exponent);
 
 export function significant(value: number): number {
-  if (value === 0 || !Number.isFinite(value)) return value;
+  // Whole numbers of six digits are themselves, and many are counts.
+  if (value === (value | 0) && value < wholeBelow && value > -wholeBelow) return value;
+  if (!Number.isFinite(value)) return value;
   const exponent = digits - 1 - Math.floor(Math.log10(Math.abs(value)));
   if (exponent >= powers.length) return 0;
   if (exponent >= 0) {
