@@ -1,6 +1,6 @@
 // Node lets whoever connects say what buffers to read into, but not whoever is connected to. So the connection that a server
 // accepted changes hands: a second socket takes its handle, in a way that Node uses itself and does not promise. It saves a
-// sixth of what a request costs a bare splice (npm run bench:agent).
+// tenth of what a request costs a splice (docs/performance.md).
 import assert from 'node:assert';
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
