@@ -136,7 +136,9 @@ function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
   return rivalNames;
 }
 
-const boundText = (bound: number | undefined): string => bound?.toFixed(2) ?? '';
+function boundText(bound: number | undefined): string {
+  return bound?.toFixed(2) ?? '';
+}
 
 function sectionOf({ bench, what, contenders, verdicts }: Case): string {
   const rows = verdicts.map(
