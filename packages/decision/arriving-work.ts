@@ -1,6 +1,6 @@
 // The work that arrives, in replicas that are full, and what may come on top before a replica asked for now would serve.
 // That is learned and no fixed share: from how far the span of an answer is off its minute, which chance makes small in a large fleet,
-// and from how high bursts of late went that came sooner than a replica does. A repeated burst then finds its replicas, and steady traffic
+// and from how high bursts of late went, and by how much load climbed, sooner than a replica comes. A repeated burst then finds its replicas, and steady traffic
 // pays for nothing. What was never seen is not reckoned with.
 import { elapsed, type Instant } from '@kubeai/units';
 import type { History, HistoryDraft } from './history.ts';
@@ -26,7 +26,7 @@ export interface WorkLevels {
   readonly since: Instant;
   /** The same of each minute that is over, oldest first. */
   readonly minutes: readonly number[];
-  /** What a burst would bring work to from what is usual now, by those that came in these minutes; 0 where none came. */
+  /** What a burst or a climb would bring work to from what is usual now, by those of these minutes; 0 where none came. */
   readonly burst: number;
 }
 
@@ -126,28 +126,35 @@ export function arrivingWork(history: History, { arrivalsPerSecond, arrivalsNow,
 }
 
 /**
- * What a burst would bring work to: minutes that rose within a start by more than chance does and fell again before replicas that were asked for then had
- * been of much use. Replicas can follow everything else.
+ * What a burst, or a climb, would bring work to. A burst rises within a start by more than chance does and falls again before replicas that were
+ * asked for then had been of much use: it comes back to a height. A climb stays, and replicas follow it but for its first start: as much
+ * may come again on top of the load of now, up to what these minutes have seen.
  * @param span minutes that a start takes
  * @param chance what it may add to the usual work
  */
 function burstOf(minutes: readonly number[], span: number, usual: number, chance: number): number {
   // A burst begins within one minute and ends within another.
   const longest = limits.burstStarts * span + 2;
+  const highest = Math.max(0, ...minutes);
   let most = 0;
   for (let at = 0; at < minutes.length; at += 1) {
     const before = minutes[at]!;
     let height = 0;
+    let climb = 0;
+    let stays = true;
     for (let on = at + 1; on <= at + longest && on < minutes.length; on += 1) {
       const level = minutes[on]!;
       if (level - before > chance) {
         height = Math.max(height, level);
+        if (on <= at + span) climb = Math.max(climb, level - before);
         continue;
       }
       // It comes to the same height from wherever chance has brought the usual work, but to less from another load.
       if (height > 0) most = Math.max(most, height - Math.max(0, before - usual - chance));
+      stays = false;
       if (height > 0 || on >= at + span) break;
     }
+    if (stays && climb > 0) most = Math.max(most, Math.min(highest, usual + climb));
   }
   return significant(most);
 }
