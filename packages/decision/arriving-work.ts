@@ -30,6 +30,10 @@ export interface WorkLevels {
   readonly burst: number;
 }
 
+/** Work of late, once a full replica has shown what it is told in; until then nothing is asked for by it. */
+export const knownLevels = ({ levels, work }: History): WorkLevels | undefined =>
+  work?.places === undefined ? undefined : levels;
+
 /** Seconds of a full replica that a request of this moment takes; undefined until that is known, or while no token comes. */
 function secondsPerRequest({ work }: History, traffic: Traffic, places = placesOf(work)): number | undefined {
   const { promptTokensPerRequest: prompt = 0, generatedTokensPerRequest: generated } = traffic;

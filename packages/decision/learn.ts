@@ -3,7 +3,7 @@
 // by the length of an answer, and a curve learned while both move would blame the wrong load.
 import type { Policy } from '@kubeai/policy';
 import { elapsed, type Instant, type Milliseconds, milliseconds } from '@kubeai/units';
-import { learnLevels, reckonAnew } from './arriving-work.ts';
+import { knownLevels, learnLevels, reckonAnew } from './arriving-work.ts';
 import { type History, type HistoryDraft, type LearnedLoad, withEvent, within } from './history.ts';
 import { isAwaited } from './ledger.ts';
 import { limits } from './limits.ts';
@@ -69,8 +69,7 @@ function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: In
     replicas > shrunk.replicas &&
     traffic.arrivalsPerSecond <= 1.15 * shrunk.arrivals;
   // Where the work is known, arrivals say less than it does: another mix of answers proves no size wrong.
-  const isKnown = draft.levels !== undefined && draft.work?.places !== undefined;
-  if (wasWrong && !isKnown) draft.regret = { ...shrunk, at: now };
+  if (wasWrong && knownLevels(draft) === undefined) draft.regret = { ...shrunk, at: now };
 }
 
 function learnLoad(draft: HistoryDraft, snapshot: Snapshot, now: Instant): void {

@@ -2,7 +2,7 @@
 // signal would not have the target shrink. They differ wherever something is unknown, and unknown counts as idle in the
 // one and as busy in the other. Fractions of replicas are kept; rounding is for whoever decides.
 import type { MetricName } from '@kubeai/policy';
-import { arrivingWork, workByChance, workToReckonWith } from './arriving-work.ts';
+import { arrivingWork, knownLevels, workByChance, workToReckonWith } from './arriving-work.ts';
 import type { Proposal } from './decision.ts';
 import { drainPerSecond } from './demand.ts';
 import { proposeLatency } from './latency-proposal.ts';
@@ -90,8 +90,8 @@ function proposeValue(signal: Signal, { snapshot }: Scene): Proposal {
 function proposeWork(signal: Signal, scene: Scene): Proposal {
   const { snapshot, history } = scene;
   const { traffic } = snapshot;
-  const { levels } = history;
-  if (levels === undefined || history.work?.places === undefined || traffic.generatedTokensPerRequest === undefined) {
+  const levels = knownLevels(history);
+  if (levels === undefined || traffic.generatedTokensPerRequest === undefined) {
     return { name: 'work', needs: 0, keeps: keepsWhileLearning(signal, scene), because: 'LearningWork' };
   }
   // By what arrives and not by what is generated: replicas that work off a pile generate more than anybody asks for now.

@@ -97,7 +97,7 @@ export function learnPlaces(model: WorkModel = {}, seen: number): WorkModel {
  * @param read prompt tokens that it reads in it
  */
 export function learnFull(model: WorkModel, written: number, read: number): WorkModel {
-  const costs = stepCosts(model);
+  const costs = stepCosts(model, model.places);
   if (costs === undefined) return model;
   // A second that went into reading tells little of what writing costs.
   const left = Math.max(0, 1 - (read * costs.promptMs) / 1_000);
@@ -111,12 +111,12 @@ export const placesOf = (model: WorkModel | undefined): number | undefined => mo
 
 /** What tokens cost, were there so many places; undefined until steps were seen. */
 export function tokenCosts(model: WorkModel | undefined, places = placesOf(model)): TokenCosts | undefined {
-  const costs = model === undefined || places === undefined ? undefined : stepCosts({ ...model, places });
+  const costs = model === undefined ? undefined : stepCosts(model, places);
   return costs === undefined ? undefined : { ...costs, tokenMs: costs.tokenMs + Math.max(0, model?.extraMs ?? 0) };
 }
 
 /** The costs by the line through the steps, read off where all places are taken. */
-function stepCosts({ steps, places }: WorkModel): TokenCosts | undefined {
+function stepCosts({ steps }: WorkModel, places: number | undefined): TokenCosts | undefined {
   if (steps === undefined || places === undefined) return undefined;
   const { n, answers, prompts, ms } = steps;
   // Until loads have differed: a quarter of a step grows with the answers in it, and a tenth with the prompts.

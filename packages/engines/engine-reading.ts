@@ -121,9 +121,9 @@ function firstRanks(samples: readonly Sample[]): readonly Sample[] {
 function engineOf(names: readonly string[]): EngineName | undefined {
   const seen = (marks: readonly string[]) =>
     names.some((name) => marks.some((mark) => name === mark || (mark.endsWith('_') && name.startsWith(mark))));
-  const isBare = bareNames.filter((name) => names.includes(name)).length >= 2;
+  const isBare = () => bareNames.filter((name) => names.includes(name)).length >= 2;
   for (const [engine, { seenBy }] of Object.entries(engineTable))
-    if (seen(seenBy) && (isBare || !bareEngines.includes(engine))) return engine as EngineName;
+    if (seen(seenBy) && (!bareEngines.includes(engine) || isBare())) return engine as EngineName;
   return undefined;
 }
 

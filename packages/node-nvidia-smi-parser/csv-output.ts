@@ -208,11 +208,11 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
     }
     const row = cellsOf(line.trimStart(), header);
     if (row.length !== header.columns.length) {
-      const isFailure = draft.problems.length;
       if (isRuled(line) || dateLine.test(line.trim())) continue;
+      const problemsBefore = draft.problems.length;
       noteFailures(draft, [line]);
       // Only the last row can have broken off in its first cell; elsewhere a line of one cell is somebody's remark.
-      if (draft.problems.length === isFailure && (row.length > 1 || line === lines.at(-1)))
+      if (draft.problems.length === problemsBefore && (row.length > 1 || line === lines.at(-1)))
         complain(draft, 'UnreadableRow', `${row.length} cells for ${header.columns.length} columns: ${line}`);
       continue;
     }

@@ -5,6 +5,7 @@ import { headerOf, readCsvOutput } from './csv-output.ts';
 import { failureIn, noteFailures } from './failures.ts';
 import { limits } from './limits.ts';
 import { monitorColumnsOf, readMonitorOutput } from './monitor-output.ts';
+import { logTitle } from './printed-value.ts';
 import { complain, type Draft, draftOf, type Kind, type Reading } from './reading.ts';
 import { listedGpu, readListOutput, readVersionOutput, versionLine } from './short-outputs.ts';
 import { readTableOutput } from './table-output.ts';
@@ -93,11 +94,7 @@ const kindOfLongLine = (content: string): Kind | undefined =>
 const tableHeading = /^\|\s{0,20}GPU\s{1,10}(?:Name|Fan)\b[^|]{0,80}\|\s{0,20}[^|\s]/;
 
 function kindOfLine(content: string): Kind | undefined {
-  if (
-    /={4,}\s?NVSMI LOG\s?={4,}/.test(content) ||
-    /^GPU [0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]/i.test(content)
-  )
-    return 'text';
+  if (logTitle.test(content) || /^GPU [0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]/i.test(content)) return 'text';
   if (/^\|\s{0,20}NVIDIA-SMI \d/.test(content) || tableHeading.test(content)) return 'table';
   if (monitorColumnsOf(content) !== undefined) return 'dmon';
   if (listedGpu.test(content)) return 'list';

@@ -48,5 +48,7 @@ export function numberIn(text: string, unit: string, unitOfHeader = ''): number 
 export const versionIn = (text: string | undefined): string | undefined =>
   /^\d{1,4}(?:\.\d{1,4}){0,4}(?=\s|$)/.exec(text?.trim() ?? '')?.[0];
 
+/** The first line of `-q`. */
+export const logTitle = /={4,}\s?NVSMI LOG\s?={4,}/;
 /** The line above a table. */
 export const dateLine = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d \d{4}$/;

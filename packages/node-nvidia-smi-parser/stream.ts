@@ -5,6 +5,7 @@ import { failureIn } from './failures.ts';
 import { limits } from './limits.ts';
 import { beginsLikeRow, monitorCellsOf, monitorColumnsOf, monitorEntryOf, monitorKindOf } from './monitor-output.ts';
 import { type ParseOptions, parseNvidiaSmi } from './nvidia-smi.ts';
+import { logTitle } from './printed-value.ts';
 import { complain, draftOf, type Reading } from './reading.ts';
 
 export interface NvidiaSmiStream {
@@ -21,7 +22,7 @@ type Mode =
   | { readonly is: 'monitor'; readonly columns: readonly string[] };
 
 const xmlEnd = '</nvidia_smi_log>';
-const documentBegins = /^\s*(?:={4,}\s?NVSMI LOG\s?={4,}|\|\s{0,20}NVIDIA-SMI \d)/;
+const documentBegins = new RegExp(String.raw`^\s*(?:${logTitle.source}|\|\s{0,20}NVIDIA-SMI \d)`);
 const xmlBegins = /^\s*<(?:\?xml|!DOCTYPE|nvidia_smi_log)/;
 
 /**

@@ -3,7 +3,7 @@
 import { failureIn } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
-import { versionIn } from './printed-value.ts';
+import { logTitle, versionIn } from './printed-value.ts';
 import { complain, type Draft, draftOf } from './reading.ts';
 
 interface Block {
@@ -15,7 +15,6 @@ interface Block {
   readonly processes: Record<string, string>[];
 }
 
-const title = /={4,}\s?NVSMI LOG\s?={4,}/;
 const gpuLine = /^GPU ([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])(?!.* : )/i;
 const pathOf = (name: string): string => name.trim().toLowerCase().replaceAll(' ', '_');
 const record = (): Record<string, string> => Object.create(null);
@@ -40,7 +39,7 @@ export function readTextOutput(text: string): Draft {
   for (const line of text.split('\n')) {
     const content = line.trim();
     if (content === '') continue;
-    if (content.length <= limits.tableLine && title.test(content)) {
+    if (content.length <= limits.tableLine && logTitle.test(content)) {
       finish();
       documents += 1;
       if (documents > 1) headers.push(record());

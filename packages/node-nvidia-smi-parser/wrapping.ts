@@ -2,6 +2,7 @@
 // line, marks of comments and quotations, and the string of JSON that holds the whole of it.
 import { headerOf } from './csv-output.ts';
 import { limits } from './limits.ts';
+import { logTitle } from './printed-value.ts';
 
 const escapeCharacter = String.fromCharCode(0x1b);
 const colours = new RegExp(`${escapeCharacter}\\[[\\d;?]{0,20}[A-Za-z]`, 'g');
@@ -31,7 +32,7 @@ const outOfStrings = (text: string): string =>
 
 const begins = `(?:${[
   String.raw`\| {0,9}NVIDIA-SMI \d`,
-  String.raw`={4,}\s?NVSMI LOG\s?={4,}`,
+  logTitle.source,
   String.raw`# ?gpu\s`,
   String.raw`GPU \d{1,3}: .{1,80}\(UUID: `,
   '(?:NVIDIA-SMI|DRIVER) version {0,9}: ',

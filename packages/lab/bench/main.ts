@@ -136,15 +136,12 @@ function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
   return rivalNames;
 }
 
-function boundText(bound: number | undefined): string {
-  return bound?.toFixed(2) ?? '';
+function cellsOf({ what, value, bound, must, excellent, word }: Verdict): string {
+  return [what, value.toFixed(2), must, excellent, bound?.toFixed(2) ?? '', word].join(' | ');
 }
 
 function sectionOf({ bench, what, contenders, verdicts }: Case): string {
-  const rows = verdicts.map(
-    ({ what, value, bound, must, excellent, word }) =>
-      `| ${what} | ${value.toFixed(2)} | ${must} | ${excellent} | ${boundText(bound)} | ${word} |`,
-  );
+  const rows = verdicts.map((verdict) => `| ${cellsOf(verdict)} |`);
   const table =
     rows.length === 0
       ? []
@@ -166,10 +163,7 @@ function markdown(played: readonly Case[], forecast: string): string {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const date = new Date(createClock().now()).toISOString().slice(0, 10);
   const all = played.flatMap(({ bench, verdicts }) => verdicts.map((verdict) => ({ bench, verdict })));
-  const summary = all.map(
-    ({ bench, verdict }) =>
-      `| ${bench.name} | ${bench.split} | ${verdict.what} | ${verdict.value.toFixed(2)} | ${verdict.must} | ${verdict.excellent} | ${boundText(verdict.bound)} | ${verdict.word} |`,
-  );
+  const summary = all.map(({ bench, verdict }) => `| ${bench.name} | ${bench.split} | ${cellsOf(verdict)} |`);
   return `# Results of the lab: tables
 
 Written on ${date} at commit ${commit} by \`npm run bench:lab -- --traces DIRECTORY --results docs/results-tables.md\`;
