@@ -7,6 +7,7 @@ export { type ReadWorkload, readWorkload, type WorkloadOptions } from './read-wo
 export { recommendCommand } from './recommend-command.ts';
 export { type Score, scoreOf } from './score.ts';
 export { isShape, shapeNames } from './shapes.ts';
-export { type Outcome, simulate, type World } from './simulation.ts';
+export { type Outcome, simulate } from './simulation.ts';
 export { type Result, type Study, type StudyOptions, study } from './study.ts';
 export type { Workload } from './workload.ts';
+export type { World } from './world.ts';

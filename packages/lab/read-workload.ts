@@ -16,8 +16,8 @@ import {
   type TokenWindow,
 } from './servegen.ts';
 import { isShape, shapeNames, shapeOf } from './shapes.ts';
-import type { Incident } from './simulation.ts';
 import { limited, multiplied, type Workload, workloadOfSchedule } from './workload.ts';
+import type { Incident } from './world.ts';
 
 export interface WorkloadOptions extends ScheduleOptions {
   readonly seed: number;

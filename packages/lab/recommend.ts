@@ -10,8 +10,9 @@ import { fixed } from './rivals.ts';
 import { type Score, scoreOf } from './score.ts';
 import { searched } from './search.ts';
 import { type Setting, worldOf } from './setting.ts';
-import { simulate, type World } from './simulation.ts';
+import { simulate } from './simulation.ts';
 import { countOfLongest } from './workload.ts';
+import type { World } from './world.ts';
 
 export interface Knobs {
   /** Percent of what a replica was seen to carry. */

@@ -3,8 +3,8 @@ import type { Hardware, ServiceTimes } from '@kubeai/model-server';
 import { offeredWork } from './clairvoyant.ts';
 import { engineLimitsOf, stepTimesOf } from './replica.ts';
 import type { Promise as Promised } from './score.ts';
-import type { Incident, World } from './simulation.ts';
 import type { Workload } from './workload.ts';
+import type { Incident, World } from './world.ts';
 
 export interface Setting {
   readonly workload: Workload;

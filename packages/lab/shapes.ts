@@ -1,8 +1,8 @@
 // Traffic that nobody recorded but everybody meets, by name. Requests arrive at random (Poisson) around a rate; prompts and
 // answers are log-normal, about 1,000 and 200 tokens. `scale` multiplies every rate: 1 takes a handful of replicas.
 import { createRandom } from './random.ts';
-import type { Incident } from './simulation.ts';
 import { createDraft, type Workload } from './workload.ts';
+import type { Incident } from './world.ts';
 
 interface Shape {
   readonly minutes: number;

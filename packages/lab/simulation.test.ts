@@ -4,9 +4,10 @@ import { serviceTimes } from '@kubeai/model-server';
 import { defaultPolicy, ours } from './ours.ts';
 import { engineLimitsOf, stepTimesOf } from './replica.ts';
 import { fixed, hpa } from './rivals.ts';
-import { simulate, type World } from './simulation.ts';
+import { simulate } from './simulation.ts';
 import { usualWire } from './wire.ts';
 import { workloadOf } from './workload.ts';
+import type { World } from './world.ts';
 
 const hardware = { model: 'llama2-70b', gpu: 'h100', tensorParallel: 8 };
 const limits = engineLimitsOf(hardware, 32);

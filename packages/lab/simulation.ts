@@ -1,54 +1,17 @@
-// A target on a virtual clock: requests arrive as recorded, a load balancer spreads them over ready pods, pods take their
-// time to start and leave only when their last answer has gone, GPUs are finite and may have to be brought, agents report
+// A target on a virtual clock: requests arrive as recorded, a load balancer spreads them over ready pods, agents report
 // each second and at once when their load jumps, and a contender says how many replicas there should be: whoever follows
 // reports looks when the real controller would. The same input and seed give the same output, to the byte.
-import assert from 'node:assert';
 import { createLoadStep, lookIn, lookWithoutReport, type PodFacts, type ReceivedReport } from '@kubeai/decision';
 import { type Instant, milliseconds } from '@kubeai/units';
-import { type AgentProbe, createAgentProbe } from './agent-probe.ts';
 import type { Answer, Contender, PodView } from './contender.ts';
-import { createNodes, type NodesOptions } from './nodes.ts';
-import { createRandom, type Random } from './random.ts';
-import {
-  createFleet,
-  createReplica,
-  type EngineLimits,
-  type Replica,
-  type RequestBook,
-  type StepTimes,
-} from './replica.ts';
+import { createDeployment, type Pod, takesRequests } from './deployment.ts';
+import { createPodViews } from './pod-views.ts';
+import { createRandom } from './random.ts';
+import type { RequestBook } from './replica.ts';
 import { epoch } from './simulated-time.ts';
-import { createWire, type WireOptions } from './wire.ts';
+import { createWire } from './wire.ts';
 import type { Workload } from './workload.ts';
-
-/** What happens to the world around the target, in milliseconds of simulated time. */
-export interface Incident {
-  readonly kind: 'metricOutage' | 'noFreeGpus' | 'rollout';
-  readonly from: number;
-  readonly until: number;
-}
-
-export interface World {
-  readonly times: StepTimes;
-  readonly limits: EngineLimits;
-  /** From creation to readiness on average; single starts take 0.8 to 1.3 of it, the longer ones being rarer. */
-  readonly startUpMs: number;
-  /** Starts that were measured, one after another, instead; the last one holds for all that follow. */
-  readonly startsMs?: readonly number[];
-  /** Replicas for which there are GPUs. */
-  readonly maxReplicas: number;
-  readonly nodes: NodesOptions;
-  readonly wire: WireOptions;
-  readonly minReplicas: number;
-  readonly initialReplicas: number;
-  readonly balancer: 'leastRequests' | 'roundRobin';
-  /** A client that has no token after so long goes away. */
-  readonly patienceMs: number;
-  readonly seed: number;
-  readonly incidents: readonly Incident[];
-  /** Milliseconds at the beginning in which everybody plays and nobody is judged. */
-  readonly warmUpMs: number;
-}
+import { isHappening, tickMs, type World } from './world.ts';
 
 export interface Moment {
   readonly at: number;
@@ -82,25 +45,6 @@ export interface Minute {
   readonly why: string;
 }
 
-interface Pod {
-  readonly uid: string;
-  /** Its place in the fleet's columns. */
-  readonly place: number;
-  readonly createdAt: number;
-  placedAt: number | undefined;
-  readyAt: number;
-  deletedAt: number | undefined;
-  isReady: boolean;
-  readonly engine: Replica;
-  readonly probe: AgentProbe | undefined;
-  view: PodView;
-  busyMs: number;
-  areaMs: number;
-  old: boolean;
-}
-
-const tickMs = 1_000;
-
 /** Plays a workload against a contender. `progress` is told the share that is done, now and then. */
 export function simulate(
   workload: Workload,
@@ -109,6 +53,7 @@ export function simulate(
   progress?: (share: number) => void,
 ): Outcome {
   const { at } = workload;
+  const { minReplicas, maxReplicas, initialReplicas, patienceMs } = world;
   const count = at.length;
   const book: RequestBook = {
     at,
@@ -117,84 +62,33 @@ export function simulate(
     firstAt: new Float64Array(count).fill(Number.NaN),
     doneAt: new Float64Array(count).fill(Number.NaN),
   };
-  const random = createRandom(world.seed);
-  const scaler = contender.create({ min: world.minReplicas, max: world.maxReplicas, initial: world.initialReplicas });
-  const pods: Pod[] = [];
+  const scaler = contender.create({ min: minReplicas, max: maxReplicas, initial: initialReplicas });
+  const hasAgents = contender.sees === 'reports';
+  const deployment = createDeployment(world, book, hasAgents);
+  const { pods, fleet, reportsAt } = deployment;
+  const { endsAt, load } = fleet;
+  const views = createPodViews();
+  const isBlind = (now: number): boolean => isHappening(world, 'metricOutage', now);
+  const wire = createWire(world.wire, createRandom(world.seed + 1), isBlind);
+  /** Requests that found no pod open. */
   const door: number[] = [];
   const moments: Moment[] = [];
   const minutes: Minute[] = [];
-  let asked = world.initialReplicas;
   let why = 'as it was found';
-  let made = 0;
-  let begun = 0;
-  let starts = 0;
   let abandoned = 0;
   let rejected = 0;
-  let replicaMs = 0;
   let turn = 0;
   let next = 0;
-  // Chance of their own, so that the same starts are drawn whoever looks and however reports travel.
-  const nodeRandom = createRandom(world.seed + 2);
-  const nodes = createNodes(world.nodes, world.maxReplicas, world.initialReplicas, (mean) => startUp(mean, nodeRandom));
-  const phaseRandom = createRandom(world.seed + 3);
-  const hasRollouts = world.incidents.some(({ kind }) => kind === 'rollout');
-  const happening = (kind: Incident['kind'], now: number): boolean =>
-    world.incidents.some((incident) => incident.kind === kind && now >= incident.from && now < incident.until);
-  const wire = createWire(world.wire, createRandom(world.seed + 1), (now) => happening('metricOutage', now));
-
-  // Placed pods are as many as find GPUs; those that wait for them, or were deleted while waiting, as many again each.
-  const fleet = createFleet(3 * world.maxReplicas + 3);
-  const { endsAt, load } = fleet;
-  /** When each agent next reports, in a column like those of the fleet. */
-  const reportsAt = new Float64Array(load.length).fill(Number.POSITIVE_INFINITY);
-  const freePlaces = Array.from({ length: load.length }, (_, index) => load.length - 1 - index);
-  /** Pods that take requests, and places in columns: they are looked through at every arrival, and change at ticks only. */
-  let isStale = true;
-  let open: Pod[] = [];
-  let openPlaces = new Int32Array(0);
-  let places = new Int32Array(0);
-  const refresh = (): void => {
-    if (!isStale) return;
-    isStale = false;
-    open = pods.filter(takesRequests);
-    openPlaces = Int32Array.from(open, ({ place }) => place);
-    places = Int32Array.from(pods, ({ place }) => place);
-  };
-
-  const create = (now: number, running: boolean): void => {
-    made += 1;
-    isStale = true;
-    const uid = `pod-${made}`;
-    const probe =
-      contender.sees === 'reports' ? createAgentProbe(uid, book, now, tickMs * phaseRandom.uniform()) : undefined;
-    const place = freePlaces.pop();
-    assert(place !== undefined, 'a fleet has places for all that may exist at once');
-    if (probe !== undefined) reportsAt[place] = probe.dueAt;
-    pods.push({
-      uid,
-      place,
-      createdAt: running ? now - 2 * world.startUpMs : now,
-      placedAt: running ? now : undefined,
-      readyAt: running ? now - world.startUpMs : Number.POSITIVE_INFINITY,
-      deletedAt: undefined,
-      isReady: running,
-      engine: createReplica(world.times, world.limits, book, fleet, place, probe),
-      probe,
-      view: viewOf(uid, running, now),
-      busyMs: 0,
-      areaMs: 0,
-      old: false,
-    });
-  };
-  for (let index = 0; index < asked; index += 1) create(0, true);
 
   /** The place of the pod that gets it; undefined when none is open. */
   const dispatch = (request: number, now: number): number | undefined => {
+    const open = deployment.open();
     let chosen = 0;
     if (world.balancer === 'roundRobin') {
       chosen = turn % Math.max(1, open.length);
       turn += 1;
     } else {
+      const openPlaces = deployment.openPlaces();
       let least = Number.POSITIVE_INFINITY;
       for (let index = 0; index < openPlaces.length; index += 1) {
         const inside = load[openPlaces[index]!]!;
@@ -220,156 +114,41 @@ export function simulate(
     return best.place;
   };
 
-  const judgedSpan = (from: number, until: number): number => Math.max(0, until - Math.max(from, world.warmUpMs));
-
-  const live = (): Pod[] => pods.filter(({ deletedAt }) => deletedAt === undefined);
-
-  /** The order Kubernetes deletes in: not placed, not ready, then the youngest. */
-  const remove = (howMany: number, now: number, among: readonly Pod[]): void => {
-    const order = [...among].sort(
-      (left, right) =>
-        Number(left.placedAt !== undefined) - Number(right.placedAt !== undefined) ||
-        Number(left.isReady) - Number(right.isReady) ||
-        right.createdAt - left.createdAt,
-    );
-    for (const pod of order.slice(0, howMany)) pod.deletedAt = now;
-    isStale = true;
+  const admit = (now: number): void => {
+    if (door.length === 0 || !pods.some(takesRequests)) return;
+    deployment.refresh();
+    for (const request of door.splice(0)) dispatch(request, now);
   };
 
-  /** Pods that wait for GPUs get them, where there are any. */
-  const place = (now: number): void => {
-    if (happening('noFreeGpus', now)) return;
-    let placed = 0;
-    let waiting = 0;
-    for (const { placedAt, deletedAt } of pods) {
-      if (placedAt !== undefined) placed += 1;
-      else if (deletedAt === undefined) waiting += 1;
-    }
-    nodes.follow(waiting, placed, now);
-    if (waiting === 0) return;
-    for (const pod of pods) {
-      if (pod.placedAt !== undefined || pod.deletedAt !== undefined || placed >= nodes.room()) continue;
-      pod.placedAt = now;
-      pod.readyAt = now + nextStart();
-      placed += 1;
-      if (now >= world.warmUpMs) starts += 1;
-    }
-  };
-
-  const nextStart = (): number => {
-    const { startsMs, startUpMs } = world;
-    begun += 1;
-    return startsMs?.[Math.min(begun, startsMs.length) - 1] ?? startUp(startUpMs, random);
-  };
-
-  const runLifecycles = (now: number): void => {
-    for (let index = pods.length - 1; index >= 0; index -= 1) {
-      const pod = pods[index]!;
-      const isEmpty = pod.engine.running() + pod.engine.waiting() === 0;
-      if (pod.deletedAt !== undefined && isEmpty) {
-        if (pod.placedAt !== undefined) replicaMs += judgedSpan(pod.placedAt, now);
-        freePlaces.push(pod.place);
-        reportsAt[pod.place] = Number.POSITIVE_INFINITY;
-        wire.forget(pod.uid);
-        pods.splice(index, 1);
-        isStale = true;
-      }
-    }
-    place(now);
-    replicaMs += nodes.empty() * judgedSpan(now - tickMs, now);
-    for (const pod of pods) {
-      // At the nearest tick: at the next one, every start would last half a tick longer.
-      if (!pod.isReady && pod.deletedAt === undefined && now + tickMs / 2 > pod.readyAt) {
-        pod.isReady = true;
-        pod.readyAt = Math.min(pod.readyAt, now);
-        isStale = true;
-      }
-    }
-    if (door.length > 0 && pods.some(takesRequests)) {
-      refresh();
-      for (const request of door.splice(0)) dispatch(request, now);
-    }
-  };
-
-  /** One pod more at a time; an old one goes when its successor serves. */
-  const runRollout = (now: number): void => {
-    if (!hasRollouts) return;
-    for (const { kind, from } of world.incidents) {
-      if (kind === 'rollout' && now >= from && now < from + tickMs) for (const pod of pods) pod.old = true;
-    }
-    const outdated = live().filter(({ old }) => old);
-    if (outdated.length === 0) return;
-    const all = live();
-    if (all.length > asked) {
-      if (all.every(({ isReady }) => isReady)) remove(1, now, outdated);
-    } else create(now, false);
-  };
-
-  const match = (now: number): void => {
-    let size = 0;
-    for (const { deletedAt } of pods) if (deletedAt === undefined) size += 1;
-    if (size === asked) return;
-    for (let index = size; index < asked; index += 1) create(now, false);
-    const surge = live().some(({ old }) => old) ? 1 : 0;
-    if (size > asked + surge) remove(size - asked - surge, now, live());
-  };
-
-  /** Looked at now: what a look finds are means of the last second, which is measured from its beginning. */
-  const isLook = (now: number) => contender.sees === 'pods' && now % contender.everyMs === 0;
-
-  const observe = (now: number): void => {
-    const begins = isLook(now + tickMs);
-    const ends = isLook(now);
-    for (const pod of pods) {
-      for (const _ of pod.engine.abandon(now - world.patienceMs, now)) {
+  const abandon = (now: number): void => {
+    for (const { engine, probe } of pods) {
+      for (const _ of engine.abandon(now - patienceMs, now)) {
         abandoned += 1;
-        pod.probe?.aborted();
+        probe?.aborted();
       }
-      if (!begins && !ends) continue;
-      pod.engine.settle(now);
-      const busyMs = pod.engine.busyMs();
-      const areaMs = pod.engine.inFlightMs(now);
-      if (ends) {
-        const waiting = pod.engine.waiting();
-        pod.view = {
-          uid: pod.uid,
-          ready: pod.isReady,
-          deleting: pod.deletedAt !== undefined,
-          createdAt: pod.createdAt,
-          readyAt: pod.isReady ? pod.readyAt : undefined,
-          inFlight: pod.engine.running() + waiting,
-          waiting,
-          concurrency: (areaMs - pod.areaMs) / tickMs,
-          busy: Math.min(1, (busyMs - pod.busyMs) / tickMs),
-        };
-      }
-      pod.busyMs = busyMs;
-      pod.areaMs = areaMs;
     }
-    while (door.length > 0 && at[door[0]!]! < now - world.patienceMs) {
+    while (door.length > 0 && at[door[0]!]! < now - patienceMs) {
       door.shift();
       abandoned += 1;
     }
   };
 
-  const ask = (now: number): void => {
+  const ask = (now: number, seen: readonly PodView[] = []): void => {
+    const size = deployment.size();
     const answer: Answer | undefined = scaler.look({
       now,
-      replicas: asked,
-      pods: pods.map(({ view }) => view),
-      blind: happening('metricOutage', now),
+      replicas: size,
+      pods: seen,
+      blind: isBlind(now),
       reports: came.splice(0),
       facts: () => pods.map(factsOf),
     });
     if (answer === undefined) return;
     why = answer.why;
-    if (answer.replicas === asked) return;
-    const to = Math.max(world.minReplicas, Math.min(world.maxReplicas, answer.replicas));
-    if (to === asked) return;
-    moments.push({ at: now, from: asked, to, why });
-    asked = to;
-    match(now);
-    place(now);
+    const to = Math.max(minReplicas, Math.min(maxReplicas, answer.replicas));
+    if (to === size) return;
+    moments.push({ at: now, from: size, to, why });
+    deployment.scale(to, now);
   };
 
   /** Reports that came since the last look, and when the next look is due, as it stands. */
@@ -377,11 +156,11 @@ export function simulate(
   const loadStep = createLoadStep();
   const tick = milliseconds(contender.everyMs);
   let lookedAt = Number.NEGATIVE_INFINITY;
-  let looksAt = contender.sees === 'reports' ? lookWithoutReport(tick) : Number.POSITIVE_INFINITY;
+  let looksAt = hasAgents ? lookWithoutReport(tick) : Number.POSITIVE_INFINITY;
 
   /** When an agent reports, a report comes or is followed next. */
-  const nextTold = (): number => {
-    if (contender.sees !== 'reports') return Number.POSITIVE_INFINITY;
+  const nextTold = (places: Int32Array): number => {
+    if (!hasAgents) return Number.POSITIVE_INFINITY;
     let next = Math.min(looksAt, wire.nextAt());
     for (let index = 0; index < places.length; index += 1) {
       const due = reportsAt[places[index]!]!;
@@ -414,9 +193,10 @@ export function simulate(
   /** Requests that arrive until `now`, what replicas do until then, and what is told of it. */
   const serveUntil = (now: number): void => {
     for (;;) {
-      refresh();
+      deployment.refresh();
+      const places = deployment.places();
       // An arrival may be what an agent reports at once.
-      let told = nextTold();
+      let told = nextTold(places);
       while (next < count && at[next]! <= now && at[next]! <= told) {
         const arrived = at[next]!;
         for (let index = 0; index < places.length; index += 1) {
@@ -432,18 +212,21 @@ export function simulate(
     for (const pod of pods) pod.engine.advance(now);
   };
 
+  const seesPods = contender.sees === 'pods';
+  const isDue = (now: number): boolean => now % contender.everyMs === 0;
   const end = workload.spanMs;
   let lastShare = 0;
   for (let now = tickMs; now <= end; now += tickMs) {
     serveUntil(now);
-    runLifecycles(now);
-    runRollout(now);
-    match(now);
-    observe(now);
-    if (contender.sees !== 'reports' && now % contender.everyMs === 0) ask(now);
+    for (const { uid } of deployment.advance(now)) wire.forget(uid);
+    admit(now);
+    deployment.reconcile(now);
+    abandon(now);
+    if (!hasAgents && isDue(now)) ask(now, seesPods ? views.end(pods, now) : []);
+    if (seesPods && isDue(now + tickMs)) views.begin(pods, now);
     if (now % 60_000 === 0) {
       minutes.push({
-        asked,
+        asked: deployment.size(),
         ready: pods.filter(takesRequests).length,
         inFlight: pods.reduce((sum, { place }) => sum + load[place]!, 0),
         why,
@@ -454,38 +237,19 @@ export function simulate(
       }
     }
   }
-  for (const { placedAt } of pods) if (placedAt !== undefined) replicaMs += judgedSpan(placedAt, end);
   return {
     contender,
     judgedFromMs: world.warmUpMs,
     firstAt: book.firstAt,
     doneAt: book.doneAt,
-    replicaSeconds: replicaMs / 1_000,
-    starts,
+    replicaSeconds: deployment.replicaSeconds(end),
+    starts: deployment.starts(),
     abandoned,
     rejected,
     moments,
     minutes,
   };
 }
-
-const takesRequests = ({ isReady, deletedAt }: Pod): boolean => isReady && deletedAt === undefined;
-
-/** 0.8 to 1.3 of the mean: nodes with a warm cache are a little faster, cold ones more than a little slower. */
-const startUp = (meanMs: number, random: Random): number =>
-  meanMs * (0.8 + 0.4 * random.uniform() ** 1.2 + 0.1 * random.uniform());
-
-const viewOf = (uid: string, ready: boolean, createdAt: number): PodView => ({
-  uid,
-  ready,
-  deleting: false,
-  createdAt,
-  readyAt: ready ? createdAt : undefined,
-  inFlight: 0,
-  waiting: 0,
-  concurrency: 0,
-  busy: 0,
-});
 
 function factsOf(pod: Pod): PodFacts {
   const placed = pod.placedAt !== undefined;

@@ -11,14 +11,14 @@ import { type RivalName, rivalNames } from '../contenders.ts';
 import { defaultPolicy } from '../ours.ts';
 import { createProgress } from '../progress.ts';
 import { readWorkload } from '../read-workload.ts';
-import { frontsText, playedOf, type Ranked, ranking, textOf } from '../report.ts';
+import { playedOf, ranking } from '../report.ts';
 import { isShape } from '../shapes.ts';
 import { study } from '../study.ts';
 import { type BenchCase, cases } from './cases.ts';
 import { forecastSection } from './forecast-section.ts';
-import { publishedRows } from './published.ts';
 import { setting } from './setting.ts';
-import { type Verdict, verdictsOf } from './verdict.ts';
+import { markdown, type PlayedCase, sectionOf } from './tables.ts';
+import { verdictsOf } from './verdict.ts';
 
 const line = {
   name: 'bench:lab',
@@ -50,20 +50,13 @@ const line = {
   },
 };
 
-interface Case {
-  readonly bench: BenchCase;
-  readonly what: ReturnType<typeof playedOf>;
-  readonly contenders: readonly Ranked[];
-  readonly verdicts: readonly Verdict[];
-}
-
 const options = readCommandLine(line, process);
 /** What --case calls the section on the forecast. */
 const forecastCase = 'the forecast, off and on';
 /** Requests from which on single values are dear enough to be searched for. */
 const longDay = 3_000_000;
-const earlier: readonly Case[] = options.rivals === undefined ? [] : await readCases('--rivals', options.rivals);
-const kept = new Map<string, Case>();
+const earlier: readonly PlayedCase[] = options.rivals === undefined ? [] : await readCases('--rivals', options.rivals);
+const kept = new Map<string, PlayedCase>();
 if (options.json !== undefined && existsSync(options.json)) {
   for (const one of await readCases('--json', options.json)) kept.set(one.bench.name, one);
 }
@@ -102,7 +95,7 @@ for (const bench of chosen) {
   );
   progress.end();
   const contenders = ranking([...result.results, ...(before?.contenders.slice(1) ?? [])]);
-  const one = { bench, what: playedOf(result), contenders, verdicts: verdictsOf(bench.kind, contenders) };
+  const one: PlayedCase = { bench, what: playedOf(result), contenders, verdicts: verdictsOf(bench.kind, contenders) };
   kept.set(bench.name, one);
   process.stdout.write(`${sectionOf(one)}\n`);
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(inOrder())}\n`);
@@ -111,14 +104,18 @@ if (playsForecast) {
   const tell = (what: string) => void process.stderr.write(`${forecastCase}: ${what}\n`);
   const section = await forecastSection(options.traces, tell);
   process.stdout.write(`${section}\n`);
-  if (options.results !== undefined) await writeFile(options.results, markdown(inOrder(), section));
+  if (options.results !== undefined) {
+    const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+    const date = new Date(createClock().now()).toISOString().slice(0, 10);
+    await writeFile(options.results, markdown(inOrder(), section, `${date} at commit ${commit}`));
+  }
 }
 
-function inOrder(): readonly Case[] {
+function inOrder(): readonly PlayedCase[] {
   return cases.flatMap(({ name }) => kept.get(name) ?? []);
 }
 
-async function readCases(flag: string, path: string): Promise<readonly Case[]> {
+async function readCases(flag: string, path: string): Promise<readonly PlayedCase[]> {
   const wrong = (message: string) => exitWith(process, line.name, [{ field: `${flag} ${path}`, message }]);
   let read: unknown;
   try {
@@ -128,66 +125,10 @@ async function readCases(flag: string, path: string): Promise<readonly Case[]> {
   }
   if (!Array.isArray(read) || !read.every((one) => 'bench' in one)) return wrong('was not written by bench:lab --json');
   // What is asked may have changed since they were kept.
-  return (read as Case[]).map((one) => ({ ...one, verdicts: verdictsOf(one.bench.kind, one.contenders) }));
+  return (read as PlayedCase[]).map((one) => ({ ...one, verdicts: verdictsOf(one.bench.kind, one.contenders) }));
 }
 
 function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
   if (trace.startsWith('servegen')) return ['hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant'];
   return rivalNames;
-}
-
-function cellsOf({ what, value, bound, must, excellent, word }: Verdict): string {
-  return [what, value.toFixed(2), must, excellent, bound?.toFixed(2) ?? '', word].join(' | ');
-}
-
-function sectionOf({ bench, what, contenders, verdicts }: Case): string {
-  const rows = verdicts.map((verdict) => `| ${cellsOf(verdict)} |`);
-  const table =
-    rows.length === 0
-      ? []
-      : ['', '| asked | got | must | excellent | bound | |', '|---|---:|---:|---:|---:|---|', ...rows];
-  return [
-    `### ${bench.name} (${bench.kind}, ${bench.split})`,
-    '',
-    '```',
-    textOf(what, contenders),
-    '',
-    frontsText(contenders),
-    '```',
-    ...table,
-    '',
-  ].join('\n');
-}
-
-function markdown(played: readonly Case[], forecast: string): string {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const date = new Date(createClock().now()).toISOString().slice(0, 10);
-  const all = played.flatMap(({ bench, verdicts }) => verdicts.map((verdict) => ({ bench, verdict })));
-  const summary = all.map(({ bench, verdict }) => `| ${bench.name} | ${bench.split} | ${cellsOf(verdict)} |`);
-  return `# Results of the lab: tables
-
-Written on ${date} at commit ${commit} by \`npm run bench:lab -- --traces DIRECTORY --results docs/results-tables.md\`;
-[results.md](results.md) says what they mean. Under each table stands every contender's Pareto curve over its knob.
-
-## What is asked
-
-The bound is what the clairvoyant, who knows the trace and every start, takes for as few misses: nobody comes below it.
-
-| traffic | split | asked | got | must | excellent | bound | |
-|---|---|---|---:|---:|---:|---:|---|
-${summary.join('\n')}
-
-${forecast}
-## Beside an earlier simulation
-
-Share within the promise (GPU-hours of the whole span). In the middle, what the lab's curve of that contender gives for the published
-GPU-hours.
-
-| traffic | contender | published | lab, same GPU-hours | lab, as tuned |
-|---|---|---:|---:|---:|
-${played.flatMap(({ bench, what, contenders }) => publishedRows(bench.name, contenders, 1 - bench.warmUpSeconds / (3_600 * what.hours))).join('\n')}
-
-## Every case
-
-${played.map(sectionOf).join('\n')}`;
 }
