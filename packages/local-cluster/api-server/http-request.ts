@@ -1,9 +1,11 @@
-// Reads what an HTTP request asks for: the path, the query and the form of the answer. Nothing here touches the store.
+// Reads what an HTTP request asks for: the path, the query, the body and the form of the answer. Nothing here touches the store.
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
-import { badRequest, tooLarge, unsupportedMediaType } from './api-error.ts';
-import { isObject, type JsonObject } from './kube-object.ts';
+import { ApiError, badRequest, tooLarge, unsupportedMediaType } from './api-error.ts';
+import type { Deletion } from './deletion.ts';
+import { isObject, type JsonObject, type KubeObject } from './kube-object.ts';
 import { limits } from './limits.ts';
+import type { Patch } from './pipeline.ts';
 import type { WriteOptions } from './request.ts';
 import type { IncludeObject } from './table-printing.ts';
 import type { Form } from './watch-stream.ts';
@@ -123,4 +125,59 @@ export function aggregatedForm(accept: string | undefined): 'v2' | 'v2beta1' | u
     : clauses.some((clause) => clause.includes('v=v2beta1'))
       ? 'v2beta1'
       : undefined;
+}
+
+export const isSet = (query: URLSearchParams, name: string) => ['true', '1'].includes(query.get(name) ?? '');
+
+const patchTypes: Readonly<Record<string, 'json' | 'merge' | 'strategic'>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+};
+
+export function patchOf(body: unknown, mediaType: string, query: URLSearchParams): Patch {
+  if (mediaType === 'application/apply-patch+yaml') {
+    if (!isObject(body) || !isObject(body.metadata))
+      throw badRequest('the applied configuration is no object with metadata');
+    if (!query.get('fieldManager')) {
+      throw new ApiError(
+        422,
+        'Invalid',
+        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+        {},
+      );
+    }
+    return { how: 'apply', configuration: body as KubeObject, force: isSet(query, 'force') };
+  }
+  const how = patchTypes[mediaType];
+  if (how === undefined)
+    throw new ApiError(
+      415,
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${Object.keys(patchTypes).join(', ')}, application/apply-patch+yaml`,
+    );
+  return { how, patch: body };
+}
+
+export function deletionOf(body: JsonObject, query: URLSearchParams): Deletion {
+  const seconds =
+    body.gracePeriodSeconds ?? (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
+  const policy = body.propagationPolicy ?? query.get('propagationPolicy') ?? undefined;
+  if (policy !== undefined && !['Background', 'Foreground', 'Orphan'].includes(String(policy))) {
+    throw badRequest(
+      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
+    );
+  }
+  const preconditions = isObject(body.preconditions) ? body.preconditions : {};
+  const dryRun = Array.isArray(body.dryRun) ? body.dryRun.includes('All') : writeOptionsOf(query).dryRun;
+  return {
+    ...(typeof seconds === 'number' && { gracePeriodSeconds: seconds }),
+    ...(policy !== undefined && { propagationPolicy: String(policy) }),
+    ...(body.orphanDependents === true && { orphanDependents: true }),
+    preconditions: {
+      uid: typeof preconditions.uid === 'string' ? preconditions.uid : undefined,
+      resourceVersion: typeof preconditions.resourceVersion === 'string' ? preconditions.resourceVersion : undefined,
+    },
+    dryRun,
+  };
 }

@@ -14,45 +14,42 @@ import {
   tooManyRequests,
   unauthorized,
 } from './api-error.ts';
-import type { Deletion } from './deletion.ts';
-import { aggregated, coreVersions, groupList, groupOf, resourceList, subresourcesOf } from './discovery.ts';
+import { subresourcesOf } from './discovery.ts';
+import { send } from './http-answer.ts';
 import {
-  aggregatedForm,
   bodyOf,
+  deletionOf,
   formOf,
+  isSet,
   mediaTypeOf,
   objectBody,
   parseBody,
+  patchOf,
   resourcePathOf,
   writeOptionsOf,
 } from './http-request.ts';
-import { isObject, type JsonObject, jsonOf, type KubeObject } from './kube-object.ts';
+import { jsonOf, type KubeObject } from './kube-object.ts';
 import { limits } from './limits.ts';
 import type { ListOptions, ObjectList } from './listing.ts';
-import type { OpenApi } from './openapi.ts';
-import type { Patch, Pipeline } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
 import { type PodLogProvider, podLogRequest } from './pod-log.ts';
-import type { Registry } from './registry.ts';
 import { type Caller, type Target, targetOf } from './request.ts';
 import { apiVersionOf, subjectOf } from './resources.ts';
 import { answered } from './reviews.ts';
 import type { ServerLog } from './server-log.ts';
+import { answerAboutServer, type ServerFacts } from './server-paths.ts';
 import type { Actions } from './subresources.ts';
 import { partialMetadata, tableJson } from './table-printing.ts';
 import { apiAudience, type Tokens, type UserInfo } from './tokens.ts';
 import { type Form, formatted, streamWatch } from './watch-stream.ts';
 
-export interface HttpParts {
+export interface HttpParts extends ServerFacts {
   readonly pipeline: Pipeline;
-  readonly registry: Registry;
   readonly tokens: Tokens;
   readonly actions: Actions;
-  readonly openApi: OpenApi;
   readonly podLog: () => PodLogProvider;
   readonly revision: () => number;
   readonly now: () => Instant;
-  readonly version: object;
-  readonly address: () => string;
   readonly log: ServerLog;
 }
 
@@ -66,12 +63,11 @@ interface Exchange {
 }
 
 const open = new Set(['/healthz', '/livez', '/readyz', '/version']);
-const json = 'application/json';
 const streams = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
 /** The request listener of the server. */
 export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, response: ServerResponse) => void {
-  const { pipeline, registry, tokens, actions, openApi, podLog, revision, now, log } = parts;
+  const { pipeline, registry, tokens, actions, podLog, revision, now, log } = parts;
   let watches = 0;
 
   const userOf = (request: IncomingMessage, path: string): UserInfo => {
@@ -110,52 +106,8 @@ export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, 
       caller: { user: userOf(request, path), agent, warn },
       form: formOf(request.headers.accept, url.searchParams),
     };
-    if (request.method === 'GET' && answerAboutServer(exchange)) return;
+    if (request.method === 'GET' && answerAboutServer(path, request, response, parts)) return;
     await answerAboutResource(exchange);
-  };
-
-  /** Discovery, OpenAPI, health and version; false when the path is none of these. */
-  const answerAboutServer = ({ path, request, response }: Exchange): boolean => {
-    const parts_ = path.split('/').slice(1);
-    const [first, second, third] = parts_;
-    const form = aggregatedForm(request.headers.accept);
-    const found = (document: unknown) => {
-      if (document === undefined) throw noSuchPath();
-      send(response, 200, typeof document === 'string' ? document : JSON.stringify(document));
-      return true;
-    };
-    const discovery = (core: boolean) => {
-      if (form === undefined) return found(core ? coreVersions(parts.address()) : groupList(registry));
-      send(
-        response,
-        200,
-        JSON.stringify(aggregated(registry, core, form)),
-        `${json};g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`,
-      );
-      return true;
-    };
-    if (first === 'healthz' || first === 'livez' || first === 'readyz') {
-      send(response, 200, 'ok', 'text/plain; charset=utf-8');
-      return true;
-    }
-    if (path === '/')
-      return found({
-        paths: ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
-      });
-    if (path === '/version') return found(parts.version);
-    if (path === '/api') return discovery(true);
-    if (path === '/apis') return discovery(false);
-    if (path === '/openapi/v2') {
-      if (!wantsProtobuf(request)) return found(openApi.second());
-      send(response, 200, openApi.secondInWire(), openApiWireType);
-      return true;
-    }
-    if (path === '/openapi/v3') return found(openApi.index());
-    if (path.startsWith('/openapi/v3/')) return found(openApi.third(path.slice('/openapi/v3/'.length)));
-    if (first === 'api' && parts_.length === 2) return found(resourceList(registry, '', second ?? ''));
-    if (first === 'apis' && parts_.length === 2) return found(groupOf(registry, second ?? ''));
-    if (first === 'apis' && parts_.length === 3) return found(resourceList(registry, second ?? '', third ?? ''));
-    return false;
   };
 
   const answerAboutResource = async (exchange: Exchange): Promise<void> => {
@@ -366,71 +318,4 @@ export function createHttpHandler(parts: HttpParts): (request: IncomingMessage, 
     );
     return `${head.slice(0, -1)},"items":[${items.join(',')}]}`;
   }
-}
-
-const isSet = (query: URLSearchParams, name: string) => ['true', '1'].includes(query.get(name) ?? '');
-
-const openApiWireType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
-const wantsProtobuf = ({ headers }: IncomingMessage) => /proto-openapi/.test(headers.accept ?? '');
-
-function send(response: ServerResponse, code: number, body: string | Buffer, type = json): void {
-  response.writeHead(code, {
-    'content-type': type,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-cache, private',
-  });
-  response.end(body);
-}
-
-const patchTypes: Readonly<Record<string, 'json' | 'merge' | 'strategic'>> = {
-  'application/json-patch+json': 'json',
-  'application/merge-patch+json': 'merge',
-  'application/strategic-merge-patch+json': 'strategic',
-};
-
-function patchOf(body: unknown, mediaType: string, query: URLSearchParams): Patch {
-  if (mediaType === 'application/apply-patch+yaml') {
-    if (!isObject(body) || !isObject(body.metadata))
-      throw badRequest('the applied configuration is no object with metadata');
-    if (!query.get('fieldManager')) {
-      throw new ApiError(
-        422,
-        'Invalid',
-        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-        {},
-      );
-    }
-    return { how: 'apply', configuration: body as KubeObject, force: isSet(query, 'force') };
-  }
-  const how = patchTypes[mediaType];
-  if (how === undefined)
-    throw new ApiError(
-      415,
-      'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: ${Object.keys(patchTypes).join(', ')}, application/apply-patch+yaml`,
-    );
-  return { how, patch: body };
-}
-
-function deletionOf(body: JsonObject, query: URLSearchParams): Deletion {
-  const seconds =
-    body.gracePeriodSeconds ?? (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
-  const policy = body.propagationPolicy ?? query.get('propagationPolicy') ?? undefined;
-  if (policy !== undefined && !['Background', 'Foreground', 'Orphan'].includes(String(policy))) {
-    throw badRequest(
-      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
-    );
-  }
-  const preconditions = isObject(body.preconditions) ? body.preconditions : {};
-  const dryRun = Array.isArray(body.dryRun) ? body.dryRun.includes('All') : writeOptionsOf(query).dryRun;
-  return {
-    ...(typeof seconds === 'number' && { gracePeriodSeconds: seconds }),
-    ...(policy !== undefined && { propagationPolicy: String(policy) }),
-    ...(body.orphanDependents === true && { orphanDependents: true }),
-    preconditions: {
-      uid: typeof preconditions.uid === 'string' ? preconditions.uid : undefined,
-      resourceVersion: typeof preconditions.resourceVersion === 'string' ? preconditions.resourceVersion : undefined,
-    },
-    dryRun,
-  };
 }

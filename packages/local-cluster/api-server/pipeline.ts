@@ -1,30 +1,19 @@
 // The way of a request from its target and body to the store and back, the same for HTTP and for code in this process:
 // decode → defaults → field managers → mutating admission → kind rules → validation → validating admission → store.
-// Each step of a write is a function below, in that order.
+// Steps that do not need the store are in write-steps.ts.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Instant } from '@kubeai/units';
 import type { Admission, Attempt } from './admission.ts';
-import {
-  ApiError,
-  alreadyExists,
-  badRequest,
-  conflict,
-  expired,
-  type FieldError,
-  forbidden,
-  invalid,
-  isApiError,
-  notFound,
-  staleVersion,
-} from './api-error.ts';
+import { ApiError, alreadyExists, badRequest, forbidden, isApiError, notFound, staleVersion } from './api-error.ts';
 import { builtInType } from './built-in-types.ts';
+import { changeErrors } from './change-validation.ts';
 import { checkPreconditions, type Deletion, marked } from './deletion.ts';
 import type { FieldType } from './field-type.ts';
 import { decodeIncoming, readObject, setDefaults } from './incoming-object.ts';
-import { copyOf, equal, type JsonObject, type KubeObject, type ObjectMeta, valueAt } from './kube-object.ts';
+import { copyOf, type JsonObject, type KubeObject, type ObjectMeta, valueAt } from './kube-object.ts';
 import { limits } from './limits.ts';
-import { createListing, type ListOptions, matcherOf, type ObjectList } from './listing.ts';
+import { createListing, type ListOptions, type ObjectList } from './listing.ts';
 import { afterUpdate, managerOf, type Writer } from './managed-fields.ts';
 import { dropMissingFields, type Version } from './missing-fields.ts';
 import { metadataChangeErrors, metadataErrors } from './object-meta.ts';
@@ -32,34 +21,31 @@ import { type PatchKind, patched } from './patches.ts';
 import { admitPod, randomSuffix } from './pod-admission.ts';
 import { type Caller, type Target, timestamp, type WriteOptions } from './request.ts';
 import { apiVersionOf, type ResourceKind, subjectOf } from './resources.ts';
-import { scaleErrors, scaleKind, scaleOf, withScale } from './scale.ts';
+import { scaleOf, withScale } from './scale.ts';
 import { applied } from './server-side-apply.ts';
 import type { Store } from './store.ts';
 import { prepareCreate, prepareUpdate } from './strategies.ts';
-import { changeErrors, objectErrors } from './validation.ts';
 import { servedForm, storedForm, storedModel } from './versions.ts';
+import { createWatch, type Watch } from './watching.ts';
+import {
+  carried,
+  contentErrors,
+  namespaceHeld,
+  refuse,
+  scaled,
+  unchanged,
+  warnDeprecated,
+  withoutStatus,
+} from './write-steps.ts';
 
 export type Patch =
   | { readonly how: PatchKind; readonly patch: unknown }
   | { readonly how: 'apply'; readonly configuration: KubeObject; readonly force: boolean };
 
-export interface WatchedEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  readonly object: KubeObject;
-}
-
-export interface WatchRequest {
-  /** Undefined: what is there now comes first, as ADDED. */
-  readonly after: number | undefined;
-  readonly labelSelector?: string | undefined;
-  readonly fieldSelector?: string | undefined;
-}
-
 export interface Pipeline {
   get(target: Target): KubeObject;
   list(target: Target, options: ListOptions): ObjectList;
-  /** Every matching event from then on, in order, as it is written. Throws a 410 when `after` is too long ago. */
-  watch(target: Target, request: WatchRequest, onEvent: (event: WatchedEvent) => void): () => void;
+  readonly watch: Watch;
   create(caller: Caller, target: Target, input: JsonObject, options: WriteOptions): Promise<KubeObject>;
   update(caller: Caller, target: Target, input: JsonObject, options: WriteOptions): Promise<KubeObject>;
   /** `created` is true when an apply made the object. */
@@ -343,26 +329,7 @@ export function createPipeline({ store, admission, version, now }: PipelineParts
       return subresource === 'scale' && kind.scale ? scaleOf(found, kind.scale) : servedForm(found, kind);
     },
     list,
-    watch(target, request, onEvent) {
-      const { kind, namespace } = target;
-      const matches = matcherOf(target, request);
-      const concerns = (object: KubeObject) =>
-        (namespace === '' || object.metadata.namespace === namespace) && matches(object);
-      const after = request.after ?? store.revision();
-      if (request.after === undefined) {
-        for (const object of store.list(kind.storage, namespace))
-          if (matches(object)) onEvent({ type: 'ADDED', object: servedForm(object, kind) });
-      }
-      const stop = store.watch(kind.storage, after, ({ type, object, previous }) => {
-        const is = concerns(object);
-        const was = previous !== undefined && concerns(previous);
-        if (type === 'DELETED' ? !was : !is && !was) return;
-        const kindOfEvent = type === 'DELETED' || !is ? 'DELETED' : was ? 'MODIFIED' : 'ADDED';
-        onEvent({ type: kindOfEvent, object: servedForm(object, kind) });
-      });
-      if (stop === 'gone') throw expired(`too old resource version: ${after} (${store.revision()})`);
-      return stop;
-    },
+    watch: createWatch(store),
     create: async (caller, target, input, options) =>
       servedForm(await create(caller, target, input, options), target.kind),
     async update(caller, target, input, options) {
@@ -439,35 +406,6 @@ export function createPipeline({ store, admission, version, now }: PipelineParts
       return found;
     },
   };
-
-  function contentErrors(object: KubeObject, kind: ResourceKind): FieldError[] {
-    if (kind.custom === undefined) return objectErrors(object);
-    const errors = kind.custom.schema.validate(object);
-    return errors.length > 0 ? errors : scaleErrors(kind, object);
-  }
-
-  function scaled(attempt: Attempt): Attempt {
-    const { scale } = attempt.kind;
-    if (attempt.subresource !== 'scale' || scale === undefined) return attempt;
-    return {
-      ...attempt,
-      objectKind: scaleKind,
-      object: attempt.object && scaleOf(attempt.object, scale),
-      oldObject: attempt.oldObject && scaleOf(attempt.oldObject, scale),
-    };
-  }
-
-  function namespaceHeld(object: KubeObject): boolean {
-    const held =
-      object.kind === 'Namespace' && object.apiVersion === 'v1' ? valueAt(object, 'spec', 'finalizers') : undefined;
-    return Array.isArray(held) && held.length > 0;
-  }
-
-  function warnDeprecated(kind: ResourceKind, caller: Caller): void {
-    if (kind.custom?.deprecated !== undefined) caller.warn(kind.custom.deprecated);
-    if (kind.kind === 'Endpoints' && kind.group === '')
-      caller.warn('v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice');
-  }
 }
 
 const scaleType: FieldType = { form: 'any' };
@@ -478,52 +416,3 @@ const unsupportedPatch = () =>
     'UnsupportedMediaType',
     'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
   );
-
-const withoutStatus = (object: KubeObject, kind: ResourceKind): KubeObject => {
-  if (!kind.status || object.status === undefined) return object;
-  const { status: _status, ...rest } = object;
-  return rest as KubeObject;
-};
-
-/** A changed object with the fields that only the server writes, from the stored one. */
-function carried(object: KubeObject, current: KubeObject, target: Target): KubeObject {
-  const { metadata } = object;
-  if (metadata.uid !== undefined && metadata.uid !== current.metadata.uid) {
-    throw conflict(
-      subjectOf(target.kind, target.name),
-      `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${current.metadata.uid}`,
-    );
-  }
-  metadata.name = current.metadata.name;
-  for (const field of [
-    'uid',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'generation',
-    'resourceVersion',
-  ] as const) {
-    const value = current.metadata[field];
-    if (value === undefined) delete metadata[field];
-    else (metadata as unknown as JsonObject)[field] = value;
-  }
-  return object;
-}
-
-function refuse(errors: readonly FieldError[], kind: ResourceKind, name: string): void {
-  if (errors.length === 0) return;
-  // prepareUpdate runs twice around admission and may find the same fault twice.
-  const distinct = errors.filter((error, index) => errors.findIndex((other) => equal(other, error)) === index);
-  throw invalid(kind.group, kind.kind, name, distinct);
-}
-
-/** Whether a write would change nothing but times: then nothing is written and no watcher wakes. */
-function unchanged(current: KubeObject, next: KubeObject): boolean {
-  const bare = ({ metadata: { managedFields: _managedFields, ...metadata }, ...rest }: KubeObject) => ({
-    ...rest,
-    metadata,
-  });
-  if (!equal(bare(current), bare(next))) return false;
-  const timeless = (entries: ObjectMeta['managedFields']) => (entries ?? []).map(({ time: _time, ...entry }) => entry);
-  return equal(timeless(current.metadata.managedFields), timeless(next.metadata.managedFields));
-}

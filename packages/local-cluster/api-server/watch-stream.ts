@@ -5,11 +5,12 @@ import type { Instant } from '@kubeai/units';
 import { type ApiError, isApiError, statusOf } from './api-error.ts';
 import { jsonOf, type KubeObject } from './kube-object.ts';
 import { limits } from './limits.ts';
-import type { Pipeline, WatchedEvent, WatchRequest } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
 import type { Target } from './request.ts';
 import { apiVersionOf } from './resources.ts';
 import type { ServerLog } from './server-log.ts';
 import { type IncludeObject, partialMetadata, tableJson } from './table-printing.ts';
+import type { WatchedEvent, WatchRequest } from './watching.ts';
 
 /** What a client wants to see of an object. */
 export type Form =
