@@ -11,7 +11,7 @@ const eligible = {
   serving: { container: 0, port: 8000 },
   ports: { listen: 15_001, admin: 15_020 },
 } as const;
-const script = redirectContainer(eligible, 'kubeai/redirect:1').command!.at(-1)!;
+const script = redirectContainer({ spec: { containers: [] } }, eligible, 'kubeai/redirect:1').command!.at(-1)!;
 const environment = (podIp: string, path: string) => ({
   PATH: path,
   KUBEAI_POD_IP: podIp,

@@ -111,10 +111,21 @@ function resourcesFor({ spec }: Pod, { cpu, memory }: PodSettings): NonNullable<
   const limitsCpu = all.every(({ resources }) => resources?.limits?.['cpu'] !== undefined);
   const guaranteed = all.every(isGuaranteed);
   const cpuLimit = guaranteed ? cpu : (quantityOf(cpu) ?? 0) > 1 ? cpu : '1';
-  return {
+  return withinPod(spec, {
     requests: { cpu, memory: guaranteed ? doubled(memory) : memory },
     limits: { ...(limitsCpu ? { cpu: cpuLimit } : {}), memory: doubled(memory) },
-  };
+  });
+}
+
+/**
+ * Without what the pod as a whole is given: the agent takes its part of that. The API server refuses a pod whose
+ * containers ask for more than their pod.
+ */
+function withinPod({ resources: pod }: Pod['spec'], resources: NonNullable<Container['resources']>) {
+  const shared = { ...pod?.limits, ...pod?.requests };
+  const own = (amounts: object | null | undefined) =>
+    Object.fromEntries(Object.entries(amounts ?? {}).filter(([name]) => !Object.hasOwn(shared, name)));
+  return { requests: own(resources.requests), limits: own(resources.limits) };
 }
 
 function isGuaranteed({ resources }: Container): boolean {
@@ -139,7 +150,7 @@ export const credentialsVolume = {
 };
 
 /** The init container of reach `redirect`. */
-export function redirectContainer({ serving, ports }: Eligible, image: string): Container {
+export function redirectContainer({ spec }: Pod, { serving, ports }: Eligible, image: string): Container {
   return {
     name: names.redirectContainer,
     image,
@@ -151,7 +162,10 @@ export function redirectContainer({ serving, ports }: Eligible, image: string): 
       value('KUBEAI_LISTEN_PORT', ports.listen),
     ],
     // Equal, so that a Guaranteed pod stays one.
-    resources: { requests: { cpu: '50m', memory: '32Mi' }, limits: { cpu: '50m', memory: '32Mi' } },
+    resources: withinPod(spec, {
+      requests: { cpu: '50m', memory: '32Mi' },
+      limits: { cpu: '50m', memory: '32Mi' },
+    }),
     securityContext: {
       runAsNonRoot: false,
       runAsUser: 0,

@@ -54,14 +54,26 @@ label true, annotation false | Eligible | NamespaceNotLabelled | NamespaceNotLab
 const asked = { metadata: { annotations: { 'kubeai.io/inject': 'true' } } };
 const agent = { name: 'kubeai-agent', image: 'kubeai/agent:1' };
 
+const onlyOn = (key: string, operator: string, ...values: string[]) => ({
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchExpressions: [{ key, operator, values }] }],
+    },
+  },
+});
+
 test.each<[string, object]>([
   ['AlreadyInjected', modelPod({ spec: { initContainers: [{ ...agent, restartPolicy: 'Always' }] } })],
   ['AlreadyInjected', { spec: { containers: [{ name: 'model', image: 'vllm' }, agent] } }],
+  ['AlreadyInjected', modelPod({ spec: { initContainers: [{ name: 'kubeai-redirect' }] } })],
   ['MirrorPod', modelPod({ metadata: { annotations: { 'kubernetes.io/config.mirror': 'abc' } } })],
   ['Windows', modelPod({ spec: { os: { name: 'windows' } } })],
   ['Windows', modelPod({ spec: { nodeSelector: { 'kubernetes.io/os': 'windows' } } })],
   ['Windows', modelPod({ spec: { nodeSelector: { 'beta.kubernetes.io/os': 'windows' } } })],
   ['Eligible', modelPod({ spec: { nodeSelector: { 'kubernetes.io/os': 'linux' }, os: { name: 'linux' } } })],
+  ['Windows', modelPod({ spec: { affinity: onlyOn('kubernetes.io/os', 'In', 'windows') } })],
+  ['Eligible', modelPod({ spec: { affinity: onlyOn('kubernetes.io/os', 'In', 'linux', 'windows') } })],
+  ['Eligible', modelPod({ spec: { affinity: onlyOn('kubernetes.io/os', 'NotIn', 'windows') } })],
   ['HostNetwork', modelPod({ spec: { hostNetwork: true } })],
   ['JobLike', modelPod({ spec: { restartPolicy: 'Never' } })],
   ['JobLike', modelPod({ spec: { restartPolicy: 'OnFailure' } })],

@@ -65,7 +65,8 @@ export function eligibility(
   if (namespace.labels !== undefined && namespace.labels[names.namespaceLabel] !== 'enabled')
     return skipped('NamespaceNotLabelled');
   if (annotationOf(pod, 'kubernetes.io/config.mirror') !== undefined) return skipped('MirrorPod');
-  if (allContainers(pod).some(({ name }) => name === names.agentContainer)) return skipped('AlreadyInjected');
+  const ours: readonly string[] = [names.agentContainer, names.redirectContainer];
+  if (allContainers(pod).some(({ name }) => ours.includes(name))) return skipped('AlreadyInjected');
   const wish = wishOf(pod);
   if (wish === 'no') return skipped('OptedOut');
   if (isWindows(pod)) return skipped('Windows');
@@ -93,9 +94,15 @@ const allContainers = ({ spec }: Pod): readonly Container[] => [...spec.containe
 
 function isWindows({ spec }: Pod): boolean {
   if (spec.os?.name === 'windows') return true;
-  const selector = spec.nodeSelector ?? {};
-  return selector['kubernetes.io/os'] === 'windows' || selector['beta.kubernetes.io/os'] === 'windows';
+  if (osLabels.some((label) => spec.nodeSelector?.[label] === 'windows')) return true;
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  const expressions = (required?.nodeSelectorTerms ?? []).flatMap(({ matchExpressions }) => matchExpressions ?? []);
+  return expressions.some(
+    ({ key, operator, values }) =>
+      osLabels.includes(key) && operator === 'In' && values?.every((os) => os === 'windows'),
+  );
 }
+const osLabels = ['kubernetes.io/os', 'beta.kubernetes.io/os'];
 
 function isJobLike({ spec, metadata }: Pod): boolean {
   if ((spec.restartPolicy ?? 'Always') !== 'Always') return true;

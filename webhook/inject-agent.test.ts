@@ -61,6 +61,21 @@ test('a name that two containers declare does not change hands: the other one wo
   expect(admit(pod).outcome).toEqual({ kind: 'injected', reach: 'none' });
 });
 
+/** A model and a proxy whose configuration lies in a file. */
+const besideNginx = () =>
+  modelPod({
+    spec: {
+      containers: [
+        ...modelPod().spec.containers,
+        { name: 'nginx', image: 'nginx', ports: [{ name: 'web', containerPort: 80 }] },
+      ],
+    },
+  });
+const withService = (...targets: string[]): NamespaceView => ({
+  ...labelled,
+  services: [{ name: 'chat', namespace: 'ai', selector: { app: 'chat' }, targets: ['web', ...targets] }],
+});
+
 test.each<[string, object, InjectionConfig, NamespaceView, string]>([
   ['auto with a name', modelPod(), config, labelled, 'port'],
   ['auto without a name', modelPod({ container: { ports: [{ containerPort: 8000 }] } }), config, labelled, 'none'],
@@ -107,6 +122,33 @@ test.each<[string, object, InjectionConfig, NamespaceView, string]>([
     'none',
   ],
   [
+    'a model behind the routing sidecar of llm-d, which finds it without a flag',
+    modelPod({
+      spec: {
+        initContainers: [
+          {
+            name: 'routing-proxy',
+            restartPolicy: 'Always',
+            args: ['--port=8080', '--kv-connector=nixlv2'],
+            ports: [{ containerPort: 8080, name: 'sidecar' }],
+          },
+        ],
+      },
+    }),
+    redirecting,
+    labelled,
+    'none',
+  ],
+  ['a model behind a container that Services lead to', besideNginx(), redirecting, withService('web'), 'none'],
+  [
+    'a model beside a container that Services lead to, as to itself',
+    besideNginx(),
+    config,
+    withService('http'),
+    'port',
+  ],
+  ['a model beside a container that no Service leads to', besideNginx(), config, labelled, 'port'],
+  [
     'a model beside one that reads its metrics',
     modelPod({
       spec: {
@@ -146,6 +188,18 @@ test('the agent passes Pod Security restricted, native or not', () => {
     const agent = parsed.ok && agentContainer(parsed.pod, eligible, settings.defaults, 'port', settings);
     expect(restrictedProblems(agent)).toEqual([]);
   }
+});
+
+test('in a pod with resources of its own as a whole our containers take their part of them', () => {
+  const whole = { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '1' } };
+  const { pod } = admit(modelPod({ spec: { resources: whole } }), redirecting);
+  const { initContainers } = (pod as { spec: { initContainers: { resources: object }[] } }).spec;
+  expect(initContainers.map(({ resources }) => resources)).toEqual(Array(2).fill({ requests: {}, limits: {} }));
+
+  const { pod: other } = admit(modelPod({ spec: { resources: { requests: { cpu: '1' } } } }));
+  expect((other as typeof pod & { spec: { initContainers: object[] } }).spec.initContainers[0]).toMatchObject({
+    resources: { requests: { memory: '64Mi' }, limits: { memory: '128Mi' } },
+  });
 });
 
 test.each([

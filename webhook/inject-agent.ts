@@ -26,7 +26,7 @@ export function injectAgent(pod: Pod, eligible: Eligible, namespace: NamespaceVi
   const agent = agentContainer(pod, eligible, settings, reach, config);
   const redirect =
     reach === 'redirect' && config.redirectImage !== undefined
-      ? [redirectContainer(eligible, config.redirectImage)]
+      ? [redirectContainer(pod, eligible, config.redirectImage)]
       : [];
   const main = pod.spec.containers[eligible.serving.container]!;
   const containers = pod.spec.containers.with(eligible.serving.container, servingContainer(main, eligible, reach));

@@ -33,6 +33,23 @@ const containerSchema = z.looseObject({
   lifecycle: z.looseObject({ postStart: handlerSchema.nullish(), preStop: handlerSchema.nullish() }).nullish(),
   restartPolicy: text,
 });
+const affinitySchema = z.looseObject({
+  nodeAffinity: z
+    .looseObject({
+      requiredDuringSchedulingIgnoredDuringExecution: z
+        .looseObject({
+          nodeSelectorTerms: z.array(
+            z.looseObject({
+              matchExpressions: z
+                .array(z.looseObject({ key: z.string(), operator: z.string(), values: z.array(z.string()).nullish() }))
+                .nullish(),
+            }),
+          ),
+        })
+        .nullish(),
+    })
+    .nullish(),
+});
 const podSchema = z.looseObject({
   metadata: z
     .looseObject({
@@ -51,7 +68,9 @@ const podSchema = z.looseObject({
     hostNetwork: z.boolean().nullish(),
     restartPolicy: text,
     nodeSelector: texts,
+    affinity: affinitySchema.nullish(),
     os: z.looseObject({ name: z.string() }).nullish(),
+    resources: resourcesSchema.nullish(),
     terminationGracePeriodSeconds: whole,
   }),
 });
@@ -79,5 +98,6 @@ const own = (map: Readonly<Record<string, string>> | null | undefined, key: stri
   map !== null && map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
 
 export const isNativeSidecar = (container: Container): boolean => container.restartPolicy === 'Always';
+export const isPort = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;
 /** A port without a protocol is TCP. */
 export const isTcp = (port: ContainerPort): boolean => (port.protocol ?? 'TCP') === 'TCP';

@@ -3,10 +3,10 @@
 // works for everybody but needs NET_ADMIN once. `none`: nothing passes the agent; it reads the engine and the GPU only.
 import { type Eligible, isMeshed, type NamespaceView } from './eligibility.ts';
 import { names } from './names.ts';
-import { type Container, isNativeSidecar, isTcp, type Pod } from './pod.ts';
+import { type Container, type ContainerPort, isNativeSidecar, type Pod } from './pod.ts';
 import type { Reach } from './pod-settings.ts';
-import { serviceByNumber } from './service-view.ts';
-import { isSideDoor } from './serving-port.ts';
+import { type ServiceView, serviceByNumber, targetsOf } from './service-view.ts';
+import { servingPorts } from './serving-port.ts';
 
 export type EffectiveReach = Exclude<Reach, 'auto'>;
 
@@ -26,7 +26,8 @@ export function reachOf(
 ): ReachChoice {
   const hindrance = redirectHindrance(pod, namespace, redirectAvailable);
   if (wish === 'none') return { reach: 'none' };
-  const proxy = proxyInFront(serving, pod);
+  const services = [...(namespace.services ?? [])];
+  const proxy = proxyInFront(serving, pod, services);
   if (proxy !== undefined && wish === 'auto') {
     const warning = `container ${proxy.name} passes requests on to port ${serving.port} inside the pod, past the agent; requests are not observed`;
     return { reach: 'none', warning };
@@ -34,7 +35,7 @@ export function reachOf(
   if (wish !== 'port' && hindrance === undefined) return { reach: 'redirect' };
 
   const named = hasOwnName(serving, pod);
-  const past = named ? serviceByNumber(pod, serving.port, namespace.services ?? []) : undefined;
+  const past = named ? serviceByNumber(pod, serving.port, services) : undefined;
   const goesPast = `Service ${past?.name} targets port ${serving.port} by number and goes past the agent; target it by name, ${serving.declared?.name}`;
   switch (wish) {
     case 'auto':
@@ -71,17 +72,32 @@ function hasOwnName({ declared }: Eligible['serving'], { spec }: Pod): boolean {
 
 /**
  * A container that takes the requests and passes them on to the serving port by localhost, where neither a port's name
- * nor a rule for inbound traffic leads to the agent: it listens itself, and its command line holds the number.
+ * nor a rule for inbound traffic leads to the agent. It is known by its name, or it listens itself and its command line
+ * holds the number; else by the Services: they lead to it, and none leads to the serving port.
  */
-function proxyInFront({ container, port }: Eligible['serving'], { spec }: Pod): Container | undefined {
-  const sidecars = (spec.initContainers ?? []).filter(isNativeSidecar);
-  const others = [...spec.containers.filter((_, index) => index !== container), ...sidecars];
-  return others.find(({ name, command, args, ports }) => {
-    if (name === 'queue-proxy') return true; // Knative's
-    if (!(ports ?? []).some((own) => isTcp(own) && own.containerPort !== port && !isSideDoor(own.name))) return false;
-    return [...(command ?? []), ...(args ?? [])].some((text) => new RegExp(`(^|[=:\\s])${port}(\\D|$)`).test(text));
+function proxyInFront(
+  { container, port, declared }: Eligible['serving'],
+  pod: Pod,
+  services: readonly ServiceView[],
+): Container | undefined {
+  const sidecars = (pod.spec.initContainers ?? []).filter(isNativeSidecar);
+  const others = [...pod.spec.containers.filter((_, index) => index !== container), ...sidecars];
+  const targets = targetsOf(pod, services);
+  const isTarget = ({ containerPort, name }: ContainerPort) =>
+    targets.has(containerPort) || (typeof name === 'string' && targets.has(name));
+  const isReached = isTarget(declared ?? { containerPort: port });
+  return others.find((other) => {
+    if (proxyNames.test(other.name)) return true;
+    const own = servingPorts(other).filter(({ containerPort }) => containerPort !== port);
+    if (own.length === 0) return false;
+    const holdsNumber = new RegExp(`(^|[=:\\s])${port}(\\D|$)`);
+    if ([...(other.command ?? []), ...(other.args ?? [])].some((text) => holdsNumber.test(text))) return true;
+    return !isReached && own.some(isTarget);
   });
 }
+
+/** Knative's, and the routing sidecar of llm-d, which needs no flag to find the model. */
+const proxyNames = /^(queue-proxy|routing-(proxy|sidecar))$/;
 
 function redirectHindrance(pod: Pod, namespace: NamespaceView, available: boolean): string | undefined {
   if (!available) return 'no image for it is configured (--redirect-image)';

@@ -31,14 +31,19 @@ export function serviceView(object: unknown): ServiceView {
 }
 
 /** The first of these Services that sends requests to this number of this pod. */
-export function serviceByNumber(pod: Pod, port: number, services: Iterable<ServiceView>): ServiceView | undefined {
+export const serviceByNumber = (pod: Pod, port: number, services: Iterable<ServiceView>): ServiceView | undefined =>
+  servicesOf(pod, services).find(({ targets }) => targets.includes(port));
+
+/** The numbers and names of ports to which these Services send requests of this pod. */
+export const targetsOf = (pod: Pod, services: Iterable<ServiceView>): ReadonlySet<number | string> =>
+  new Set(servicesOf(pod, services).flatMap(({ targets }) => targets));
+
+function servicesOf(pod: Pod, services: Iterable<ServiceView>): readonly ServiceView[] {
   const labels = pod.metadata?.labels ?? {};
-  for (const service of services) {
-    const wanted = Object.entries(service.selector);
-    if (wanted.length === 0 || !service.targets.includes(port)) continue;
-    if (wanted.every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)) return service;
-  }
-  return undefined;
+  return [...services].filter(({ selector }) => {
+    const wanted = Object.entries(selector);
+    return wanted.length > 0 && wanted.every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value);
+  });
 }
 
 /** Services by their namespace, kept as they come and go. */

@@ -2,8 +2,8 @@ import { expect, test } from '@jest/globals';
 import { parsePod } from './pod.ts';
 import { servingPortOf } from './serving-port.ts';
 
-function chosen(containers: readonly object[], annotations: object = {}): string {
-  const parsed = parsePod({ metadata: { annotations }, spec: { containers } });
+function chosen(containers: readonly object[], annotations: object = {}, labels: object = {}): string {
+  const parsed = parsePod({ metadata: { annotations, labels }, spec: { containers } });
   if (!parsed.ok) throw new Error(parsed.problem);
   const found = servingPortOf(parsed.pod);
   return typeof found === 'string' ? found : `${parsed.pod.spec.containers[found.container]!.name}:${found.port}`;
@@ -13,7 +13,7 @@ const port = (containerPort: number, name?: string, protocol?: string) => ({ con
 const model = (more: object = {}) => ({ name: 'model', image: 'registry/own:1', ...more });
 const gpu = { resources: { limits: { 'nvidia.com/gpu': '1' } } };
 
-const rows: readonly [string, string, readonly object[], object?][] = [
+const rows: readonly [string, string, readonly object[], object?, object?][] = [
   ['the only port', 'model:9000', [model({ ports: [port(9000)] })]],
   ['the port called http', 'model:8080', [model({ ports: [port(9000, 'grpc'), port(8080, 'http')] })]],
   ['not the metrics', 'model:9000', [model({ ports: [port(9400, 'metrics'), port(9000, 'main')] })]],
@@ -34,6 +34,93 @@ const rows: readonly [string, string, readonly object[], object?][] = [
     [model({ command: ['/bin/sh', '-c'], args: ['exec vllm serve --port=8200 m'] })],
   ],
   ['no other flag that ends in port', 'NoServingPort', [model({ args: ['--vllm-port=8200', '--dist-port', '9'] })]],
+  [
+    "TensorFlow Serving's port of HTTP, whose --port is that of gRPC",
+    'model:8080',
+    [model({ args: ['--port=9000', '--rest_api_port=8080'], readinessProbe: { tcpSocket: { port: 8080 } } })],
+  ],
+  ["OpenVINO's port of HTTP", 'model:8888', [model({ args: ['--port=8001', '--rest_port=8888'] })]],
+  ["LMDeploy's flag", 'model:8010', [model({ image: 'openmmlab/lmdeploy', args: ['--server-port', '8010'] })]],
+  ["TGI's short flag", 'model:8082', [model({ image: 'huggingface/text-generation-inference', args: ['-p', '8082'] })]],
+  ['no number after the -p of another program', 'NoServingPort', [model({ args: ['mkdir -p 2024/models'] })]],
+  [
+    'a variable on the command line, as Kubernetes puts it in',
+    'model:8765',
+    [model({ image: 'vllm', args: ['--port', '$(LISTEN)'], env: [{ name: 'LISTEN', value: '8765' }] })],
+  ],
+  [
+    'a variable in a shell script',
+    'model:9002',
+    [model({ args: ['exec vllm serve m --port $SERVE'], env: [{ name: 'SERVE', value: '9002' }] })],
+  ],
+  ['the default of a variable that nobody sets', 'model:9001', [model({ args: [`vllm serve --port \${P:-9001}`] })]],
+  [
+    'a variable whose value is kept elsewhere, then what is known of the engine',
+    'model:8000',
+    [model({ image: 'vllm', args: ['--port=$(P)'], env: [{ name: 'P', valueFrom: { configMapKeyRef: {} } }] })],
+  ],
+  [
+    'a script over several lines',
+    'model:8123',
+    [model({ args: ['vllm serve m \\\n --host 0.0.0.0 \\\n --port 8123 \\\n -tp 2'] })],
+  ],
+  [
+    'not the port of Ray before it',
+    'model:8081',
+    [model({ args: ['ray start --head --port=6379 && vllm serve m --port 8081'] })],
+  ],
+  [
+    'not the port of Ray alone',
+    'model:8000',
+    [model({ image: 'vllm', args: ['ray start --head --port=6379; vllm serve m'] })],
+  ],
+  ['the address of a variable', 'model:8080', [model({ env: [{ name: 'OLLAMA_HOST', value: '0.0.0.0:8080' }] })]],
+  [
+    "a worker of a group by what it declares, not by its image: it may run the leader's and serve nobody",
+    'NoServingPort',
+    [model({ image: 'vllm', args: ['worker --port 8000'] })],
+    {},
+    { 'leaderworkerset.sigs.k8s.io/worker-index': '1' },
+  ],
+  [
+    'a worker of a group that declares a port',
+    'model:8000',
+    [model({ image: 'vllm', ports: [port(8000)] })],
+    {},
+    { 'leaderworkerset.sigs.k8s.io/worker-index': '1' },
+  ],
+  [
+    'the leader of a group',
+    'model:8000',
+    [model({ image: 'vllm' })],
+    {},
+    { 'leaderworkerset.sigs.k8s.io/worker-index': '0' },
+  ],
+  [
+    'nothing on the head of a Ray cluster that serves nobody',
+    'NoServingPort',
+    [model({ ports: [port(6379, 'gcs-server'), port(8265, 'dashboard'), port(10001, 'client')] })],
+  ],
+  [
+    'nothing on a worker of Dynamo, which has a status server only',
+    'NoServingPort',
+    [model({ ...gpu, ports: [port(9090, 'system')] })],
+  ],
+  [
+    'the container that has a port, behind one that has none',
+    'model:9000',
+    [{ name: 'log-shipper' }, model({ ports: [port(9000, 'http')] })],
+  ],
+  [
+    'TLS by the flags of the server',
+    'UnsupportedProtocol',
+    [model({ ports: [port(8000, 'http')], args: ['--ssl-certfile=/tls.crt', '--ssl-keyfile', '/tls.key'] })],
+  ],
+  [
+    'TLS by the scheme of a probe, where nothing is declared',
+    'UnsupportedProtocol',
+    [model({ args: ['--port=8443'], livenessProbe: { httpGet: { port: 8443, scheme: 'HTTPS' } } })],
+  ],
   ['a variable', 'model:8000', [model({ env: [{ name: 'AIP_HTTP_PORT', value: '8000' }] })]],
   [
     'the command line before a variable',
@@ -118,6 +205,6 @@ const rows: readonly [string, string, readonly object[], object?][] = [
 ];
 
 test.each(rows.map(([evidence, ...row]) => ({ evidence, row })))('the serving port is found: $evidence', ({ row }) => {
-  const [expected, containers, annotations] = row;
-  expect(chosen(containers, annotations)).toBe(expected);
+  const [expected, containers, annotations, labels] = row;
+  expect(chosen(containers, annotations, labels)).toBe(expected);
 });

@@ -2,7 +2,8 @@
 // is weighed in one order: what the pod's owner says (annotation), what the container declares, what its command line
 // says, what its engine is known for, what its probes ask. A wrong guess costs a measurement; kubeai.io/port settles it.
 import { annotations } from './names.ts';
-import { annotationOf, type Container, type ContainerPort, isTcp, type Pod } from './pod.ts';
+import { annotationOf, type Container, type ContainerPort, isPort, isTcp, labelOf, type Pod } from './pod.ts';
+import { isToldTls, toldPort } from './told-port.ts';
 
 export interface ServingPort {
   /** Index in spec.containers. */
@@ -34,15 +35,14 @@ const engines: readonly (readonly [RegExp, number])[] = [
 const sidecarNames =
   /^(istio-proxy|linkerd-proxy|envoy|cloud-sql-proxy|vault-agent|otc-container|fluent-?bit|filebeat|jaeger-agent|dapr?d|queue-proxy|kubeai-agent)$/;
 
+const isSidecar = ({ name }: Container): boolean => sidecarNames.test(name);
+
 const servingName =
   /^(http|http1|http-?(api|openai|server|serving|inference|service)?|openai|openai-api|api|serve|serving|inference|infer|web|model-?server|server|vllm|sglang|tgi|rest)$/;
 const otherName =
-  /(metric|prom|health|probe|admin|debug|pprof|status|profil|dist|nccl|nixl|kv-|event|replay|peer|cluster|raft|ssh|redis)/;
+  /(metric|prom|health|probe|admin|debug|pprof|status|system|profil|dist|nccl|nixl|kv-|event|replay|peer|cluster|raft|ssh|redis|gcs|dashboard)|^client$/;
 const httpName = /(^|-)(http|api|rest|web)(-|$)/;
 const grpcName = /grpc/;
-
-/** Environment variables by which images are told their port. */
-const portVariables = ['AIP_HTTP_PORT', 'NIM_SERVER_PORT', 'NIM_HTTP_API_PORT', 'PORT', 'SERVER_PORT', 'HTTP_PORT'];
 
 /** The serving port, or why there is none. */
 export function servingPortOf(pod: Pod): ServingPort | NoPort {
@@ -52,8 +52,14 @@ export function servingPortOf(pod: Pod): ServingPort | NoPort {
     if (found !== undefined) return found;
   }
   const container = mainContainerOf(pod);
-  const chosen = portOf(pod.spec.containers[container]!);
+  const chosen = portOf(pod.spec.containers[container]!, !isGroupWorker(pod));
   return typeof chosen === 'string' ? chosen : { container, ...chosen };
+}
+
+/** A worker of a LeaderWorkerSet may run the leader's image and serve nobody: only what it declares is believed. */
+function isGroupWorker(pod: Pod): boolean {
+  const index = labelOf(pod, 'leaderworkerset.sigs.k8s.io/worker-index');
+  return index !== undefined && index !== '0';
 }
 
 /** What the annotation names: a port's name, or a number, declared or not. Undefined when it names nothing. */
@@ -69,19 +75,26 @@ function asWished(pod: Pod, wish: string): ServingPort | undefined {
 }
 
 /** Whether a port of this name serves something else than requests: metrics, health, peers. */
-export const isSideDoor = (name: string | null | undefined): boolean => otherName.test(name ?? '');
+const isSideDoor = (name: string | null | undefined): boolean => otherName.test(name ?? '');
 
 /** Whether the annotation's text names a port of this pod. */
 export const namesPort = (pod: Pod, wish: string): boolean => asWished(pod, wish) !== undefined;
 
-/** The container that serves the model: the one with a GPU, else with a known engine, else the first that is no sidecar. */
+/**
+ * The container that serves the model: the one with a GPU, else with a known engine, else the first that has a port to
+ * serve on and is no sidecar, else the first that is no sidecar.
+ */
 export function mainContainerOf(pod: Pod): number {
   const { containers } = pod.spec;
   const said = annotationOf(pod, annotations.defaultContainer);
   const rank = (container: Container): number => {
-    if (sidecarNames.test(container.name)) return 0;
+    if (isSidecar(container)) return 0;
     return (
-      1 + (hasGpu(container) ? 8 : 0) + (container.name === said ? 4 : 0) + (knownPort(container) === undefined ? 0 : 2)
+      1 +
+      (hasGpu(container) ? 16 : 0) +
+      (container.name === said ? 8 : 0) +
+      (knownPort(container) === undefined ? 0 : 4) +
+      (typeof portOf(container, true) === 'string' ? 0 : 2)
     );
   };
   const ranks = containers.map(rank);
@@ -102,12 +115,16 @@ function hasGpu({ resources }: Container): boolean {
 const knownPort = ({ image }: Container): number | undefined =>
   engines.find(([words]) => words.test((image ?? '').toLowerCase()))?.[1];
 
-function portOf(container: Container): Omit<ServingPort, 'container'> | NoPort {
+/** The declared ports that may take requests. */
+export const servingPorts = ({ ports }: Container): readonly ContainerPort[] =>
+  (ports ?? []).filter((port) => isTcp(port) && isPort(port.containerPort) && !isSideDoor(port.name));
+
+/** `guess`: whether a port may be taken that is not declared. */
+function portOf(container: Container, guess: boolean): Omit<ServingPort, 'container'> | NoPort {
   const all = container.ports ?? [];
-  const tcp = all.filter((port) => isTcp(port) && isPort(port.containerPort));
   const told = toldPort(container);
   const known = knownPort(container);
-  const candidates = tcp.filter(({ name }) => !isSideDoor(name));
+  const candidates = servingPorts(container);
   const declared =
     candidates.find(({ name }) => servingName.test(name ?? '')) ??
     candidates.find(({ containerPort }) => containerPort === told) ??
@@ -115,40 +132,22 @@ function portOf(container: Container): Omit<ServingPort, 'container'> | NoPort {
     candidates.find(({ containerPort }) => containerPort === known) ??
     candidates.find(({ name }) => !grpcName.test(name ?? '')) ??
     candidates[0];
-  if (declared !== undefined) {
-    // Behind TLS there is nothing to see: the agent would count connections and call it a measurement.
-    if (isTls(container, declared)) return 'UnsupportedProtocol';
-    return { port: declared.containerPort, declared };
+  const guessed = guess ? (told ?? (all.length === 0 ? (known ?? probedPort(container)) : undefined)) : undefined;
+  const port = declared?.containerPort ?? guessed;
+  if (port === undefined) {
+    return all.length > 0 && !all.some(isTcp) ? 'UnsupportedProtocol' : 'NoServingPort';
   }
-  if (told !== undefined) return { port: told };
-  if (known !== undefined && all.length === 0) return { port: known };
-  const probed = all.length === 0 ? probedPort(container) : undefined;
-  if (probed !== undefined) return { port: probed };
-  return all.length > 0 && tcp.length === 0 ? 'UnsupportedProtocol' : 'NoServingPort';
+  // Behind TLS there is nothing to see: the agent would count connections and call it a measurement.
+  if (isTls(container, port, declared?.name)) return 'UnsupportedProtocol';
+  return declared === undefined ? { port } : { port, declared };
 }
 
-const isPort = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;
-
-function isTls(container: Container, { name, containerPort }: ContainerPort): boolean {
-  if (name === 'https') return true;
+function isTls(container: Container, port: number, name: string | null | undefined): boolean {
+  if (name === 'https' || isToldTls(container)) return true;
   return [container.readinessProbe, container.livenessProbe, container.startupProbe].some((probe) => {
     const get = probe?.httpGet;
-    return (
-      get?.scheme === 'HTTPS' &&
-      (get.port === containerPort || (name !== undefined && name !== null && get.port === name))
-    );
+    return get?.scheme === 'HTTPS' && (get.port === port || (typeof name === 'string' && get.port === name));
   });
-}
-
-/** The port on the command line (`--port 8000`, `--port=8000`, also inside a shell script) or in a variable. */
-function toldPort({ command, args, env }: Container): number | undefined {
-  const line = [...(command ?? []), ...(args ?? [])].join(' ');
-  const flag = /(?:^|\s)--(?:http[-_])?port[=\s]+["']?(\d{2,5})\b/.exec(line)?.[1];
-  const variable = portVariables
-    .flatMap((name) => env?.find((entry) => entry.name === name)?.value ?? [])
-    .find((value) => /^\d{2,5}$/.test(value));
-  const port = Number(flag ?? variable ?? Number.NaN);
-  return isPort(port) ? port : undefined;
 }
 
 /** The port that is asked whether the container is ready, where nothing is declared. */
