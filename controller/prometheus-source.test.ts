@@ -21,10 +21,9 @@ import {
 } from '@kubeai/decision';
 import type { KubeClient } from '@kubeai/kube';
 import { type Policy, parsePolicy } from '@kubeai/policy';
-import { protocolVersion, type Report } from '@kubeai/protocol';
-import { createSketch } from '@kubeai/sketch';
 import { type Instant, instant, milliseconds, minutes, seconds } from '@kubeai/units';
 import { createPrometheusSource, type PrometheusSource } from './prometheus-source.ts';
+import { reportOf } from './testing/report-sender.ts';
 
 const clock = createClock();
 const log = createLog({ level: 'silent', name: 'tested' });
@@ -216,7 +215,7 @@ installed('with Debian’s Prometheus the decision is that of the agents, and it
     const start = clock.now();
     for (let second = 0; second < 90; second++) {
       const at = instant(start + second * 1_000);
-      byAgents.accept(reportOf(second, load), at);
+      byAgents.accept(reportOf({ namespace: 'models', name: 'chat-a', uid: 'u' }, second, load), at);
       byAgents.fold(pods(start), at);
     }
     byPrometheus.acceptExternal(sample, instant(start + 90_000));
@@ -281,34 +280,4 @@ function wanted(policy: Policy, fold: SignalFold, start: Instant, at: Instant) {
   const { signals, traffic } = fold.fold(facts, at);
   const snapshot = { replicas: 2, ledger: ledgerOf(2, facts, history, at), signals, traffic };
   return decide(policy, snapshot, history, at).decision;
-}
-
-function reportOf(sequence: number, inFlight: number): Report {
-  const empty = createSketch().encode();
-  return {
-    version: protocolVersion,
-    run: 'one',
-    sequence,
-    ageMs: 0,
-    windowMs: 1_000,
-    pod: { namespace: 'models', name: 'chat-a', uid: 'u' },
-    traffic: {
-      inFlight,
-      waitingFirstByte: 0,
-      concurrency: inFlight,
-      started: 5,
-      finished: { '2xx': 5 },
-      failed: 0,
-      aborted: 0,
-      rejected: 0,
-      generatedTokens: 0,
-      latencyMs: empty,
-      timeToFirstByteMs: empty,
-      timeToFirstTokenMs: empty,
-      interTokenMs: empty,
-      unobservedConnections: 0,
-    },
-    queue: { length: 0, source: 'firstByte' },
-    absent: {},
-  };
 }
