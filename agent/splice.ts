@@ -3,7 +3,7 @@
 // head looked at before. What happens to one side (half-closing, resetting) happens to the other, so both sides
 // behave as if nobody stood between them.
 import { connect, createServer, type OnReadOpts, type Socket } from 'node:net';
-import { type Clock, type Log, listenOn } from '@kubeai/daemon';
+import { type Clock, type Log, listenOn, readInto } from '@kubeai/daemon';
 import type { TokenReader } from '@kubeai/engines';
 import { createBacklog } from './backlog.ts';
 import type { Gate } from './gate.ts';
@@ -19,7 +19,6 @@ import {
 } from './limits.ts';
 import { type AnswerReason, answerOf } from './local-answer.ts';
 import { createObserver } from './observer.ts';
-import { readInto } from './read-into.ts';
 import type { TrafficBook } from './traffic.ts';
 import { createTurnstile } from './turnstile.ts';
 
@@ -71,6 +70,7 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
         (chunk) => requestBytes(chunk),
         () => upstream,
       ),
+      { allowHalfOpen: true },
     );
     const upstream = connect({
       ...target,

@@ -11,6 +11,8 @@ export const limits = {
   handshakesPerSecond: 1_250,
   /** Handshakes under way: until one is made it holds OpenSSL's state and buffers of ours, several times what an agent does. */
   handshakes: 500,
+  /** Read of a connection at once: what an agent kept for a minute, in a few times. */
+  readBytes: 64 * 1024,
   /** What an agent says before its handshake begins: the greatest ClientHello, with keys against quantum computers, is half of it. */
   helloBytes: 4_096,
   /** Until that is said, and from the begin of the handshake to the last of the request: longer than a busy agent and a lost packet take. */

@@ -126,6 +126,42 @@ test('long texts pass whole in both directions, and both sides take leave', asyn
   await until(() => heard.at(-1) === 'closed');
 });
 
+test('what many say at the same time is taken apart, and stays as it was said', async () => {
+  const said = new Map<string, string>();
+  let lines = 0;
+  receive = (guest) => {
+    const name = `line ${lines++}`;
+    guest.letIn('test', (line) => {
+      said.set(name, '');
+      return {
+        text: (chunk) => void said.set(name, said.get(name)! + chunk),
+        ended: () => line.end(''),
+        closed: () => undefined,
+      };
+    });
+  };
+  const clients = await Promise.all(Array.from({ length: 8 }, () => enter()));
+  // Longer than what is read at once, in pieces that end within a record.
+  const texts = clients.map((_, number) => `${number}`.repeat(3 * limits.readBytes + 4_321));
+  for (const [number, { socket }] of clients.entries()) socket.write(texts[number]!);
+  await until(() => [...said.values()].every((text) => text.length >= texts[0]!.length));
+  expect([...said.values()].sort()).toEqual(texts.sort());
+});
+
+test('a drain waits for who is connected, and cuts them at its deadline', async () => {
+  const { closed } = await enter();
+  let drained = false;
+  const draining = listener.drain(seconds(2)).then(() => {
+    drained = true;
+  });
+  await clock.advance(seconds(1));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect([drained, closed()]).toEqual([false, false]);
+  await clock.advance(seconds(1));
+  await draining;
+  await until(closed);
+});
+
 test('a handshake over another curve ends with counters that fit, too', async () => {
   const { socket } = await enter({ ecdhCurve: 'P-521:P-256' });
   socket.write('one\n');

@@ -28,4 +28,5 @@ export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, lo
 export { createLogLines, type LogLines } from './log-lines.ts';
 export { logLevelOption, optionalSecondsOption, portOption, secondsOption } from './option-schemas.ts';
 export { processOptions } from './process-options.ts';
+export { readInto } from './read-into.ts';
 export { onShutdown, type Shutdown, type StoppableProcess } from './shutdown.ts';
