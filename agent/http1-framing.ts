@@ -109,6 +109,18 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
     return true;
   };
 
+  /**
+   * Whether a line of the gathered head, from `from` on, ends without a carriage return. Servers may take that for an end
+   * (RFC 9112, 2.2): the empty line that is waited for here would never come.
+   */
+  const hasBareLineFeed = (from: number): boolean => {
+    const bytes = gathered!.subarray(0, gatheredBytes);
+    for (let end = bytes.indexOf(lineFeed, from); end !== -1; end = bytes.indexOf(lineFeed, end + 1)) {
+      if (bytes[end - 1] !== carriageReturn) return true;
+    }
+    return false;
+  };
+
   /** Reads on in a head: returns where it ends in `chunk` and leaves its text in `headText`, or says why it has none. */
   const readHead = (chunk: Buffer, at: number): number => {
     if (gathered === undefined) {
@@ -119,13 +131,14 @@ export function createFraming(handler: MessageHandler, budget: Budget, stopAtHea
         return end + 4;
       }
       if (!startsLikeText(chunk, at)) return notHead;
-      return gather(chunk, at) ? incomplete : tooLong;
+      if (!gather(chunk, at)) return tooLong;
+      return hasBareLineFeed(0) ? notHead : incomplete;
     }
     // The end may lie across the seam, so the last bytes are looked at again, joined.
     const before = gatheredBytes;
     if (!gather(chunk, at)) return tooLong;
     const end = gathered.subarray(0, gatheredBytes).indexOf(headEnd, Math.max(0, before - 3));
-    if (end === -1) return incomplete;
+    if (end === -1) return hasBareLineFeed(before) ? notHead : incomplete;
     headText = gathered.toString('latin1', 0, end);
     release();
     return at + end + 4 - before;

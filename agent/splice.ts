@@ -125,11 +125,16 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
             gate,
             observer,
             forward,
+            forwardEnd: () => endRequests(),
             turnAway: answer,
             pause: () => client.pause(),
             resume: () => client.resume(),
             now: () => clock.monotonic(),
           });
+
+    const endRequests = (): void => {
+      if (!answered) upstream.end();
+    };
 
     /** The server refused and nothing was sent to it: whoever asked in HTTP/1 gets an answer, others a closed door. */
     const answerRefusal = (): void => {
@@ -167,8 +172,8 @@ export async function startSplice(options: SpliceOptions): Promise<Splice> {
     client.on('end', () => {
       first ??= 'client';
       observer.requestEnd(clock.monotonic());
-      if (turnstile !== undefined && !turnstile.end()) client.destroy();
-      else if (!answered) upstream.end();
+      if (turnstile === undefined) endRequests();
+      else if (!turnstile.end()) client.destroy();
     });
     upstream.on('end', () => {
       first ??= 'server';

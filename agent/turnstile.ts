@@ -9,7 +9,10 @@ import type { Exchange } from './traffic.ts';
 export interface Turnstile {
   /** Bytes of the client. */
   take(chunk: Buffer, now: number): void;
-  /** The client has closed its side. False when its request still waited here: nobody is left to wait for it. */
+  /**
+   * The client has closed its side. False when its request still waited here: nobody is left to wait for it. Behind a
+   * request of its own that is on its way it keeps its turn: whoever sends several and closes wants all their answers.
+   */
   end(): boolean;
   /** Some request of the connection is over; the next one may be let in. */
   ended(): void;
@@ -20,6 +23,8 @@ export interface TurnstileOptions {
   readonly gate: Gate;
   readonly observer: Observer;
   readonly forward: (chunk: Buffer) => void;
+  /** Everything was forwarded, and the client sends no more. */
+  readonly forwardEnd: () => void;
   readonly turnAway: (reason: TurnAway) => void;
   readonly pause: () => void;
   readonly resume: () => void;
@@ -37,6 +42,7 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
   let ticket: Ticket | undefined;
   let asked = false;
   let closed = false;
+  let ending = false;
 
   const hold = (list: Buffer[], bytes: Buffer): void => {
     if (bytes.length === 0) return;
@@ -79,6 +85,13 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
     const chunks = unread;
     unread = [];
     for (const chunk of chunks) take(chunk, options.now());
+    if (ending) passEnd();
+  };
+
+  const passEnd = (): void => {
+    if (waiting !== undefined || closed) return;
+    release();
+    options.forwardEnd();
   };
 
   const take = (chunk: Buffer, now: number): void => {
@@ -122,8 +135,9 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
     take,
 
     end() {
-      if (waiting !== undefined) return false;
-      release();
+      if (waiting !== undefined && admitted === undefined) return false;
+      ending = true;
+      passEnd();
       return true;
     },
 
@@ -141,6 +155,7 @@ export function createTurnstile(options: TurnstileOptions): Turnstile {
         pass(unread);
         unread = [];
         options.resume();
+        if (ending) passEnd();
       } else if (admitted === undefined && !asked) ask();
     },
 
