@@ -5,7 +5,7 @@ import { createTokenReader, type TokenReading } from './index.ts';
 const events = (...data: readonly object[]) => data.map((event) => `data:${JSON.stringify(event)}\n\n`).join('');
 
 function read(body: string): TokenReading {
-  const reader = createTokenReader(body.startsWith('data:') ? 'text/event-stream' : 'application/json');
+  const reader = createTokenReader(/^(?:data|event):/.test(body) ? 'text/event-stream' : 'application/json');
   reader.feed(Buffer.from(body));
   return reader.end();
 }
@@ -151,6 +151,102 @@ test.each<[string, string, Partial<TokenReading>]>([
     { error: 'no such model' },
   ],
   ['a message that is no error', '{"code":0,"status":200,"message":"loaded"}', { error: undefined }],
+  [
+    "a gateway's error with a code in words",
+    '{"request_id":"1","code":"InvalidApiKey","message":"no such key"}',
+    { error: 'no such key' },
+  ],
+  ['a message alone, which may be good news', '{"code":"Success","message":"OK"}', { error: undefined }],
+  [
+    'LightLLM, which counts in the token',
+    events(
+      { token: { text: 'a', count_output_tokens: 1, prompt_tokens: 9 }, generated_text: null, finish_reason: null },
+      { token: { text: '', count_output_tokens: 2, prompt_tokens: 9 }, generated_text: null, finish_reason: 'stop' },
+    ),
+    { eventsWithText: 1, promptTokens: 9, completionTokens: 2, eventsWithUsage: 2, finishReason: 'stop' },
+  ],
+  [
+    'LightLLM in one piece',
+    '{"generated_text":["a"],"count_output_tokens":16,"finish_reason":"length","prompt_tokens":5}',
+    { promptTokens: 5, completionTokens: 16, finishReason: 'length' },
+  ],
+  [
+    "Dify's chat, which names its events inside them",
+    events(
+      { event: 'agent_thought', thought: '' },
+      { event: 'agent_message', answer: 'a' },
+      { event: 'message', answer: 'b' },
+      { event: 'message_end', metadata: { usage: { prompt_tokens: 33, completion_tokens: 5 } } },
+    ),
+    { eventsWithText: 2, promptTokens: 33, completionTokens: 5, done: true, error: undefined },
+  ],
+  [
+    "Dify's chat in one piece",
+    '{"event":"message","answer":"a","metadata":{"usage":{"prompt_tokens":33,"completion_tokens":5}}}',
+    { eventsWithText: 1, promptTokens: 33, completionTokens: 5 },
+  ],
+  [
+    "Dify's workflow",
+    events({ event: 'text_chunk', data: { text: 'a' } }, { event: 'error', status: 400, message: 'no model' }),
+    { eventsWithText: 1, error: 'no model' },
+  ],
+  [
+    "OpenAI's assistants, told again in the whole message",
+    events(
+      { object: 'thread.run.step.delta', delta: { step_details: { tool_calls: [{ function: { arguments: '{' } }] } } },
+      { object: 'thread.message.delta', delta: { content: [{ type: 'text', text: { value: 'a' } }] } },
+      { object: 'thread.message', content: [{ type: 'text', text: { value: 'a' } }] },
+      { object: 'thread.run', status: 'completed', usage: { prompt_tokens: 20, completion_tokens: 11 } },
+    ),
+    { tokenEvents: 2, eventsWithText: 1, promptTokens: 20, completionTokens: 11 },
+  ],
+  [
+    'an assistant that failed',
+    events({ object: 'thread.run', status: 'failed', last_error: { code: 'rate_limit_exceeded', message: 'quota' } }),
+    { error: 'quota' },
+  ],
+  [
+    'Coze, which tells its answer again and says 0 before it knows',
+    'event:conversation.message.delta\ndata:{"type":"answer","content":"a"}\n\n' +
+      'event:conversation.message.completed\ndata:{"type":"answer","content":"a"}\n\n' +
+      'event:conversation.chat.completed\ndata:{"usage":{"output_count":19,"input_count":614},"last_error":{"msg":""}}\n\n',
+    { eventsWithText: 1, promptTokens: 614, completionTokens: 19, done: true, error: undefined },
+  ],
+  [
+    'Llama Stack',
+    events(
+      { event: { event_type: 'progress', delta: { type: 'text', text: 'a' } } },
+      { event: { event_type: 'complete', stop_reason: 'stop' } },
+    ),
+    { eventsWithText: 1, finishReason: 'stop' },
+  ],
+  [
+    "LM Studio's own events",
+    events(
+      { type: 'reasoning.delta', content: 'hm' },
+      { type: 'message.delta', content: 'a' },
+      { type: 'chat.end', result: { stats: { input_tokens: 329, total_output_tokens: 268 } } },
+    ),
+    { tokenEvents: 2, eventsWithText: 1, promptTokens: 329, completionTokens: 268, done: true },
+  ],
+  [
+    'Moonshot, whose choices tell what they used',
+    events(
+      { choices: [{ delta: { content: 'a' } }] },
+      { choices: [{ delta: {}, finish_reason: 'stop', usage: { prompt_tokens: 19, completion_tokens: 13 } }] },
+    ),
+    { promptTokens: 19, completionTokens: 13, eventsWithUsage: 1 },
+  ],
+  [
+    'completions of Aleph Alpha',
+    '{"completions":[{"completion":"a","finish_reason":"maximum_tokens"}],"num_tokens_prompt_total":9,"num_tokens_generated":7}',
+    { eventsWithText: 1, promptTokens: 9, completionTokens: 7, finishReason: 'maximum_tokens' },
+  ],
+  [
+    'more tokens than a number holds',
+    '{"usage":{"completion_tokens":99999999999999999999}}',
+    { completionTokens: undefined },
+  ],
   ["FastAPI's error with words of its own", '{"detail":{"error":"loading","code":503}}', { error: 'loading' }],
 ])('%s', (_what, body, expected) => {
   expect(read(body)).toMatchObject(expected);

@@ -14,6 +14,8 @@ const timedCompletion = 5;
 export const finishReason = 1;
 export const errorMessage = 2;
 const rootMessage = 3;
+/** A code in words, such as `InvalidApiKey`; servers without failure write `Success` or a number there. */
+export const errorCode = 4;
 /** An HTTP status that the body repeats. */
 export const statusCode = 6;
 const typeName = 1;
@@ -60,6 +62,20 @@ export const pathsOfAnswers = {
     'content.name': tool,
     'delta.content': reasoning,
     'delta.content.text': reasoning,
+    // OpenAI's assistants
+    'delta.content.text.value': text,
+    'delta.step_details.tool_calls.function.name': tool,
+    'delta.step_details.tool_calls.function.arguments': tool,
+    // Completions of Anthropic and Aleph Alpha
+    completion: text,
+    'completions.completion': text,
+    // Llama Stack
+    'event.delta.text': text,
+    'completion_message.content': text,
+    'completion_message.content.text': text,
+    // Dify
+    answer: text,
+    'data.text': text,
     // Ollama
     response: text,
     thinking: reasoning,
@@ -80,6 +96,8 @@ export const pathsOfAnswers = {
     // KoboldCpp
     token: text,
     'results.text': text,
+    // LM Studio
+    'output.content': text,
     // TGIS and watsonx
     'results.generated_text': text,
     // DashScope
@@ -117,10 +135,27 @@ export const pathsOfAnswers = {
     ...usage('message.'),
     ...usage('x_groq.'),
     ...usage('result.'),
+    ...usage('choices.'),
+    ...usage('metadata.'),
     'interaction.usage.total_input_tokens': promptTokens,
     'interaction.usage.total_output_tokens': completionTokens,
     'usage.total_input_tokens': promptTokens,
     'usage.total_output_tokens': completionTokens,
+    'usage.input_count': promptTokens,
+    'usage.output_count': completionTokens,
+    // LM Studio
+    'stats.input_tokens': promptTokens,
+    'stats.total_output_tokens': completionTokens,
+    'result.stats.input_tokens': promptTokens,
+    'result.stats.total_output_tokens': completionTokens,
+    // LightLLM
+    prompt_tokens: promptTokens,
+    count_output_tokens: completionTokens,
+    'token.prompt_tokens': promptTokens,
+    'token.count_output_tokens': completionTokens,
+    // Aleph Alpha
+    num_tokens_prompt_total: promptTokens,
+    num_tokens_generated: completionTokens,
     prompt_eval_count: promptTokens,
     eval_count: completionTokens,
     tokens_evaluated: promptTokens,
@@ -178,19 +213,26 @@ export const pathsOfAnswers = {
     'results.stop_reason': finishReason,
     'results.completionReason': finishReason,
     completionReason: finishReason,
+    'completions.finish_reason': finishReason,
+    'event.stop_reason': finishReason,
+    'completion_message.stop_reason': finishReason,
+    'outputs.stop_reason': finishReason,
     error: errorMessage,
     'error.message': errorMessage,
     'choices.error.message': errorMessage,
     'response.error.message': errorMessage,
     'errors.message': errorMessage,
     'meta_info.finish_reason.message': errorMessage,
+    'last_error.message': errorMessage,
+    'last_error.msg': errorMessage,
     detail: errorMessage,
     'detail.msg': errorMessage,
     'detail.message': errorMessage,
     'detail.error': errorMessage,
     message: rootMessage,
+    code: errorCode,
   },
-  word: { type: typeName, event_type: typeName, 'delta.type': deltaType, object: objectName },
+  word: { type: typeName, event_type: typeName, event: typeName, 'delta.type': deltaType, object: objectName },
   yes: { done: 1, stop: 1 },
   open: { error: 1 },
 };

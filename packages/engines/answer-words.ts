@@ -1,6 +1,6 @@
 // What the words in answers of model servers mean: names of events, reasons to end, kinds of output. Names are hashes, for
 // that is what the skim hands on.
-import { wordHash } from './json-skim.ts';
+import { wordHash } from './key-paths.ts';
 
 const responseWord = (name: string): number => wordHash(`response.${name}`);
 
@@ -17,19 +17,33 @@ export const ended = new Set(
     'image_edit.completed',
     'interaction.complete',
     'interaction.completed',
+    'thread.run.completed',
+    'thread.run.incomplete',
+    'thread.run.failed',
+    'thread.run.cancelled',
+    'thread.run.expired',
+    'conversation.chat.completed',
+    'chat.end',
+    'message_end',
+    'done',
   ].map(wordHash),
 );
 export const errorWord = wordHash('error');
 export const thoughtWord = wordHash('thought');
 /** What servers write where an answer has no reason yet to end. */
 export const noReason: ReadonlySet<string> = new Set(['', 'none', 'null', 'not_finished']);
-/** Events of OpenAI's whose text is told for the second time, and those whose `delta` is not of the answer. */
+/** Codes of answers that did not fail. */
+export const wellDone: ReadonlySet<string> = new Set(['ok', 'success', 'succeeded']);
+/** Events of OpenAI's and Coze's whose text is told for the second time, and those whose `delta` is not of the answer. */
 export const repeats = new Set([
   wordHash('transcript.text.done'),
+  wordHash('conversation.message.completed'),
   ...['output_text.done', 'reasoning_text.done', 'reasoning_summary_text.done'].map(responseWord),
 ]);
-export const otherOutput = new Set(
-  [
+export const otherOutput = new Set([
+  // LM Studio
+  wordHash('reasoning.delta'),
+  ...[
     'reasoning_text.delta',
     'reasoning_summary_text.delta',
     'reasoning.delta',
@@ -43,4 +57,4 @@ export const otherOutput = new Set(
     'audio.delta',
     'output_audio.delta',
   ].map(responseWord),
-);
+]);

@@ -1,7 +1,8 @@
 // Finds where events and values begin and end in a response body, and hands their JSON to the skim: server-sent events on
 // one side, JSON values one after another on the other. Bytes come in any chunks; nothing of them is kept.
 import type { Buffer } from 'node:buffer';
-import { type Skim, wordHash } from './json-skim.ts';
+import type { Skim } from './json-skim.ts';
+import { wordHash } from './key-paths.ts';
 
 const doneWord = [...'[DONE]'].map((letter) => letter.charCodeAt(0));
 const dataField = wordHash('data');

@@ -17,7 +17,7 @@ function run(words: readonly string[], input = ''): Promise<{ code: number; out:
   });
 }
 
-const file = (name: string, content: string) => {
+const file = (name: string, content: string | Buffer) => {
   const path = join(mkdtempSync(join(tmpdir(), 'engines-')), name);
   writeFileSync(path, content);
   return path;
@@ -35,6 +35,8 @@ test('pages, tables and bodies become JSON', async () => {
     { rows: 1, firstRow: null },
     { gpus: 1, utilPercent: 7, tempC: null },
   ]);
+  const powershell = Buffer.from('\uFEFFvllm:num_requests_running 2\r\n', 'utf16le');
+  expect(JSON.parse((await run(['engine', file('c.txt', powershell)])).out)).toMatchObject({ running: 2 });
   const body = await run(['sse', file('a.sse', 'data: {"choices":[{"text":"a"}]}\n\ndata: [DONE]')]);
   expect(JSON.parse(body.out)).toMatchObject({ events: 2, eventsWithText: 1, doneMarker: true, usageReported: false });
 });

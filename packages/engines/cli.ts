@@ -3,9 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { readDcgm } from './dcgm.ts';
 import { readDcgmiDmon } from './dcgmi-dmon.ts';
-import { type Exposition, parseExposition } from './exposition.ts';
 import { printedDcgm, printedDcgmi, printedEngine, printedTokens } from './printed-names.ts';
-import { readPrometheusAnswer } from './prometheus-answer.ts';
+import { readPage } from './prometheus-answer.ts';
 import { createTokenReader } from './token-reader.ts';
 
 const help = `Usage: parse engine|dcgm|sse FILE... | -
@@ -18,24 +17,23 @@ Prints an object for one file, a list for several; a dash reads standard input. 
 Exit code: 0, also when there are problems (see "problems"); 2 when a file cannot be read.
 `;
 
-const isJson = (text: string): boolean => text.trimStart().startsWith('{');
+/** PowerShell writes redirected output as UTF-16. */
+function decode(bytes: Buffer): string {
+  const mark = bytes.subarray(0, 2).toString('hex');
+  return new TextDecoder(mark === 'fffe' ? 'utf-16le' : mark === 'feff' ? 'utf-16be' : 'utf-8').decode(bytes);
+}
 
-/** The page that a text is, in either of its forms. */
-const pageOf = (text: string): Exposition => (isJson(text) ? readPrometheusAnswer(text) : parseExposition(text));
-
-function bodyOf(file: string, bytes: Buffer): Record<string, unknown> {
+function bodyOf(file: string, text: string): Record<string, unknown> {
   const type = /\.sse$/.test(file) ? 'text/event-stream' : /jsonl?$/.test(file) ? 'application/json' : undefined;
   const reader = createTokenReader(type);
-  reader.feed(bytes);
+  reader.feed(Buffer.from(text));
   return printedTokens(reader.end());
 }
 
-const parsers: Readonly<Record<string, (file: string, bytes: Buffer) => Record<string, unknown>>> = {
-  engine: (_file, bytes) => printedEngine(pageOf(bytes.toString('utf8'))),
-  dcgm: (_file, bytes) => {
-    const text = bytes.toString('utf8');
-    return /^\s*#\s?Entity\b/m.test(text) ? printedDcgmi(readDcgmiDmon(text)) : printedDcgm(readDcgm(pageOf(text)));
-  },
+const parsers: Readonly<Record<string, (file: string, text: string) => Record<string, unknown>>> = {
+  engine: (_file, text) => printedEngine(readPage(text)),
+  dcgm: (_file, text) =>
+    /^\s*#\s?Entity\b/m.test(text) ? printedDcgmi(readDcgmiDmon(text)) : printedDcgm(readDcgm(text)),
   sse: bodyOf,
 };
 
@@ -55,7 +53,7 @@ function main([what, ...files]: readonly string[]): number {
     } catch (cause) {
       return refuse(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
-    printed.push({ file, ...parse(file, bytes) });
+    printed.push({ file, ...parse(file, decode(bytes)) });
   }
   process.stdout.write(`${JSON.stringify(printed.length === 1 ? printed[0] : printed, null, 2)}\n`);
   return 0;

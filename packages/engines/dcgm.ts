@@ -3,8 +3,8 @@
 // a ratio in another and the two measure different things, a value that DCGM does not have is a huge integer, a MIG
 // instance carries its parent's UUID, and after a scrape the pod labels may name the exporter.
 import { defined } from './engine-reading.ts';
-import { type Exposition, type Labels, parseExposition, type Sample } from './exposition.ts';
-import { readPrometheusAnswer } from './prometheus-answer.ts';
+import type { Exposition, Labels, Sample } from './exposition.ts';
+import { readPage } from './prometheus-answer.ts';
 
 /** Which devices to read. What is left out does not filter; without any, every device of the page is read. */
 export interface DcgmFilter {
@@ -114,7 +114,7 @@ function nameToday(name: string): string {
 
 /** Never throws. `page` is a dcgm-exporter page, a Prometheus answer as JSON text, or either of them parsed. */
 export function readDcgm(page: string | Exposition, filter: DcgmFilter = {}): DcgmReading {
-  const parsed = typeof page === 'string' ? pageOf(page) : page;
+  const parsed = typeof page === 'string' ? readPage(page) : page;
   const drafts = new Map<string, Draft>();
   for (const [printedName, samples] of parsed.samples) {
     const name = nameToday(printedName);
@@ -126,9 +126,6 @@ export function readDcgm(page: string | Exposition, filter: DcgmFilter = {}): Dc
   const devices = [...drafts.values()].filter(({ wanted }) => wanted).map(finish);
   return { devices, seen: drafts.size, problems };
 }
-
-const pageOf = (text: string): Exposition =>
-  text.trimStart().startsWith('{') ? readPrometheusAnswer(text) : parseExposition(text);
 
 /** Numbers that stand for "blank", "not found", "not supported" and "no permission" in each of DCGM's types. */
 export const isBlank = (value: number): boolean =>

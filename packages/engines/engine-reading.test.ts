@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { type EngineReading, queueLengthOf, readEngine, readPrometheusAnswer } from './index.ts';
+import { readPage } from './prometheus-answer.ts';
 
 function reading(page: string): EngineReading {
   const answer = readEngine(page);
@@ -73,6 +74,11 @@ test.each<[string, string, Partial<EngineReading>]>([
     'SGLang that counts the time in its queue',
     'sglang:num_queue_reqs 0\nsglang:queue_time_seconds_count 4\nsglang:queue_time_seconds_sum 0.5',
     { engine: 'sglang', waiting: 0, queueTime: { count: 4, sum: 0.5, buckets: [] } },
+  ],
+  [
+    'SGLang that only decodes, and has no room yet for the caches of seven',
+    'sglang:num_queue_reqs 2\nsglang:num_decode_prealloc_queue_reqs 7\nsglang:num_decode_transfer_queue_reqs 1',
+    { engine: 'sglang', waiting: 9 },
   ],
   [
     'TensorRT-LLM in Triton of 2023',
@@ -274,6 +280,21 @@ test('an answer of Prometheus is read like a page', () => {
   );
   expect(readEngine(range)).toMatchObject({ ok: true, value: { waiting: 7 } });
   expect(answer([5, 'NaN'], 'scalar').samples.get('')).toEqual([{ labels: {}, value: Number.NaN }]);
+});
+
+test.each([
+  ['as it came', (answer: string) => answer],
+  ['with a byte order mark', (answer: string) => `\uFEFF${answer}`],
+  ['below the command that asked', (answer: string) => `$ curl -s localhost:9090/api/v1/query\n${answer}\n`],
+  ['printed for people', (answer: string) => JSON.stringify(JSON.parse(answer), null, 2)],
+])("Prometheus' answer %s is told from a page", (_how, around) => {
+  const result = [{ metric: { __name__: 'vllm:num_requests_waiting' }, value: [1, '3'] }];
+  const answer = JSON.stringify({ status: 'success', data: { resultType: 'vector', result } });
+  expect(readEngine(readPage(around(answer)))).toMatchObject({ ok: true, value: { waiting: 3 } });
+});
+
+test('a page with quoted names is no answer of Prometheus', () => {
+  expect(readEngine(readPage('{"vllm:num_requests_waiting",engine="0"} 3\n'))).toMatchObject({ value: { waiting: 3 } });
 });
 
 test.each([

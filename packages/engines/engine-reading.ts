@@ -156,7 +156,8 @@ function numberOf(row: Row | undefined, series: Series): number | undefined {
   const values = samplesOf(row, series).map(({ value }) => value);
   if (values.length === 0) return numberOf(row.or, series);
   const folded = row.fold === 'max' ? values.reduce((a, b) => Math.max(a, b)) : values.reduce((a, b) => a + b);
-  return folded * (row.scale ?? 1);
+  const sum = folded * (row.scale ?? 1) + (numberOf(row.plus, series) ?? 0);
+  return Number.isFinite(sum) ? sum : undefined;
 }
 
 function histogram(row: Row | undefined, series: Series): Histogram | undefined {

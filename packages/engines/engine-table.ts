@@ -13,6 +13,8 @@ export interface Row {
   readonly scale?: number;
   /** `max`: of ratios, the fullest rank counts, since it is the one that preempts first. */
   readonly fold?: 'sum' | 'max';
+  /** Added where it is known, for an engine that keeps one kind of number in two places. */
+  readonly plus?: Row;
   /** Read where this row knows nothing, for an engine that moved a number under other labels. */
   readonly or?: Row;
 }
@@ -125,7 +127,12 @@ export const engineTable = {
   sglang: {
     seenBy: ['sglang_'],
     ...likeVllm('sglang_'),
-    waiting: row('sglang_num_queue_reqs', 'sglang_num_requests_waiting'),
+    // A decode worker keeps in a queue of their own those for whose cache it has no room yet. Those whose cache is on its way
+    // (`decode_transfer`) wait for the prefill worker, and those that wait there for this one are counted here already.
+    waiting: {
+      ...row('sglang_num_queue_reqs', 'sglang_num_requests_waiting'),
+      plus: row('sglang_num_decode_prealloc_queue_reqs'),
+    },
     running: row('sglang_num_running_reqs', 'sglang_num_requests_running'),
     maxRunning: row('sglang_max_running_requests'),
     kvCacheRatio: fullest('sglang_token_usage'),

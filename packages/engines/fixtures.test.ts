@@ -3,9 +3,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { parseExposition } from './exposition.ts';
-import { type EngineAnswer, readDcgm, readDcgmiDmon, readEngine, readPrometheusAnswer } from './index.ts';
+import { type EngineAnswer, readDcgm, readDcgmiDmon, readEngine } from './index.ts';
 import { printedDcgm, printedDcgmi, printedEngine, printedTokens } from './printed-names.ts';
+import { readPage } from './prometheus-answer.ts';
 import { createTokenReader } from './token-reader.ts';
 
 interface Fixture {
@@ -17,7 +17,6 @@ const shared = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.ur
 const fixturesOf = (folder: string): readonly Fixture[] =>
   existsSync(`${shared}${folder}`) ? JSON.parse(readFileSync(`${shared}${folder}/index.json`, 'utf8')).files : [];
 const bytesOf = (folder: string, file: string) => readFileSync(`${shared}${folder}/${file}`);
-const pageOf = (text: string) => (text.startsWith('{') ? readPrometheusAnswer(text) : parseExposition(text));
 
 /** Numbers were copied by hand into the lists: a slip in the eighth digit is theirs. */
 function close(expected: unknown): unknown {
@@ -36,7 +35,9 @@ if (folders.includes('engines')) {
   test.each(fixturesOf('engines').map(({ file, expected }) => [file, expected] as const))(
     '%s is read as its list says',
     (file, expected) => {
-      expect(printedEngine(pageOf(bytesOf('engines', file).toString()))).toMatchObject(close(expected ?? {}) as object);
+      expect(printedEngine(readPage(bytesOf('engines', file).toString()))).toMatchObject(
+        close(expected ?? {}) as object,
+      );
     },
   );
 
@@ -61,9 +62,7 @@ if (folders.includes('dcgm'))
     '%s is read as its list says',
     (file, expected) => {
       const text = bytesOf('dcgm', file).toString();
-      const printed = text.startsWith('#Entity')
-        ? printedDcgmi(readDcgmiDmon(text))
-        : printedDcgm(readDcgm(pageOf(text)));
+      const printed = text.startsWith('#Entity') ? printedDcgmi(readDcgmiDmon(text)) : printedDcgm(readDcgm(text));
       expect(printed).toMatchObject(close(expected ?? {}) as object);
     },
   );

@@ -29,6 +29,16 @@ test('series add up, and a bound that one of them lacks is left out', () => {
   expect(histogramOf(parts)).toEqual({ count: 10, sum: 3, buckets: [{ atMost: 1, count: 3 }] });
 });
 
+test('a count that is no number of observations is not known', () => {
+  const parts = {
+    counts: [plain(Number.POSITIVE_INFINITY)],
+    sums: [],
+    buckets: [bucket('1', Number.NaN), bucket('5', 2)],
+  };
+  expect(histogramOf(parts)).toBeUndefined();
+  expect(histogramOf({ ...parts, counts: [plain(3)] })?.buckets).toEqual([{ atMost: 5, count: 2 }]);
+});
+
 test('a histogram without _count counts by its last bucket, and one without anything is none', () => {
   expect(histogramOf({ counts: [], sums: [], buckets: [bucket('1', 1), bucket('+Inf', 4)] })?.count).toBe(4);
   expect(histogramOf({ counts: [], sums: [], buckets: [] })).toBeUndefined();

@@ -16,17 +16,19 @@ interface Parts {
   readonly buckets: readonly Sample[];
 }
 
+const isCount = (value: number): boolean => value >= 0 && value < Number.POSITIVE_INFINITY;
+
 /** All series of one histogram added up; undefined when it has neither count nor buckets. */
 export function histogramOf({ counts, sums, buckets }: Parts, scale = 1): Histogram | undefined {
   const byBound = new Map<number, { count: number; series: number }>();
   for (const { labels, value } of buckets) {
     const bound = Number(labels['le'] === '+Inf' ? Number.POSITIVE_INFINITY : labels['le']);
-    if (Number.isNaN(bound) || !(value >= 0)) continue;
+    if (Number.isNaN(bound) || !isCount(value)) continue;
     const entry = byBound.get(bound) ?? { count: 0, series: 0 };
     byBound.set(bound, { count: entry.count + value, series: entry.series + 1 });
   }
   const endless = byBound.get(Number.POSITIVE_INFINITY)?.count;
-  const known = counts.filter(({ value }) => value >= 0);
+  const known = counts.filter(({ value }) => isCount(value));
   const count = known.length > 0 ? total(known) : endless;
   if (count === undefined) return undefined;
   // Series of different layouts share only some bounds; a bound that one of them lacks says nothing about the whole.

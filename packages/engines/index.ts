@@ -1,3 +1,4 @@
+export { type BodyKind, bodyKindOf } from './body-kind.ts';
 export {
   type DcgmDevice,
   type DcgmFilter,
@@ -26,4 +27,4 @@ export {
 } from './exposition.ts';
 export { type Histogram, histogramSince, type Quantile, quantileOf } from './histogram.ts';
 export { type PrometheusAnswer, readPrometheusAnswer } from './prometheus-answer.ts';
-export { type BodyKind, bodyKindOf, createTokenReader, type TokenReader, type TokenReading } from './token-reader.ts';
+export { createTokenReader, type TokenReader, type TokenReading } from './token-reader.ts';

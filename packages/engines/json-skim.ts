@@ -1,25 +1,10 @@
 // Picks a few values out of JSON that passes by, without building it: bytes in, any chunking, nothing kept but a small
 // stack. A proxy looks at every event of every stream; parsing each would cost several times more than the forwarding.
 // It follows the structure (so text that merely looks like a key is not one) but does not check every rule of JSON.
-import assert from 'node:assert';
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
+import { type CompiledPaths, slotOf, slots, wordHash } from './key-paths.ts';
 import { limits } from './limits.ts';
-
-/** Paths of keys joined by dots, and the code that the sink hears. Arrays are transparent: `choices.text`. */
-export interface SkimPaths {
-  /** A non-empty string begins here. */
-  readonly text?: Readonly<Record<string, number>>;
-  /** A whole number stands here. */
-  readonly number?: Readonly<Record<string, number>>;
-  /** A string stands here; the sink gets its first `limits.capturedBytes` bytes. */
-  readonly string?: Readonly<Record<string, number>>;
-  /** A short string stands here of which only `wordHash` is needed, so that nothing is allocated for it. */
-  readonly word?: Readonly<Record<string, number>>;
-  /** `true` stands here. */
-  readonly yes?: Readonly<Record<string, number>>;
-  /** An object or array begins here. */
-  readonly open?: Readonly<Record<string, number>>;
-}
+import { createRememberedBeginning } from './remembered-beginning.ts';
 
 export interface SkimSink {
   readonly text: (code: number) => void;
@@ -76,13 +61,6 @@ function positionIn(bytes: Buffer, byte: number, from: number, end: number): num
   return at === -1 || at > end ? end : at;
 }
 
-/** The hash by which keys and words are compared. */
-export function wordHash(word: string): number {
-  let hash = 0;
-  for (let at = 0; at < word.length; at += 1) hash = (Math.imul(hash, 31) + word.charCodeAt(at)) | 0;
-  return hash;
-}
-
 /** What a JSON string says; one that was cut in an escape keeps it as written. */
 function unescaped(written: string): string {
   if (!written.includes('\\')) return written;
@@ -99,81 +77,14 @@ const nullWord = wordHash('null');
 
 const isLiteral = (hash: number): boolean => hash === trueWord || hash === falseWord || hash === nullWord;
 
-const kinds = ['text', 'number', 'string', 'word', 'yes', 'open'] as const;
-
-/** Slots of the table of keys; four times as many as there are keys, so that nearly every key is found at once. */
-const slots = 1024;
-const slotOf = (node: number, hash: number): number =>
-  (Math.imul(hash ^ Math.imul(node, 0x9e3779b1), 0x85ebca6b) >>> 22) % slots;
-
-/** The paths as a tree of nodes 0 (the value itself), 1 (whatever nobody asked for), 2, 3, … */
-export function compilePaths(paths: SkimPaths) {
-  const names = new Map<number, string>();
-  const keyOfSlot = new Int32Array(slots);
-  const ownerOfSlot = new Uint8Array(slots);
-  const childOfSlot = new Uint8Array(slots);
-  const codes = kinds.map(() => [0, 0]);
-  let count = 2;
-  /** The child of a node by the hash of its key, made when it is missing. */
-  const childOf = (node: number, hash: number): number => {
-    let slot = slotOf(node, hash);
-    while (childOfSlot[slot] !== 0) {
-      if (ownerOfSlot[slot] === node && keyOfSlot[slot] === hash) return childOfSlot[slot]!;
-      slot = (slot + 1) % slots;
-    }
-    keyOfSlot[slot] = hash;
-    ownerOfSlot[slot] = node;
-    childOfSlot[slot] = count;
-    for (const column of codes) column.push(0);
-    count += 1;
-    assert(count < slots / 4, 'too many paths for the table of keys');
-    return childOfSlot[slot]!;
-  };
-  for (const [index, kind] of kinds.entries())
-    for (const [path, code] of Object.entries(paths[kind] ?? {})) {
-      assert(code > 0, `the code of ${path} must be positive: 0 means that nobody asked`);
-      let node = 0;
-      for (const key of path.split('.')) {
-        const hash = wordHash(key);
-        assert((names.get(hash) ?? key) === key, `${key} and ${names.get(hash)} have the same hash`);
-        names.set(hash, key);
-        node = childOf(node, hash);
-      }
-      codes[index]![node] = code;
-    }
-  const columns = codes.map((column) => Uint8Array.from(column));
-  return {
-    keyOfSlot,
-    ownerOfSlot,
-    childOfSlot,
-    columns: columns as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array],
-  };
-}
-
-interface Remembered {
-  readonly bytes: Buffer;
-  readonly nodes: Uint8Array;
-  readonly isObject: Uint8Array;
-  /** 0 while nothing is remembered. */
-  length: number;
-  depth: number;
-  node: number;
-  state: number;
-}
-
-export type CompiledPaths = ReturnType<typeof compilePaths>;
-
 /**
  * Never throws (unless the sink does); one pass over the bytes. The state lives in locals while bytes are read and is
  * put back before returning: in variables of the closure the same loop takes three times as long.
- *
- * The events of one stream differ little before their text: same id, model and shape. So the beginning of a value up to
- * its first text is remembered, and where the next value begins with the same bytes, the skim goes on behind them.
  */
 export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
   const { keyOfSlot, ownerOfSlot, childOfSlot, columns } = compiled;
   const [textOf, numberOf, stringOf, wordOf, yesOf, openOf] = columns;
-  const nodes = new Uint8Array(limits.jsonDepth);
+  const nodes = new Uint16Array(limits.jsonDepth);
   const isObject = new Uint8Array(limits.jsonDepth);
   const captured = new Uint8Array(limits.capturedBytes);
   let savedState = value;
@@ -187,31 +98,7 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
   let capturedLength = 0;
   /** Whether anything of the value was handed to the sink that a remembered beginning would leave out. */
   let meant = false;
-  let remembered: Remembered | undefined;
-  let misses = 0;
-
-  const remember = (bytes: Buffer, from: number, to: number, depth: number, node: number, state: number) => {
-    if (to - from > limits.rememberedBytes) return;
-    remembered ??= {
-      bytes: Buffer.allocUnsafe(limits.rememberedBytes),
-      nodes: new Uint8Array(limits.jsonDepth),
-      isObject: new Uint8Array(limits.jsonDepth),
-      length: 0,
-      depth: 0,
-      node: 0,
-      state: 0,
-    };
-    bytes.copy(remembered.bytes, 0, from, to);
-    remembered.nodes.set(nodes);
-    remembered.isObject.set(isObject);
-    remembered.length = to - from;
-    remembered.depth = depth;
-    remembered.node = node;
-    remembered.state = state;
-  };
-
-  const beginsAsRemembered = (bytes: Buffer, start: number, end: number, { length, bytes: memo }: Remembered) =>
-    start + length <= end && bytes.compare(memo, 0, length, start, start + length) === 0;
+  const beginning = createRememberedBeginning(nodes, isObject);
 
   const capture = (bytes: Buffer, from: number, to: number) => {
     const room = Math.min(to - from, limits.capturedBytes - capturedLength);
@@ -231,20 +118,15 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
       let nextBackslash = -1;
       /** Where the value began, when it began in these bytes and its beginning may be worth remembering. */
       let began = -1;
-      if (state === value && depth === 0 && misses < limits.rememberedMisses) {
+      if (state === value && depth === 0 && beginning.isWorthwhile()) {
         began = start;
-        if (remembered !== undefined && remembered.length > 0)
-          if (beginsAsRemembered(bytes, start, end, remembered)) {
-            misses = 0;
-            began = -1;
-            at = start + remembered.length;
-            ({ state, depth, node } = remembered);
-            for (let level = 0; level < depth; level += 1) {
-              nodes[level] = remembered.nodes[level]!;
-              isObject[level] = remembered.isObject[level]!;
-            }
-            textToCome = textOf[node]!;
-          } else misses += 1;
+        const passed = beginning.pass(bytes, start, end);
+        if (passed > 0) {
+          began = -1;
+          at = start + passed;
+          ({ state, depth, node } = beginning);
+          textToCome = textOf[node]!;
+        }
       }
 
       while (at < end) {
@@ -253,7 +135,7 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
         if (state >= inString) {
           if (textToCome !== 0) {
             if (byte !== quote) {
-              if (began !== -1 && !meant && state === inString) remember(bytes, began, at, depth, node, state);
+              if (began !== -1 && !meant && state === inString) beginning.keep(bytes, began, at, depth, node, state);
               began = -1;
               sink.text(textToCome);
             }
@@ -333,7 +215,8 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
             at += 1;
             continue;
           }
-          if (whole >= 0 && numberOf[node] !== 0) {
+          // Longer ones would be told inexactly; no server counts so far.
+          if (whole >= 0 && whole <= Number.MAX_SAFE_INTEGER && numberOf[node] !== 0) {
             meant = true;
             sink.number(numberOf[node]!, whole);
           } else if (whole === spelled && hash === trueWord && yesOf[node] !== 0) {
@@ -426,8 +309,7 @@ export function createSkim(compiled: CompiledPaths, sink: SkimSink): Skim {
       meant = false;
     },
     forget() {
-      misses = 0;
-      if (remembered !== undefined) remembered.length = 0;
+      beginning.forget();
     },
     isComplete: () =>
       savedState === ended ||

@@ -1,7 +1,6 @@
 // Reads what Prometheus' HTTP API answers to a query. An instant vector is a page of samples under other clothes, so
 // it becomes one, and whoever reads pages reads answers too. Of a range only the latest value of each series is kept.
-import type { Exposition, Labels, Sample } from './exposition.ts';
-import { numberFrom } from './exposition.ts';
+import { type Exposition, type Labels, numberFrom, parseExposition, type Sample } from './exposition.ts';
 import { limits, quoted } from './limits.ts';
 
 /** A scalar or an expression without a metric name stands under this name. */
@@ -11,6 +10,15 @@ export interface PrometheusAnswer extends Exposition {
   readonly ok: boolean;
   /** Prometheus' own clock at the newest sample, in seconds since the epoch. */
   readonly atSeconds?: number;
+}
+
+/** An object that begins with a key; a prompt or a command may stand above it, and names in quotes begin lines of a page. */
+const answerBegins = /^\s{0,40}\{\s{0,40}(?:"\w{1,40}"\s{0,4}:|\})/m;
+
+/** Never throws. The page that a text is, or that Prometheus' answer in it tells of. */
+export function readPage(text: string): Exposition {
+  const at = text.search(answerBegins);
+  return at === -1 ? parseExposition(text) : readPrometheusAnswer(text.slice(at));
 }
 
 /** Never throws. `ok` is false when the text is no answer of Prometheus, or one that tells of an error. */
@@ -25,7 +33,7 @@ export function readPrometheusAnswer(text: string): PrometheusAnswer {
   });
   let answer: unknown;
   try {
-    answer = JSON.parse(text);
+    answer = JSON.parse(text.trim()); // with a byte order mark, too
   } catch (cause) {
     return failed(`no JSON: ${cause instanceof Error ? cause.message : quoted(text)}`);
   }
@@ -41,6 +49,8 @@ export function readPrometheusAnswer(text: string): PrometheusAnswer {
   let newest: number | undefined;
   const results: unknown[] = Array.isArray(data['result']) ? data['result'] : [];
   const series = data['resultType'] === 'scalar' || data['resultType'] === 'string' ? [{ value: results }] : results;
+  if (series.length > limits.samplesPerPage)
+    problems.push(`more than ${limits.samplesPerPage} series; the rest of the answer is not read`);
   for (const [index, entry] of series.slice(0, limits.samplesPerPage).entries()) {
     const pair = isRecord(entry) ? (entry['value'] ?? lastOf(entry['values'])) : undefined;
     const value = Array.isArray(pair) && typeof pair[1] === 'string' ? numberFrom(pair[1]) : undefined;

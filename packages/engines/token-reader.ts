@@ -1,12 +1,13 @@
-// Reads along with a response body and finds the tokens in it: server-sent events in the OpenAI, TGI, llama.cpp,
-// SGLang, Triton, Anthropic, Cohere, Gemini and Bedrock forms, NDJSON of Ollama, and plain JSON with a `usage`. It is fed while the bytes are
-// forwarded, in chunks cut anywhere, keeps no body, allocates nothing per event, and never throws.
+// Reads along with a response body and finds the tokens in it: server-sent events and JSON in the forms of
+// `answer-paths.ts`. It is fed while the bytes are forwarded, in chunks cut anywhere, keeps no body, allocates nothing
+// per event, and never throws.
 //
 // An event is not a token: one may carry many. Events that bear output are counted, because their times are what a
 // user sees; the number of tokens is taken from `usage` wherever the server gives it.
 import type { Buffer } from 'node:buffer';
 import {
   deltaType,
+  errorCode,
   errorMessage,
   finishReason,
   objectName,
@@ -16,11 +17,11 @@ import {
   text,
   timedPrompt,
 } from './answer-paths.ts';
-import { ended, errorWord, noReason, otherOutput, repeats, thoughtWord } from './answer-words.ts';
-import { createEventFraming, createJsonFraming, isBetweenValues } from './body-framing.ts';
-import { type CompiledPaths, compilePaths, createSkim, type SkimSink } from './json-skim.ts';
-
-export type BodyKind = 'sse' | 'json' | 'opaque';
+import { ended, errorWord, noReason, otherOutput, repeats, thoughtWord, wellDone } from './answer-words.ts';
+import { createEventFraming, createJsonFraming } from './body-framing.ts';
+import { type BodyKind, bodyKindOf, kindOfBytes } from './body-kind.ts';
+import { createSkim, type SkimSink } from './json-skim.ts';
+import { type CompiledPaths, compilePaths } from './key-paths.ts';
 
 export interface TokenReading {
   readonly kind: BodyKind;
@@ -63,29 +64,9 @@ export interface TokenReader {
 // does not need.
 let compiled: CompiledPaths | undefined;
 
+/** A code that is a name; one that is a number is read as such. */
+const failureName = /^[a-z][\w.-]{0,80}$/i;
 const unnamedError = 'the server sent an error without a message';
-
-/** How a body is read, by its Content-Type. `undefined` is told by the first bytes. */
-export function bodyKindOf(contentType: string | undefined): BodyKind | undefined {
-  if (contentType === undefined || contentType.trim() === '') return undefined;
-  // A server says the same few types again and again, and this is asked once an answer.
-  if (contentType !== lastType) {
-    lastKind = kindOfType(contentType);
-    lastType = contentType;
-  }
-  return lastKind;
-}
-
-let lastType = 'application/json';
-let lastKind: BodyKind = 'json';
-
-function kindOfType(contentType: string): BodyKind {
-  const type = contentType.split(';', 1)[0]!.trim().toLowerCase();
-  if (type === 'text/event-stream') return 'sse';
-  return /^application\/(?:[\w.-]+\+)?(?:json|ndjson|x-ndjson|jsonl|x-jsonlines|json-seq|stream\+json)$/.test(type)
-    ? 'json'
-    : 'opaque';
-}
 
 /**
  * A reader for one response body. Bodies of other types (`opaque`) are not read: every `feed` returns 0 at once.
@@ -114,7 +95,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
   let hasOutput = false;
   let hasUsage = false;
   let isErrorObject = false;
-  /** It repeats the status of a failure. */
+  /** It repeats the status of a failure, or names one. */
   let hasFailed = false;
   let isRepeat = false;
   let isOtherOutput = false;
@@ -122,9 +103,10 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
 
   /** What kind of event it is; false when that changes nothing. */
   const noteName = (hash: number): boolean => {
-    isRepeat = repeats.has(hash);
-    isOtherOutput = otherOutput.has(hash);
-    return isRepeat || isOtherOutput;
+    const says = repeats.has(hash) || otherOutput.has(hash);
+    isRepeat ||= repeats.has(hash);
+    isOtherOutput ||= otherOutput.has(hash);
+    return says;
   };
 
   const sink: SkimSink = {
@@ -155,6 +137,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     string(code, value) {
       if (code === finishReason) finish = noReason.has(value.toLowerCase()) ? finish : value;
       else if (code === errorMessage) error = value === '' ? error : value;
+      else if (code === errorCode) hasFailed ||= failureName.test(value) && !wellDone.has(value.toLowerCase());
       else message = value;
     },
     word(code, hash) {
@@ -203,7 +186,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     else eventsNotJson += 1;
     if (hasUsage) eventsWithUsage += 1;
     if (isErrorObject) error = message ?? error ?? unnamedError;
-    else if (hasFailed) error ??= message;
+    else if (hasFailed && message !== '') error ??= message;
     beginEvent();
   };
 
@@ -218,6 +201,8 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     },
     named: (hash) => {
       isErrorObject = hash === errorWord;
+      isRepeat = false;
+      isOtherOutput = false;
       if (ended.has(hash)) done = true;
       noteName(hash);
     },
@@ -285,13 +270,4 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       sse.reset();
     },
   };
-}
-
-/** Told by the first byte that is no blank: a bracket begins JSON, any other text a stream of events. */
-function kindOfBytes(bytes: Buffer, start: number, end: number): BodyKind | undefined {
-  for (let at = start; at < end; at += 1) {
-    const byte = bytes[at]!;
-    if (!isBetweenValues(byte)) return byte === 0x7b || byte === 0x5b ? 'json' : 'sse';
-  }
-  return undefined;
 }
