@@ -1,36 +1,24 @@
 // The agent beside its rivals, in one run: the same clients, the same server, one after another in random order, each
 // pinned to one core with clients and server on the other. Machines have slow and fast states, so what counts are the
 // ratios of neighbours in a round, and of those the median.
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readCommandLine } from '@kubeai/daemon';
 import { z } from 'zod';
-import { bundle, bundleProcess } from '../../docker/bundle.ts';
+import { bundleProcess } from '../../docker/bundle.ts';
+import { type Idle, measureIdle, type Start, startOf, startPort } from './agent/at-rest.ts';
 import { type Endurance, endure } from './agent/endurance.ts';
-import { loadOn, type Outcome, type Work } from './agent/load-process.ts';
-import {
-  children,
-  cpuOf,
-  endAll,
-  family,
-  installed,
-  listening,
-  otherCore,
-  pause,
-  pin,
-  proxyCore,
-  residentOf,
-  start,
-} from './agent/processes.ts';
+import { children, endAll, listening, otherCore, start } from './agent/processes.ts';
+import { agentEnvironment, bundleHelper, startProxies, upstreamPort } from './agent/proxies.ts';
+import { added, cpu, type Measured, measure, type Round, ratio, type Scenario } from './agent/rounds.ts';
 import { jsonOption, keepFigures, wholeNumberOption } from './bench-options.ts';
 import { median, printVerdict, type Verdict } from './verdict.ts';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const repository = join(here, '../..');
+const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
 const optionsOf = () =>
   readCommandLine(
@@ -56,20 +44,6 @@ const optionsOf = () =>
     process,
   );
 
-interface Proxy {
-  readonly name: string;
-  readonly port: number;
-  /** Processes whose CPU and memory are the proxy's. */
-  readonly pids: () => number[];
-}
-
-interface Scenario {
-  readonly name: string;
-  readonly work: Omit<Work, 'port' | 'milliseconds'>;
-  /** All on one core, so that latency is the sum of everybody's CPU. */
-  readonly oneCore: boolean;
-}
-
 const scenarios: readonly Scenario[] = [
   { name: '1 connection, one core', oneCore: true, work: { connections: 1, kind: 'get', pauseMs: 0 } },
   { name: '32 connections', oneCore: false, work: { connections: 32, kind: 'get', pauseMs: 0 } },
@@ -88,225 +62,6 @@ const scenarios: readonly Scenario[] = [
   },
   { name: 'uploads of 1 MiB, 8 connections', oneCore: false, work: { connections: 8, kind: 'upload', pauseMs: 0 } },
 ];
-
-const upstreamPort = 18_000;
-const startPort = 18_030;
-const agentEnvironment = {
-  KUBEAI_POD_NAME: 'bench',
-  KUBEAI_POD_NAMESPACE: 'bench',
-  KUBEAI_POD_UID: 'bench',
-  KUBEAI_POD_IP: '127.0.0.1',
-  KUBEAI_UPSTREAM_PORT: String(upstreamPort),
-  KUBEAI_LOG_LEVEL: 'error',
-};
-const startEnvironment = (port: number) => ({
-  ...agentEnvironment,
-  KUBEAI_LISTEN_PORT: String(port),
-  KUBEAI_ADMIN_PORT: String(port + 1),
-});
-async function bundleHelper(name: string, directory: string): Promise<string> {
-  const outfile = join(directory, `${name}.mjs`);
-  await bundle(join(here, 'agent', `${name}.ts`), outfile);
-  return outfile;
-}
-
-async function startProxies(directory: string, agent: string): Promise<Proxy[]> {
-  const proxies: Proxy[] = [{ name: 'direct', port: upstreamPort, pids: () => [] }];
-  const add = async (name: string, port: number, child: ChildProcess) => {
-    await listening(port);
-    proxies.push({ name, port, pids: () => family(child.pid!) });
-  };
-  const target = `127.0.0.1:${upstreamPort}`;
-
-  const nginx = installed('nginx');
-  if (nginx !== undefined) {
-    const file = join(directory, 'nginx.conf');
-    await writeFile(
-      file,
-      `daemon off; worker_processes 1; pid ${directory}/nginx.pid; error_log /dev/null crit;
-events { worker_connections 4096; }
-http { access_log off; client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
-  fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
-  keepalive_requests 100000000; client_max_body_size 0;
-  upstream model { server ${target}; keepalive 1024; keepalive_requests 100000000; }
-  server { listen 127.0.0.1:18001; location / { proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection "";
-    proxy_buffering off; proxy_request_buffering off; } } }
-`,
-    );
-    await add('nginx', 18_001, start(nginx, ['-c', file, '-p', directory], proxyCore));
-  }
-  const haproxy = installed('haproxy');
-  if (haproxy !== undefined) {
-    const file = join(directory, 'haproxy.cfg');
-    await writeFile(
-      file,
-      `global
-  nbthread 1
-  maxconn 4096
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  option http-keep-alive
-frontend in
-  bind 127.0.0.1:18002
-  default_backend model
-backend model
-  http-reuse always
-  server one ${target}
-`,
-    );
-    await add('haproxy', 18_002, start(haproxy, ['-db', '-f', file], proxyCore));
-  }
-  const go = installed('go');
-  if (go !== undefined) {
-    const binary = join(directory, 'go-proxy');
-    execFileSync(go, ['build', '-o', binary, join(here, 'agent/proxy.go')], {
-      env: { ...process.env, GO111MODULE: 'off', GOCACHE: join(directory, 'go-cache'), GOFLAGS: '' },
-    });
-    await add('go', 18_003, start(binary, ['127.0.0.1:18003', `http://${target}`], proxyCore, { GOMAXPROCS: '1' }));
-  }
-  const nodeProxies = await bundleHelper('node-proxies', directory);
-  await add(
-    'http-proxy-3',
-    18_004,
-    start(process.execPath, [nodeProxies, 'http-proxy-3', '18004', String(upstreamPort)], proxyCore),
-  );
-  await add(
-    'node http',
-    18_005,
-    start(process.execPath, [nodeProxies, 'http', '18005', String(upstreamPort)], proxyCore),
-  );
-
-  await add(
-    'bare splice',
-    18_008,
-    start(process.execPath, [nodeProxies, 'splice', '18008', String(upstreamPort)], proxyCore),
-  );
-
-  await add(
-    'agent',
-    18_006,
-    start(process.execPath, [agent], proxyCore, {
-      ...agentEnvironment,
-      KUBEAI_LISTEN_PORT: '18006',
-      KUBEAI_ADMIN_PORT: '18007',
-    }),
-  );
-  return proxies;
-}
-
-function shuffled<Item>(items: readonly Item[]): Item[] {
-  const copy = [...items];
-  for (let at = copy.length - 1; at > 0; at -= 1) {
-    const other = Math.floor(Math.random() * (at + 1));
-    [copy[at], copy[other]] = [copy[other]!, copy[at]!];
-  }
-  return copy;
-}
-
-interface Measured extends Outcome {
-  readonly cpuUsPerRequest: number;
-  readonly residentMb: number;
-}
-type Round = ReadonlyMap<string, Measured>;
-
-async function measure(
-  scenario: Scenario,
-  proxies: readonly Proxy[],
-  rounds: number,
-  seconds: number,
-  load: ChildProcess,
-  upstream: ChildProcess,
-): Promise<Round[]> {
-  pin([load.pid!, upstream.pid!], scenario.oneCore ? proxyCore : otherCore);
-  const run = (work: Work): Promise<Outcome> => loadOn(load, work);
-  for (const { port } of proxies) await run({ ...scenario.work, port, milliseconds: 500 });
-  const all: Round[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const measured = new Map<string, Measured>();
-    for (const { name, port, pids } of shuffled(proxies)) {
-      const before = cpuOf(pids());
-      const outcome = await run({ ...scenario.work, port, milliseconds: seconds * 1_000 });
-      const cpu = cpuOf(pids()) - before;
-      measured.set(name, {
-        ...outcome,
-        cpuUsPerRequest: cpu / 1_000 / Math.max(1, outcome.requests),
-        residentMb: residentOf(pids()),
-      });
-    }
-    all.push(measured);
-  }
-  return all;
-}
-
-/** Median over rounds of what one proxy's figure is to another's in the same round. */
-function ratio(
-  rounds: readonly Round[],
-  name: string,
-  to: string,
-  figure: (measured: Measured, direct: Measured) => number,
-): number {
-  return median(
-    rounds.flatMap((round) => {
-      const [one, other, direct] = [round.get(name), round.get(to), round.get('direct')];
-      if (one === undefined || other === undefined || direct === undefined) return [];
-      return [figure(one, direct) / figure(other, direct)];
-    }),
-  );
-}
-
-const cpu = (measured: Measured): number => measured.cpuUsPerRequest;
-const added = (measured: Measured, direct: Measured): number => Math.max(1, measured.p50Us - direct.p50Us);
-
-interface Idle {
-  readonly residentToBareNode: number;
-  readonly cpuPercent: number;
-}
-
-/**
- * What the agent costs when nothing passes: CPU, and memory beside a bare Node that only listens. Both hold the same pages of
- * the node binary, and how many of them are resident is the kernel's choice: so five pairs, started in random order, and the median.
- */
-async function measureIdle(agent: Proxy, file: string): Promise<Idle> {
-  const span = 10;
-  await pause(5);
-  const before = cpuOf(agent.pids());
-  await pause(span);
-  const cpuPercent = (cpuOf(agent.pids()) - before) / 1e7 / span;
-  const pairs = Array.from({ length: 5 }, (_, at) => {
-    const port = startPort + 2 * at;
-    const words = { agent: [file], bare: ['-e', "require('node:net').createServer().listen(0, '127.0.0.1')"] };
-    const pids: Partial<Record<string, number>> = {};
-    for (const [name, each] of shuffled(Object.entries(words)))
-      pids[name] = start(process.execPath, each, otherCore, startEnvironment(port)).pid!;
-    return pids;
-  });
-  await pause(15);
-  const ratios = pairs.map(({ agent, bare }) => residentOf([agent!]) / residentOf([bare!]));
-  for (const pids of pairs) for (const pid of Object.values(pids)) process.kill(pid!, 'SIGKILL');
-  return { residentToBareNode: median(ratios), cpuPercent };
-}
-
-/** Median time from the start of a process until its port is open. */
-async function startOf(words: readonly string[], port: number): Promise<number> {
-  const times: number[] = [];
-  for (let round = 0; round < 7; round += 1) {
-    const begun = performance.now();
-    const child = start(process.execPath, words, proxyCore, startEnvironment(startPort));
-    await listening(port);
-    times.push(performance.now() - begun);
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
-  }
-  return median(times);
-}
-
-interface Start {
-  readonly agentMs: number;
-  readonly bareMs: number;
-}
 
 function verdictsOf(
   results: ReadonlyMap<string, readonly Round[]>,
