@@ -27,6 +27,14 @@ test('files and standard input become JSON, problems included', async () => {
   expect(read.gpus[0]).toMatchObject({ memoryUsed: '15000 MiB', memoryUsedMiB: 15000, 'Power Draw': '287.10 W' });
 });
 
+test('files that are there are read beside one that is not, and PowerShell may have written them', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'nvidia-smi-')), '-a.csv');
+  writeFileSync(file, Buffer.from('\uFEFFTesla T4, 5 MiB\r\n', 'utf16le'));
+  const { code, out } = await run(['--fields=name,memory.used', '--', '/no/such/file', file]);
+  expect(code).toBe(2);
+  expect(JSON.parse(out)).toMatchObject([{ file, gpus: [{ name: 'Tesla T4', memoryUsedMiB: 5 }] }]);
+});
+
 test('what cannot be read or understood is one line and exit code 2', async () => {
   expect(await run(['/no/such/file'])).toMatchObject({ code: 2, err: expect.stringMatching(/^[^\n]*ENOENT[^\n]*\n$/) });
   expect(await run([])).toMatchObject({ code: 2 });

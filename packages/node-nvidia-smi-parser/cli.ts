@@ -2,6 +2,7 @@
 // `node-nvidia-smi-parser FILE... | -`: prints what each file says as JSON. Problems stand in the JSON; the exit code is
 // 0 as long as every file could be read, so that a script can always look at them.
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { parseNvidiaSmi } from './nvidia-smi.ts';
 import { asPrinted } from './printed-names.ts';
 
@@ -14,46 +15,51 @@ A dash reads standard input. Understands -q -x, -q, the plain table, --query-gpu
   --fields LIST  columns of a CSV that was written without header
   -h, --help     this text
 
-Exit code: 0 also when the output holds problems (see "problems"), 2 when a file cannot be read.
+Exit code: 0 also when the output holds problems (see "problems"), 2 when a file cannot be read; the others are.
 `;
 
 /** PowerShell writes redirected output as UTF-16. */
 function decode(bytes: Buffer): string {
-  return bytes[0] === 0xff && bytes[1] === 0xfe ? bytes.subarray(2).toString('utf16le') : bytes.toString('utf8');
+  const mark = bytes.subarray(0, 2).toString('hex');
+  return new TextDecoder(mark === 'fffe' ? 'utf-16le' : mark === 'feff' ? 'utf-16be' : 'utf-8').decode(bytes);
 }
 
+const options = { fields: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
+
 function main(words: readonly string[]): number {
-  const files: string[] = [];
-  let fields: string[] | undefined;
-  for (let at = 0; at < words.length; at += 1) {
-    const word = words[at]!;
-    if (word === '-h' || word === '--help') {
-      process.stdout.write(help);
-      return 0;
-    }
-    if (word === '--fields') {
-      at += 1;
-      fields = words[at]?.split(',').map((field) => field.trim());
-      if (fields === undefined) return refuse('--fields needs a list such as name,uuid,memory.used');
-    } else if (word.startsWith('-') && word !== '-') return refuse(`${word} is no option; see --help`);
-    else files.push(word);
+  let parsed: ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>;
+  try {
+    parsed = parseArgs({ args: [...words], options, allowPositionals: true });
+  } catch (cause) {
+    return refuse(`${messageOf(cause)}; see --help`);
+  }
+  const { values, positionals: files } = parsed;
+  if (values.help === true) {
+    process.stdout.write(help);
+    return 0;
   }
   if (files.length === 0) return refuse('name a file, or - for standard input; see --help');
 
+  const fields = values.fields?.split(',').map((field) => field.trim());
   const readings: unknown[] = [];
+  let code = 0;
   for (const file of files) {
     let bytes: Buffer;
     try {
       bytes = readFileSync(file === '-' ? 0 : file);
     } catch (cause) {
-      return refuse(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+      code = refuse(`${file} cannot be read: ${messageOf(cause)}`);
+      continue;
     }
     const reading = parseNvidiaSmi(decode(bytes), fields === undefined ? {} : { fields });
     readings.push({ file, ...asPrinted(reading) });
   }
-  process.stdout.write(`${JSON.stringify(readings.length === 1 ? readings[0] : readings, null, 2)}\n`);
-  return 0;
+  if (readings.length > 0)
+    process.stdout.write(`${JSON.stringify(files.length === 1 ? readings[0] : readings, null, 2)}\n`);
+  return code;
 }
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 function refuse(message: string): number {
   process.stderr.write(`node-nvidia-smi-parser: ${message}\n`);

@@ -121,3 +121,10 @@ test('cells in quotation marks are read', () => {
   const { gpus } = parseNvidiaSmi('"index","name","memory.used [MiB]"\n"0","NVIDIA A, B","812 MiB"\n');
   expect(gpus).toMatchObject([{ index: 0, name: 'NVIDIA A, B', memoryUsedMiB: 812 }]);
 });
+
+test('a figure below zero is not one, but degrees are', () => {
+  const { gpus, problems } = parseNvidiaSmi('index, memory.used [MiB], temperature.gpu\n0, -5 MiB, -3\n');
+  expect(gpus).toMatchObject([{ index: 0, temperatureCelsius: -3 }]);
+  expect(gpus[0]).not.toHaveProperty('memoryUsedMiB');
+  expect(problems).toEqual([{ reason: 'UnreadableValue', message: 'row 1: memory.used is -5 MiB' }]);
+});

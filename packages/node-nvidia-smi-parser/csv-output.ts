@@ -4,7 +4,7 @@ import { failureIn, noteFailures } from './failures.ts';
 import { gpuOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
 import { cellOf, dateLine, versionIn } from './printed-value.ts';
-import { complain, type Draft, draftOf } from './reading.ts';
+import { complain, complainOfMore, type Draft, draftOf } from './reading.ts';
 
 export interface Header {
   readonly columns: readonly string[];
@@ -158,68 +158,86 @@ const isRuled = (line: string): boolean => /^\s{0,20}(?:[|+]|[^\p{L}\p{N}\s]{3})
 export const isRemark = (line: string): boolean =>
   /^\s{0,20}\[[^\][]{1,200}\]: /.test(line) || (/^[^,[]*$/.test(line) && failureIn(line) !== undefined);
 
+interface Table {
+  readonly header: Header;
+  /** Where its rows begin. */
+  readonly from: number;
+  /** A header stands above them, which may come again. */
+  readonly isPrinted: boolean;
+}
+
+/** The first table of a text: below a header, below a command that names its columns, or as `fields` say. */
+function firstTable(lines: readonly string[], fields: readonly string[] | undefined): Table | undefined {
+  for (const [index, line] of lines.entries()) {
+    const header = headerOf(line.trim());
+    if (header !== undefined) return { header, from: index + 1, isPrinted: true };
+  }
+  const commandAt = lines.findIndex((line) => queriedFields(line) !== undefined);
+  const asked = fields ?? (commandAt === -1 ? undefined : queriedFields(lines[commandAt]!));
+  const header = asked === undefined ? guessedHeader(lines) : headerOfFields(asked);
+  return header === undefined ? undefined : { header, from: commandAt + 1, isPrinted: false };
+}
+
 /** Never throws. `fields` are the query's, for an output without header. `rows` are those below the first header. */
 export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
   const printed = linesOf(text);
   const lines: string[] = [];
   const remarks: string[] = [];
   for (const line of printed) (isRemark(line) ? remarks : lines).push(line);
-  const headerAt = lines.findIndex((line) => headerOf(line.trim()) !== undefined);
-  const printedHeader = headerAt === -1 ? undefined : headerOf(lines[headerAt]!.trim());
-  // Without header the command names the columns, where a log or a terminal repeats it.
-  const commandAt = headerAt === -1 ? lines.findIndex((line) => queriedFields(line) !== undefined) : -1;
-  const asked = fields ?? (commandAt === -1 ? undefined : queriedFields(lines[commandAt]!));
-  const firstHeader = printedHeader ?? (asked === undefined ? guessedHeader(lines) : headerOfFields(asked));
-  const first = Math.max(headerAt, commandAt);
-  const before = first === -1 ? [] : lines.slice(0, first);
-  if (firstHeader === undefined) {
+  const table = firstTable(lines, fields);
+  if (table === undefined) {
     const draft = draftOf('unknown');
     noteFailures(draft, printed);
     complain(draft, 'UnknownOutput', printed[0] ?? '');
     complain(draft, 'NoHeader', 'neither a known output nor a CSV with header');
     return draft;
   }
-  const draft = draftOf(isOfProcesses(firstHeader) ? 'query-compute-apps' : 'query-gpu');
-  const cells: string[][] = [];
-  noteFailures(draft, [...before, ...remarks]);
-  const { columns } = firstHeader;
+  const draft = draftOf(isOfProcesses(table.header) ? 'query-compute-apps' : 'query-gpu');
+  noteFailures(draft, [...lines.slice(0, table.from), ...remarks]);
+  const { columns } = table.header;
   const unnamed = columns.filter((column) => /^column\d+$/.test(column));
-  if (printedHeader === undefined && unnamed.length > 0)
+  if (!table.isPrinted && unnamed.length > 0)
     complain(draft, 'NoHeader', `${unnamed.length} of ${columns.length} columns have no name`);
+  readRows(draft, table, lines.slice(table.from));
+  return draft;
+}
+
+function readRows(draft: Draft, { header: first, isPrinted }: Table, lines: readonly string[]): void {
+  const cells: string[][] = [];
   const runs = createRunCounter();
-  let headerLines = printedHeader === undefined ? 0 : 1;
-  let header: Header = firstHeader;
+  let headerLines = isPrinted ? 1 : 0;
+  let header = first;
   let count = 0;
-  for (const line of lines.slice(first + 1)) {
+  for (const line of lines) {
     if (count >= limits.entries) {
-      complain(draft, 'TooMuch', `more than ${limits.entries} rows`);
+      complainOfMore(draft, 'rows');
       break;
     }
-    const next = headerLines === 0 ? undefined : headerAgain(line, header);
-    if (next !== undefined) {
-      header = next;
-      headerLines += 1;
-      continue;
-    }
-    const asks = headerLines === 0 ? queriedFields(line) : undefined;
-    if (asks !== undefined) {
-      header = headerOfFields(asks);
+    const next = isPrinted ? headerAgain(line, header) : undefined;
+    const asked = isPrinted ? undefined : queriedFields(line);
+    if (next !== undefined) headerLines += 1;
+    if (next !== undefined || asked !== undefined) {
+      header = next ?? headerOfFields(asked!);
       continue;
     }
     const row = cellsOf(line.trimStart(), header);
     if (row.length !== header.columns.length) {
-      if (isRuled(line) || dateLine.test(line.trim())) continue;
-      const problemsBefore = draft.problems.length;
-      noteFailures(draft, [line]);
-      // Only the last row can have broken off in its first cell; elsewhere a line of one cell is somebody's remark.
-      if (draft.problems.length === problemsBefore && (row.length > 1 || line === lines.at(-1)))
-        complain(draft, 'UnreadableRow', `${row.length} cells for ${header.columns.length} columns: ${line}`);
+      noteOddLine(draft, line, row.length, header, line === lines.at(-1));
       continue;
     }
     count += 1;
-    if (header.columns.join() === columns.join()) cells.push(row);
+    if (header.columns.join() === first.columns.join()) cells.push(row);
     addRow(draft, header, row, count, runs);
   }
-  draft.rows = { columns, headerLines, cells };
-  return draft;
+  draft.rows = { columns: first.columns, headerLines, cells };
+}
+
+/** A line with too few or too many cells: a message, a rule, somebody's remark, or a row that broke off. */
+function noteOddLine(draft: Draft, line: string, cells: number, header: Header, isLast: boolean): void {
+  if (isRuled(line) || dateLine.test(line.trim())) return;
+  const failure = failureIn(line);
+  if (failure !== undefined) complain(draft, failure, line);
+  // Only the last row can have broken off in its first cell; elsewhere a line of one cell is somebody's remark.
+  else if (cells > 1 || isLast)
+    complain(draft, 'UnreadableRow', `${cells} cells for ${header.columns.length} columns: ${line}`);
 }

@@ -19,15 +19,19 @@ test('dmon keeps every row, and the newest is the reading', () => {
   expect(reading.gpus[1]).not.toHaveProperty('utilizationGpuPercent');
 });
 
-test('pmon names processes whose commands have blanks, and an idle GPU has none', () => {
+test('pmon names processes whose commands have blanks and commas, and an idle GPU has none', () => {
   const input = `# gpu         pid   type     sm    mem    command
 # Idx           #    C/G      %      %    name
     0        100     C     30      5    NVIDIA Share.exe
+    0        101     C      -      5    train --gpus 0,1, 2
     1          -     -      -      -    -
 `;
   expect(parseNvidiaSmi(input)).toMatchObject({
     kind: 'pmon',
-    processes: [{ gpu: 0, pid: 100, type: 'C', smPercent: 30, memoryPercent: 5, name: 'NVIDIA Share.exe' }],
+    processes: [
+      { gpu: 0, pid: 100, type: 'C', smPercent: 30, memoryPercent: 5, name: 'NVIDIA Share.exe' },
+      { gpu: 0, pid: 101, type: 'C', memoryPercent: 5, name: 'train --gpus 0,1, 2' },
+    ],
     gpus: [],
     problems: [],
   });

@@ -3,7 +3,7 @@
 import { noteFailures } from './failures.ts';
 import { gpuOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
-import { complain, type Draft, draftOf, type Gpu, type GpuProcess } from './reading.ts';
+import { complain, complainOfMore, type Draft, draftOf, type Gpu, type GpuProcess } from './reading.ts';
 
 /** Column names of a header line, or undefined when it is none (the second line names units). */
 export function monitorColumnsOf(line: string): string[] | undefined {
@@ -15,9 +15,10 @@ export function monitorColumnsOf(line: string): string[] | undefined {
   return words.map((word) => word.toLowerCase());
 }
 
+/** A command may hold commas; those that divide cells stand behind the first. */
 const wordsOf = (line: string): string[] => {
   const content = line.trim();
-  return content.includes(',') ? content.split(',').map((word) => word.trim()) : content.split(/\s+/);
+  return /^[^\s,]{1,40},/.test(content) ? content.split(',').map((word) => word.trim()) : content.split(/\s+/);
 };
 
 /** Rows begin with a GPU, a date or a time. Other lines are prompts, messages and the `^C` that ended it. */
@@ -70,7 +71,7 @@ export function readMonitorOutput(text: string): Draft {
       continue;
     }
     if (cells.length >= limits.entries) {
-      complain(draft, 'TooMuch', `more than ${limits.entries} rows`);
+      complainOfMore(draft, 'rows');
       break;
     }
     const row = columns.length === 0 ? undefined : monitorCellsOf(line, columns);

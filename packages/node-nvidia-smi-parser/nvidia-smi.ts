@@ -5,11 +5,11 @@ import { headerOf, readCsvOutput } from './csv-output.ts';
 import { failureIn, noteFailures } from './failures.ts';
 import { limits } from './limits.ts';
 import { monitorColumnsOf, readMonitorOutput } from './monitor-output.ts';
-import { logTitle } from './printed-value.ts';
+import { logTitle, tableTitle } from './printed-value.ts';
 import { complain, type Draft, draftOf, type Kind, type Reading } from './reading.ts';
 import { listedGpu, readListOutput, readVersionOutput, versionLine } from './short-outputs.ts';
 import { readTableOutput } from './table-output.ts';
-import { readTextOutput } from './text-output.ts';
+import { bareSection, gpuLine, readTextOutput } from './text-output.ts';
 import { unwrapped } from './wrapping.ts';
 import { readXmlOutput } from './xml-output.ts';
 
@@ -81,8 +81,9 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
     hasFailure ||= (failureIn(content) ?? 'Warning') !== 'Warning';
   }
   if (short !== undefined) return short;
-  if (hasFailure && fields === undefined) return 'failure';
-  return fields === undefined ? 'unknown' : 'query-gpu';
+  if (hasFailure && fields === undefined && !bareSection.test(text)) return 'failure';
+  if (fields !== undefined) return 'query-gpu';
+  return bareSection.test(text) ? 'text' : 'unknown';
 }
 
 const saysMore: ReadonlySet<Kind> = new Set(['table', 'text', 'query-gpu']);
@@ -94,8 +95,8 @@ const kindOfLongLine = (content: string): Kind | undefined =>
 const tableHeading = /^\|\s{0,20}GPU\s{1,10}(?:Name|Fan)\b[^|]{0,80}\|\s{0,20}[^|\s]/;
 
 function kindOfLine(content: string): Kind | undefined {
-  if (logTitle.test(content) || /^GPU [0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f]/i.test(content)) return 'text';
-  if (/^\|\s{0,20}NVIDIA-SMI \d/.test(content) || tableHeading.test(content)) return 'table';
+  if (logTitle.test(content) || gpuLine.test(content)) return 'text';
+  if (content.search(tableTitle) === 0 || tableHeading.test(content)) return 'table';
   if (monitorColumnsOf(content) !== undefined) return 'dmon';
   if (listedGpu.test(content)) return 'list';
   if (versionLine.test(content)) return 'version';

@@ -36,19 +36,25 @@ const factors: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 const number = /^([+-]?\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z%/]{0,8})$/;
 
-/** The number that a value holds, in `unit`; undefined when it holds none. `unitOfHeader` counts where it has no own. */
+/**
+ * The number that a value holds, in `unit`; undefined when it holds none. `unitOfHeader` counts where it has no own. Only
+ * degrees go below zero: elsewhere a sign tells of a counter that ran over.
+ */
 export function numberIn(text: string, unit: string, unitOfHeader = ''): number | undefined {
   const match = number.exec(text);
   if (match === null) return undefined;
   const factor = factors[unit]?.[match[2] === '' ? unitOfHeader : match[2]!];
-  return factor === undefined ? undefined : Number(match[1]) * factor;
+  if (factor === undefined || (unit !== 'C' && Number(match[1]) < 0)) return undefined;
+  return Number(match[1]) * factor;
 }
 
 /** The version at the beginning of a text; undefined where it only says that another line has it now. */
 export const versionIn = (text: string | undefined): string | undefined =>
   /^\d{1,4}(?:\.\d{1,4}){0,4}(?=\s|$)/.exec(text?.trim() ?? '')?.[0];
 
-/** The first line of `-q`. */
-export const logTitle = /={4,}\s?NVSMI LOG\s?={4,}/;
+/** The first line of `-q`. Looks behind itself, lest it try a ruler of a thousand signs at each of them. */
+export const logTitle = /(?<!=)={4,}\s?NVSMI LOG\s?={4,}/;
+/** The first line of a table. */
+export const tableTitle = /\|[ \t]{0,20}NVIDIA-SMI \d/;
 /** The line above a table. */
 export const dateLine = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d \d{4}$/;

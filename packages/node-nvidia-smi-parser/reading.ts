@@ -186,3 +186,9 @@ export const draftOf = (kind: Kind): Draft => ({ kind, documents: 1, gpus: [], p
 export function complain(draft: Pick<Draft, 'problems'>, reason: ProblemReason, what: string): void {
   if (draft.problems.length < limits.problems) draft.problems.push({ reason, message: quoted(what) });
 }
+
+/** Says once that more stands there than is kept. */
+export function complainOfMore(draft: Pick<Draft, 'problems'>, what: string): void {
+  if (!draft.problems.some(({ reason }) => reason === 'TooMuch'))
+    complain(draft, 'TooMuch', `more than ${limits.entries} ${what}`);
+}

@@ -94,6 +94,58 @@ test('outputs with pieces removed, doubled and replaced are read without throwin
   );
 });
 
+test('a number that is read stands in the text, whatever became of the rest', () => {
+  const fate = fc.constantFrom(
+    '',
+    'N/A',
+    '[Unknown Error]',
+    '-5',
+    '1e308',
+    '٣٤',
+    '99999999999999999999',
+    '0x10',
+    'NaN',
+    '1,5',
+  );
+  const damage = fc.tuple(fc.nat(200), fate, fc.nat(), fc.nat(4_000));
+  fc.assert(
+    fc.property(fc.constantFrom(...samples), fc.array(damage, { minLength: 1, maxLength: 4 }), (sample, damages) => {
+      let input = sample;
+      for (const [which, by, cut, line] of damages) {
+        const numbers = [...input.matchAll(/\d+(?:\.\d+)?/g)];
+        const number = numbers[which % Math.max(1, numbers.length)];
+        if (number !== undefined)
+          input = input.slice(0, number.index) + by + input.slice(number.index + number[0].length);
+        if (cut % 3 === 0) input = input.slice(0, cut % (input.length + 1));
+        if (cut % 3 === 1)
+          input = input
+            .split('\n')
+            .toSpliced(line % input.split('\n').length, 1)
+            .join('\n');
+      }
+      for (const gpu of check(input).gpus)
+        for (const [name, value] of Object.entries(gpu)) {
+          if (typeof value !== 'number' || name === 'index' || name === 'document') continue;
+          if (value < 0 && !name.endsWith('Celsius')) throw new Error(`${name} is ${value}`);
+          if (!input.includes(String(value))) throw new Error(`${name} is ${value}, which stands nowhere`);
+        }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('more GPUs and rows than are kept are a problem', () => {
+  const many = (line: (index: number) => string) =>
+    Array.from({ length: 20_002 }, (_none, index) => line(index)).join('');
+  for (const input of [
+    many((index) => `GPU ${index % 10}: Tesla T4 (UUID: GPU-${index})\n`),
+    many((index) => `GPU 00000000:01:00.0\n    FB Memory Usage\n        Used : ${index} MiB\n`),
+    `<nvidia_smi_log>${many((index) => `<gpu id="${index}"></gpu>`)}</nvidia_smi_log>`,
+    `index, name\n${many((index) => `${index}, Tesla T4\n`)}`,
+  ])
+    expect(check(input).problems.map(({ reason }) => reason)).toContain('TooMuch');
+});
+
 test.each([
   ['opening tags', '<a>'],
   ['a tag that never closes', `<nvidia_smi_log>${'<'}`],
@@ -109,6 +161,7 @@ test.each([
   ['brackets', '[N/A] '],
   ['quotes', '<gpu id="'],
   ['equals signs', '='],
+  ['rulers', `${'='.repeat(399)}\n`],
   ['ampersands', '<gpu id="1">&#1;&'],
 ])('a MiB of %s is read in linear time', (_what, piece) => {
   // Quadratic work on a MiB would take many minutes; the limit of one is the judge.

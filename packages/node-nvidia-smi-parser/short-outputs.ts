@@ -3,7 +3,7 @@ import { noteFailures } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place } from './gpu-fields.ts';
 import { limits } from './limits.ts';
 import { versionIn } from './printed-value.ts';
-import { type Draft, draftOf, type MigDevice } from './reading.ts';
+import { complainOfMore, type Draft, draftOf, type MigDevice } from './reading.ts';
 
 export const listedGpu = /^GPU (\d{1,4}): (.{1,200}?) \(UUID: ([^()]{1,100})\)?$/;
 const listedMig = /^MIG (\S{1,40}) {1,20}Device {1,8}(\d{1,4}): \(UUID: ([^()]{1,200})\)?$/;
@@ -17,11 +17,15 @@ export function readListOutput(text: string): Draft {
     const gpu = content.length > limits.tableLine ? null : listedGpu.exec(content);
     const mig = content.length > limits.tableLine ? null : listedMig.exec(content);
     const place: Place = { draft, document: 1, what: content };
-    if (gpu !== null && draft.gpus.length < limits.entries) {
+    if ((gpu ?? mig) !== null && draft.gpus.length + migDevices.length >= limits.entries) {
+      complainOfMore(draft, 'GPUs and instances');
+      break;
+    }
+    if (gpu !== null) {
       migDevices = [];
       const printed = { index: gpu[1]!, name: gpu[2]!, uuid: gpu[3]! };
       draft.gpus.push(gpuOf(printed, draft.gpus.length, place, migDevices));
-    } else if (mig !== null && migDevices.length < limits.entries) {
+    } else if (mig !== null) {
       migDevices.push(migDeviceOf({ profile: mig[1]!, index: mig[2]!, uuid: mig[3]! }, place));
     } else noteFailures(draft, [content]);
   }

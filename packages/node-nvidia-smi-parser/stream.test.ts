@@ -39,6 +39,17 @@ test('an XML document is read as soon as it ends, without waiting for the next',
   expect(readings).toHaveLength(1);
 });
 
+test.each<[string, (line: string) => string]>([
+  ['times', (line) => `2026-03-01T10:00:00.12345678${line.length % 10}Z ${line}`],
+  ['names of containers', (line) => `cuda-1  | ${line}`],
+  ['colours and carriage returns', (line) => `\u001b[0;32m${line}\u001b[K\r`],
+])('%s before the lines of a loop change nothing', (_what, around) => {
+  for (const input of [loop(1) + loop(2), text + text, table + table, 'index, utilization.gpu [%]\n0, 4 %\n1, 5 %\n']) {
+    const wrapped = input.trimEnd().replaceAll(/^.*$/gm, around);
+    expect(readingsOf([wrapped])).toEqual(readingsOf([input.trimEnd()]));
+  }
+});
+
 test('a table is complete when the next begins', () => {
   const readings = readingsOf([table, table]);
   expect(readings.map(({ kind, gpus }) => [kind, gpus.length])).toEqual([

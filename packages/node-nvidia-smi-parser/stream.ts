@@ -5,8 +5,9 @@ import { failureIn } from './failures.ts';
 import { limits } from './limits.ts';
 import { beginsLikeRow, monitorCellsOf, monitorColumnsOf, monitorEntryOf, monitorKindOf } from './monitor-output.ts';
 import { type ParseOptions, parseNvidiaSmi } from './nvidia-smi.ts';
-import { logTitle } from './printed-value.ts';
+import { logTitle, tableTitle } from './printed-value.ts';
 import { complain, draftOf, type Reading } from './reading.ts';
+import { createLineUnwrapper } from './wrapping.ts';
 
 export interface NvidiaSmiStream {
   /** Reads on. Bytes may be cut within a character, strings within a line. */
@@ -22,7 +23,7 @@ type Mode =
   | { readonly is: 'monitor'; readonly columns: readonly string[] };
 
 const xmlEnd = '</nvidia_smi_log>';
-const documentBegins = new RegExp(String.raw`^\s*(?:${logTitle.source}|\|\s{0,20}NVIDIA-SMI \d)`);
+const documentBegins = new RegExp(String.raw`^\s*(?:${logTitle.source}|${tableTitle.source})`);
 const xmlBegins = /^\s*<(?:\?xml|!DOCTYPE|nvidia_smi_log)/;
 
 /**
@@ -34,6 +35,7 @@ export function createNvidiaSmiStream(
   options: ParseOptions = {},
 ): NvidiaSmiStream {
   const decoder = new TextDecoder();
+  const unwrapped = createLineUnwrapper();
   let mode: Mode | undefined =
     options.fields === undefined ? undefined : { is: 'csv', header: headerOfFields(options.fields) };
   /** What waits for its end, in the pieces that came: they are joined only when an end has come. */
@@ -137,7 +139,7 @@ export function createNvidiaSmiStream(
     while (mode?.is !== 'xml') {
       const newline = text.indexOf('\n', from);
       if (newline === -1) return text.slice(from);
-      const line = text.slice(from, newline).replace(/\r$/, '');
+      const line = unwrapped(text.slice(from, newline));
       if (mode === undefined && xmlBegins.test(line)) {
         mode = { is: 'xml' };
         lines = []; // prompts and log lines; failures among them were told at once
@@ -175,9 +177,9 @@ export function createNvidiaSmiStream(
     },
     end() {
       const rest = take() + decoder.decode();
-      if (mode?.is === 'xml' || (mode === undefined && xmlBegins.test(rest))) {
-        if (rest.trim() !== '') onReading(parseNvidiaSmi(rest, options));
-      } else if (rest.trim() !== '') readLine(rest.replace(/\r$/, ''));
+      if (mode?.is === 'xml' || (mode === undefined && xmlBegins.test(unwrapped(rest)))) {
+        if (unwrapped(rest).trim() !== '') onReading(parseNvidiaSmi(rest, options));
+      } else if (rest.trim() !== '') readLine(unwrapped(rest));
       flushDocument();
     },
   };

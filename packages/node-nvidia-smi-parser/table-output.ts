@@ -4,7 +4,7 @@ import { noteFailures } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
 import { dateLine } from './printed-value.ts';
-import { complain, type Draft, draftOf, type MigDevice } from './reading.ts';
+import { complain, complainOfMore, type Draft, draftOf, type MigDevice } from './reading.ts';
 
 interface Block {
   readonly index: number;
@@ -66,8 +66,10 @@ export function readTableOutput(text: string): Draft {
       if (cuda !== undefined && /^\d/.test(cuda)) draft.cudaVersion ??= cuda;
     } else if (/^MIG devices:/.test(whole)) section = 'mig';
     else if (/^(?:Compute )?Processes:/i.test(whole)) section = 'processes';
-    else if (draft.gpus.length + blocks.length > limits.entries || draft.processes.length > limits.entries) continue;
-    else if (section === 'gpus') readGpuLine(cells, Math.max(1, documents), blocks);
+    else if (draft.gpus.length + blocks.length > limits.entries || draft.processes.length > limits.entries) {
+      complainOfMore(draft, 'GPUs or processes');
+      break;
+    } else if (section === 'gpus') readGpuLine(cells, Math.max(1, documents), blocks);
     else if (section === 'mig') mig = readMigLine(cells, blocks, mig, draft);
     else readProcessLine(whole, Math.max(1, documents), blocks, draft);
   }

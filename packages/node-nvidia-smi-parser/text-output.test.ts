@@ -28,6 +28,26 @@ test.each([
   expect(reading.problems).toEqual([]);
 });
 
+test('sections that somebody cut out of -q are of a GPU each, for no line says whose they are', () => {
+  const section = (used: number) => `    FB Memory Usage
+        Total                             : 16384 MiB
+        Used                              : ${used} MiB
+    Temperature
+        GPU Current Temp                  : 40 C
+`;
+  const { kind, gpus, problems } = parseNvidiaSmi(`$ nvidia-smi -q | grep -A 3 Usage\n${section(7)}--\n${section(8)}`);
+  expect({ kind, problems }).toEqual({ kind: 'text', problems: [] });
+  expect(gpus).toMatchObject([
+    { index: 0, memoryUsedMiB: 7, temperatureCelsius: 40 },
+    { index: 1, memoryUsedMiB: 8, temperatureCelsius: 40 },
+  ]);
+});
+
+test('what stands before the first GPU of a log that lost its beginning is of none', () => {
+  const { gpus } = parseNvidiaSmi(`    FB Memory Usage\n        Used : 5 MiB\n${memory('00000000:02:00.0', 8)}`);
+  expect(gpus).toMatchObject([{ memoryUsedMiB: 8 }]);
+});
+
 test('of several queries each is held to its own count of GPUs', () => {
   const reading = parseNvidiaSmi(
     `${head()}HIC Info : N/A\n${head(1)}${memory('00000000:01:00.0', 7)}${head(2)}${memory('00000000:01:00.0', 8)}`,

@@ -4,10 +4,11 @@ import { failureIn } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
 import { logTitle, versionIn } from './printed-value.ts';
-import { complain, type Draft, draftOf } from './reading.ts';
+import { complain, complainOfMore, type Draft, draftOf } from './reading.ts';
 
 interface Block {
-  readonly id: string;
+  /** Absent for sections that somebody cut out, without the line of their GPU. */
+  readonly id?: string;
   readonly position: number;
   readonly document: number;
   readonly printed: Record<string, string>;
@@ -15,7 +16,20 @@ interface Block {
   readonly processes: Record<string, string>[];
 }
 
-const gpuLine = /^GPU ([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])(?!.* : )/i;
+/** Where a GPU's sections begin; with a value behind it, it is one of them. */
+export const gpuLine = /^GPU ([0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-9a-f])(?!.* : )/i;
+const anyGpuLine = /^\s{0,40}GPU [0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\./im;
+/** A section that says how busy a GPU is, and its first value. */
+export const bareSection =
+  /^[ \t]{0,40}(?:FB Memory Usage|Utilization|Temperature|(?:GPU )?Power Readings|Clocks)[ \t]{0,40}\n[ \t]{1,40}\S[^\n:]{0,60} : /m;
+const bareSections = new Set([
+  'fb_memory_usage',
+  'utilization',
+  'temperature',
+  'power_readings',
+  'gpu_power_readings',
+  'clocks',
+]);
 const pathOf = (name: string): string => name.trim().toLowerCase().replaceAll(' ', '_');
 const record = (): Record<string, string> => Object.create(null);
 
@@ -31,9 +45,20 @@ export function readTextOutput(text: string): Draft {
   /** Where leaves go that belong to one MIG device or process. */
   let entry: { readonly indent: number; readonly fields: Record<string, string>; readonly path: string } | undefined;
 
+  const isCutOut = !anyGpuLine.test(text);
+
   const finish = () => {
     if (block !== undefined) addGpu(draft, block);
     block = undefined;
+  };
+
+  const begin = (id?: string) => {
+    finish();
+    const of = { position, document: Math.max(1, documents), printed: record(), migDevices: [], processes: [] };
+    block = id === undefined ? of : { id, ...of };
+    position += 1;
+    sections = [];
+    entry = undefined;
   };
 
   for (const line of text.split('\n')) {
@@ -49,18 +74,7 @@ export function readTextOutput(text: string): Draft {
     const indent = line.length - line.trimStart().length;
     const gpu = gpuLine.exec(content);
     if (gpu !== null) {
-      finish();
-      block = {
-        id: gpu[1]!,
-        position,
-        document: Math.max(1, documents),
-        printed: record(),
-        migDevices: [],
-        processes: [],
-      };
-      position += 1;
-      sections = [];
-      entry = undefined;
+      begin(gpu[1]!);
       continue;
     }
     // A message of a failure has a colon of its own, but none of the columns that all fields have.
@@ -78,6 +92,9 @@ export function readTextOutput(text: string): Draft {
     const nameEnds = ends ? content.length - 2 : colon !== -1 ? colon : tight !== -1 ? tight : content.length;
     const name = pathOf(content.slice(0, nameEnds));
     const value = colon === -1 && tight === -1 ? undefined : content.slice(content.indexOf(': ', nameEnds) + 2).trim();
+    // Of several GPUs the same section is cut out again and again.
+    if (isCutOut && value === undefined && bareSections.has(name) && (block === undefined || isTold(block, name)))
+      begin();
     if (block === undefined) {
       if (value !== undefined) headers.at(-1)![name] ??= value;
       continue;
@@ -120,6 +137,7 @@ export function readTextOutput(text: string): Draft {
  * before has the same last field again.
  */
 function endsEarly({ gpus }: Draft, { id, printed, processes }: Block): boolean {
+  if (id === undefined) return false;
   const names = Object.keys(printed);
   if ('product_name' in printed)
     return processes.length === 0 && !names.some((name) => /^(?:compute_|accounted_)?processes/.test(name));
@@ -127,6 +145,9 @@ function endsEarly({ gpus }: Draft, { id, printed, processes }: Block): boolean 
   const last = before === undefined ? undefined : Object.keys(before.printed).at(-2);
   return last !== undefined && processes.length === 0 && !(last in printed);
 }
+
+const isTold = ({ printed }: Block, section: string): boolean =>
+  Object.keys(printed).some((path) => path.startsWith(`${section}/`));
 
 /** Whether the last process has its id already, so that another id begins the next. */
 const isBegun = ({ processes }: Block): boolean => processes.length === 0 || 'process_id' in processes.at(-1)!;
@@ -147,15 +168,21 @@ function describe(draft: Draft, header: Record<string, string>, number: number):
 }
 
 function addGpu(draft: Draft, block: Block): void {
-  if (draft.gpus.length >= limits.entries) return;
   const { id, position, document } = block;
-  const place: Place = { draft, document, what: `GPU ${id}` };
-  const printed = { ...block.printed, id };
+  if (draft.gpus.length >= limits.entries) {
+    complainOfMore(draft, 'GPUs');
+    return;
+  }
+  const place: Place = { draft, document, what: `GPU ${id ?? position}` };
+  const printed = id === undefined ? block.printed : { ...block.printed, id };
   const migDevices = block.migDevices.map((fields) => migDeviceOf(fields, place));
   const gpu = gpuOf(printed, position, place, migDevices);
   draft.gpus.push(gpu);
   for (const fields of block.processes) {
-    const owner = { gpuBusId: id, ...(gpu.uuid === undefined ? {} : { gpuUuid: gpu.uuid }) };
+    const owner = {
+      ...(id === undefined ? {} : { gpuBusId: id }),
+      ...(gpu.uuid === undefined ? {} : { gpuUuid: gpu.uuid }),
+    };
     draft.processes.push({ ...processOf(fields, position, place), ...owner });
   }
 }

@@ -4,7 +4,7 @@ import { noteFailures } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
 import { versionIn } from './printed-value.ts';
-import { complain, type Draft, draftOf } from './reading.ts';
+import { complain, complainOfMore, type Draft, draftOf } from './reading.ts';
 import { leavesOf, readXml, type XmlElement } from './xml.ts';
 
 const lists = new Set(['mig_devices', 'processes', 'compute_processes', 'accounted_processes', 'supported_clocks']);
@@ -12,7 +12,7 @@ const lists = new Set(['mig_devices', 'processes', 'compute_processes', 'account
 /** Never throws. */
 export function readXmlOutput(text: string): Draft {
   const draft = draftOf('xml');
-  const { roots, doctypes, stray, truncated } = readXml(text);
+  const { roots, doctypes, stray, truncated, tooMany } = readXml(text);
   const documents = roots.filter((root) => root.name === 'nvidia_smi_log' || gpusIn(root).length > 0);
   draft.documents = Math.max(1, documents.length);
   const version = /_(v\d+)/.exec(doctypes[0] ?? '')?.[1];
@@ -22,8 +22,10 @@ export function readXmlOutput(text: string): Draft {
     const gpus = gpusIn(root);
     const header = leavesOf(root, new Set(['gpu']));
     describe(draft, header);
-    for (const [position, gpu] of gpus.entries())
+    for (const [position, gpu] of gpus.entries()) {
       if (draft.gpus.length < limits.entries) addGpu(draft, gpu, position, index + 1);
+      else complainOfMore(draft, 'GPUs');
+    }
     const attached = Number(header['attached_gpus']);
     if (Number.isInteger(attached)) {
       draft.attachedGpus ??= attached;
@@ -32,6 +34,7 @@ export function readXmlOutput(text: string): Draft {
     }
   }
   noteFailures(draft, stray);
+  if (tooMany) complainOfMore(draft, 'elements in one');
   if (truncated) complain(draft, 'Truncated', 'the XML ends inside an element');
   return draft;
 }

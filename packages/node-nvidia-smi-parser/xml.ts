@@ -19,6 +19,8 @@ export interface XmlInput {
   readonly stray: readonly string[];
   /** The input ended inside an element. */
   readonly truncated: boolean;
+  /** An element held more than are kept. */
+  readonly tooMany: boolean;
 }
 
 // Half of a document lists the clocks that the card could run at; nobody reads them.
@@ -44,6 +46,7 @@ export function readXml(text: string): XmlInput {
   /** Elements inside one that is too deep or of no interest. */
   let skippedInside = 0;
   let truncated = false;
+  let tooMany = false;
   let at = 0;
 
   const addText = (piece: string) => {
@@ -95,9 +98,10 @@ export function readXml(text: string): XmlInput {
     const element: XmlElement = { name, attributes: attributesOf(inside.slice(name.length)), children: [], text: '' };
     const siblings = open.at(-1)?.children ?? roots;
     if (siblings.length < limits.entries) siblings.push(element);
+    else tooMany = true;
     if (!selfClosing) open.push(element);
   }
-  return { roots, doctypes, stray, truncated: truncated || open.length > 0 };
+  return { roots, doctypes, stray, truncated: truncated || open.length > 0, tooMany };
 }
 
 /** Closes the nearest open element of that name, and whatever was forgotten inside it. */
