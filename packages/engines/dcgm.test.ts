@@ -56,6 +56,15 @@ test.each([
   expect(device!.utilizationPercent).toBe(0);
 });
 
+test('a figure below zero is not known, but degrees may be', () => {
+  const gpu = '{gpu="0",UUID="GPU-a"}';
+  const page = `DCGM_FI_DEV_GPU_TEMP${gpu} -4\nDCGM_FI_DEV_GPU_UTIL${gpu} -1\nDCGM_FI_DEV_FB_USED${gpu} -5\n`;
+  const [device] = readDcgm(page).devices;
+  expect(device).toMatchObject({ temperatureCelsius: -4 });
+  expect(device).not.toHaveProperty('utilizationPercent');
+  expect(device).not.toHaveProperty('memoryUsedMiB');
+});
+
 test('after a scrape the owner stands in exported_pod, and the exporter owns nothing', () => {
   const scraped = 'gpu="0",UUID="GPU-a",job="dcgm",namespace="mon",pod="dcgm-exporter-x",container="exporter"';
   const owned = `DCGM_FI_DEV_GPU_UTIL{${scraped},exported_namespace="ml",exported_pod="llm-0",exported_container="c"} 5`;

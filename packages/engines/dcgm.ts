@@ -161,7 +161,8 @@ function take(name: string, { labels, value }: Sample, filter: DcgmFilter, draft
   const field = fields[name as keyof typeof fields];
   if (field === undefined) return;
   // Cards without a memory sensor say 0 degrees, and so does a vGPU guest about its core.
-  if ((field === 'memoryTemperatureCelsius' || field === 'temperatureCelsius') && value === 0) return;
+  const isTemperature = field === 'memoryTemperatureCelsius' || field === 'temperatureCelsius';
+  if (isTemperature ? value === 0 : value < 0) return;
   draft.values[field] = value;
 }
 

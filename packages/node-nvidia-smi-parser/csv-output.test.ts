@@ -128,3 +128,11 @@ test('a figure below zero is not one, but degrees are', () => {
   expect(gpus[0]).not.toHaveProperty('memoryUsedMiB');
   expect(problems).toEqual([{ reason: 'UnreadableValue', message: 'row 1: memory.used is -5 MiB' }]);
 });
+
+test('an empty cell at the end of a row is one, though editors cut the blank before it', () => {
+  for (const end of [', ', ','])
+    expect(parseNvidiaSmi(`index, memory.used [MiB], hostname\n0, 5 MiB${end}\n`)).toMatchObject({
+      gpus: [{ memoryUsedMiB: 5, printed: { hostname: '' } }],
+      problems: [],
+    });
+});

@@ -72,7 +72,8 @@ export function headerAgain(line: string, { columns }: Header): Header | undefin
 
 /** A row's cells. A process name may hold commas itself: then it takes what is too much. */
 export function cellsOf(line: string, { columns, separator }: Header): string[] {
-  const row = separator === '","' ? line.trim().replace(/^"|"$/g, '') : line;
+  // Editors cut the blank behind which a last, empty cell stands.
+  const row = separator === '","' ? line.trim().replace(/^"|"$/g, '') : line.replace(/, {0,8}$/, ', ');
   const cells = row.split(separator).map((cell) => cell.trim());
   const surplus = cells.length - columns.length;
   const wide = columns.findIndex((column) => column === 'process_name' || column === 'name');
@@ -130,7 +131,7 @@ const identities = ['index', 'uuid', 'gpu_uuid', 'pci.bus_id', 'gpu_bus_id', 'se
 const gapMilliseconds = 50;
 
 /** Tells the runs of `--loop` apart: by a GPU that is there already, else by a time that is no longer the same. */
-function createRunCounter(): RunCounter {
+export function createRunCounter(): RunCounter {
   let document = 1;
   let position = -1;
   let last = Number.NaN;

@@ -50,6 +50,17 @@ test.each<[string, (line: string) => string]>([
   }
 });
 
+test('rows without an index are told apart by their run, as in a whole file', () => {
+  const rows = 'uuid, utilization.gpu [%]\nGPU-a, 1 %\nGPU-b, 2 %\nGPU-a, 3 %\nGPU-b, 4 %\n';
+  const gpus = readingsOf([rows]).flatMap((reading) => reading.gpus.map(({ document, index }) => [document, index]));
+  expect(gpus).toEqual([
+    [1, 0],
+    [1, 1],
+    [2, 0],
+    [2, 1],
+  ]);
+});
+
 test('a table is complete when the next begins', () => {
   const readings = readingsOf([table, table]);
   expect(readings.map(({ kind, gpus }) => [kind, gpus.length])).toEqual([

@@ -1,6 +1,15 @@
 // Reads the endless output of `nvidia-smi --loop`, dmon and pmon: chunks in, cut anywhere, a reading out for every
 // document (XML, text, table) or row (CSV, dmon, pmon). Memory is bounded; a document that never ends is dropped.
-import { addRow, cellsOf, type Header, headerAgain, headerOf, headerOfFields, isRemark } from './csv-output.ts';
+import {
+  addRow,
+  cellsOf,
+  createRunCounter,
+  type Header,
+  headerAgain,
+  headerOf,
+  headerOfFields,
+  isRemark,
+} from './csv-output.ts';
 import { failureIn } from './failures.ts';
 import { limits } from './limits.ts';
 import { beginsLikeRow, monitorCellsOf, monitorColumnsOf, monitorEntryOf, monitorKindOf } from './monitor-output.ts';
@@ -36,6 +45,7 @@ export function createNvidiaSmiStream(
 ): NvidiaSmiStream {
   const decoder = new TextDecoder();
   const unwrapped = createLineUnwrapper();
+  const runs = createRunCounter();
   let mode: Mode | undefined =
     options.fields === undefined ? undefined : { is: 'csv', header: headerOfFields(options.fields) };
   /** What waits for its end, in the pieces that came: they are joined only when an end has come. */
@@ -72,7 +82,7 @@ export function createNvidiaSmiStream(
     const cells = cellsOf(line, header);
     if (cells.length !== header.columns.length && failed(line)) return;
     const draft = draftOf('query-gpu');
-    if (cells.length === header.columns.length) addRow(draft, header, cells, row);
+    if (cells.length === header.columns.length) addRow(draft, header, cells, row, runs);
     else complain(draft, 'UnreadableRow', `${cells.length} cells for ${header.columns.length} columns: ${line}`);
     if (draft.processes.length > 0) draft.kind = 'query-compute-apps';
     onReading(draft);
