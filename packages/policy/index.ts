@@ -1,4 +1,5 @@
 // What users ask for: the schema, its parser, and the CustomResourceDefinition made from it.
+export { defaults } from './compose-policy.ts';
 export { customResourceDefinition, resourceName } from './custom-resource-definition.ts';
 export { type FieldEntry, fieldReference } from './field-reference.ts';
 export {
@@ -10,7 +11,7 @@ export {
   type MetricSource,
   weightOrder,
 } from './metric.ts';
-export { apiGroup, apiVersion, defaults, kind, parsePolicy, policySchema } from './parse-policy.ts';
+export { apiGroup, apiVersion, kind, parsePolicy, policySchema } from './parse-policy.ts';
 export type {
   Algorithm,
   AlgorithmPlugin,

@@ -35,4 +35,12 @@ export const knownMetricNames = Object.keys(knownMetrics) as readonly KnownMetri
 export const weightOrder = ['latencyP99', 'latencyP95', 'gpuUtilization', 'requestQueueDepth'] as const;
 
 /** The name that the upstream documentation gives to a metric where it lists weights. */
-export const weightAliases: Readonly<Record<string, KnownMetricName>> = { queueDepth: 'requestQueueDepth' };
+const weightAliases: Readonly<Record<string, KnownMetricName>> = { queueDepth: 'requestQueueDepth' };
+
+/** The metric that a key of a map of weights names; undefined when there is none. */
+export function metricOfWeight(name: string): MetricName | undefined {
+  const alias = Object.hasOwn(weightAliases, name) ? weightAliases[name] : undefined;
+  if (alias !== undefined) return alias;
+  if (name.startsWith('custom:')) return name as `custom:${string}`;
+  return Object.hasOwn(knownMetrics, name) ? (name as KnownMetricName) : undefined;
+}
