@@ -58,7 +58,9 @@ export async function explain(process: CommandProcess): Promise<void> {
   } catch (cause) {
     if (isKubeError(cause, 404)) return fail(`there is no policy ${namespace}/${name}: kubectl get aiap -A lists them`);
     const { message, code } = cause as Error & { code?: unknown };
-    return fail(`the API server at ${config.value.getCurrentCluster()?.server} did not answer: ${message || code}`);
+    // What the API server says has a number, what keeps it from being asked a word.
+    const did = typeof code === 'number' ? 'refused' : 'did not answer';
+    return fail(`the API server at ${config.value.getCurrentCluster()?.server} ${did}: ${message || code}`);
   } finally {
     await config.value.close();
   }

@@ -1,6 +1,6 @@
 // `kubeai COMMAND`: what people run by hand, under one name. Each command is the face of the part that does the work, and
 // reads its own flags; here is only the list. The parts are loaded when they are asked for: the lab takes a while.
-import type { CommandProcess } from '@kubeai/daemon';
+import { type CommandProcess, onOutputLost } from '@kubeai/daemon';
 import { Command, CommanderError } from 'commander';
 import packageJson from './package.json' with { type: 'json' };
 
@@ -57,6 +57,7 @@ for (const { name, summary, load } of commands) {
     });
 }
 
+onOutputLost(process, 'kubeai');
 try {
   await program.parseAsync();
 } catch (cause) {

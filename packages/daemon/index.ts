@@ -27,6 +27,7 @@ export {
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, logLevels } from './log.ts';
 export { createLogLines, type LogLines } from './log-lines.ts';
 export { logLevelOption, optionalSecondsOption, portOption, secondsOption } from './option-schemas.ts';
+export { onOutputLost } from './output-lost.ts';
 export { processOptions } from './process-options.ts';
 export { readInto } from './read-into.ts';
 export { onShutdown, type Shutdown, type StoppableProcess } from './shutdown.ts';

@@ -3,7 +3,7 @@ import { access, constants, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClock, createLog, exitWith, readCommandLine } from '@kubeai/daemon';
+import { createClock, createLog, exitWith, onOutputLost, readCommandLine } from '@kubeai/daemon';
 import { findBuilder, obstacle, programPlaces } from '../../test/cluster/index.ts';
 import { type ClusterProcess, startClusterProcess } from './cluster-process.ts';
 import { readInputs } from './inputs.ts';
@@ -33,6 +33,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     stop.abort();
   });
 }
+// Nobody looks any more: as after Ctrl-C, nothing may be left.
+onOutputLost(process, demoLine.name, () => stop.abort());
 
 const directory = await mkdtemp(join(tmpdir(), 'kubeai-demo-'));
 // The clock's timers keep no process alive, and a cluster that has ended early leaves nothing else that would.

@@ -35,6 +35,8 @@ test('a bad command line or a bad trace is one line a problem, and exit 2', asyn
     code: 2,
     err: 'load: --url must be a URL that begins with http://\nload: --thin must be a share above 0, at most 1\n',
   });
+  const unwritable = await load(['--trace', sample, '--url', 'http://127.0.0.1:1', '--json', '/nowhere/x']);
+  expect(unwritable).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^load: --json cannot be written/) });
   expect(file).toMatchObject({ code: 2, err: 'load: package.json: line 1: the line must be a JSON object\n' });
 });
 

@@ -26,6 +26,8 @@ test.each<[string, string | Buffer, string]>([
   ['a wrong row', `${text}3,x,3\n`, ': line 4: ContextTokens must be a whole number'],
   ['nothing', '', ': the file is empty'],
   ['a picture', Buffer.from('\u0089PNG\r\n\u001a\n\0\0\0\rIHDR', 'latin1'), 'is no text, or none in UTF-8'],
+  ['an archive without a NUL', Buffer.from('PK\u0003\u0004\u009c\u00ff', 'latin1'), 'is no text, or none in UTF-8'],
+  ['Latin-1', Buffer.from(text.replace('TIME', 'ZE\u00cfT'), 'latin1'), 'is no text, or none in UTF-8'],
   ['UTF-16', Buffer.from(text, 'utf16le'), 'is no text, or none in UTF-8'],
 ])('a file that is %s', async (_name, bytes, outcome) => {
   const path = join(folder, 'trace');

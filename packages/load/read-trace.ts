@@ -1,4 +1,5 @@
 // Traces as files, plain or gzip (told by the first two bytes, not by the name).
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -34,8 +35,8 @@ export async function readTraceText(path: string): Promise<Result<string, FieldP
     }
   }
   if (bytes.length > maxTraceBytes) return wrong(tooLarge);
-  // Neither CSV nor JSON has a NUL; images, archives and UTF-16 do, early.
-  if (bytes.subarray(0, 1_024).includes(0))
+  // Neither CSV nor JSON has a NUL; UTF-16 does, early. Images and archives have one or are not UTF-8.
+  if (bytes.subarray(0, 1_024).includes(0) || !isUtf8(bytes))
     return wrong('is no text, or none in UTF-8: a trace is CSV or JSON lines, plain or gzip');
   return { ok: true, value: bytes.toString('utf8') };
 }

@@ -74,6 +74,8 @@ test.each<[string, string]>([
   [csv('1,2,3', '0.5,2,3'), 'line 3: TIMESTAMP is before the line above: requests must be sorted by time'],
   [csv('yesterday,2,3'), 'line 2: TIMESTAMP must be a date and time or a number of seconds, not "yesterday"'],
   [csv('2024-13-01 00:00:00,2,3'), 'line 2: TIMESTAMP must be a date'],
+  [csv('2024-02-29 00:00:00,2,3', '2024-02-30 00:00:00,2,3'), 'line 3: TIMESTAMP must be a date'],
+  [csv('2023-02-29 00:00:00,2,3'), 'line 2: TIMESTAMP must be a date'],
   [csv('-1,2,3'), 'line 2: TIMESTAMP must be a date'],
   [csv('1,2,3', '1e999,2,3'), 'line 3: TIMESTAMP must be a date'],
   [csv('1,2,3', '1700000000,2,3'), 'line 3: TIMESTAMP is more than 366 days after the first request'],

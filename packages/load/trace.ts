@@ -147,7 +147,10 @@ function timeOf(text: string): number | undefined {
     number,
     number,
   ];
-  if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return undefined;
+  if (hour > 23 || minute > 59 || second > 60) return undefined;
+  // What the calendar does not have comes back as a day of the next month.
+  const date = new Date(Date.UTC(year, month - 1, day));
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
   return Date.UTC(year, month - 1, day, hour, minute, second) + Number(parts[7] ?? 0) * 1_000;
 }
 

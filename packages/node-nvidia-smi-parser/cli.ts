@@ -66,4 +66,9 @@ function refuse(message: string): number {
   return 2;
 }
 
+// A reader who leaves (`| head`) ends the command as SIGPIPE would; a full disk is one line.
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code !== 'EPIPE') process.stderr.write(`node-nvidia-smi-parser: standard output cannot be written: ${message}\n`);
+  process.exit(code === 'EPIPE' ? 141 : 1);
+});
 process.exitCode = main(process.argv.slice(2));

@@ -1,8 +1,10 @@
 // `npm run vectors -- DIR` runs every decision vector found in a directory, each as a check of its own.
 // Exit code 0: all passed; 1: some failed; 2: there is nothing to run.
+import { onOutputLost } from '@kubeai/daemon';
 import { checkVector } from './check-vector.ts';
 import { readVectors } from './vector-file.ts';
 
+onOutputLost(process, 'vectors');
 const [directory, ...rest] = process.argv.slice(2);
 if (directory === undefined || rest.length > 0) {
   console.error(
