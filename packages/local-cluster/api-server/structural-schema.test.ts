@@ -58,6 +58,28 @@ test('defaults fill in, also inside defaulted objects and items, and never repla
   });
 });
 
+test('a null where none may stand is as good as nothing, but not among the items of a list', () => {
+  const object = widget({
+    size: null,
+    min: null,
+    max: null,
+    limit: null,
+    note: null,
+    free: { kept: null },
+    labels: { a: null, b: 'c' },
+    parts: [{ name: 'a', weight: null }, null],
+  });
+  schema.applyDefaults(object);
+  expect(object.spec).toEqual({
+    max: 3,
+    note: null,
+    free: { kept: null },
+    labels: { b: 'c' },
+    nested: { on: true },
+    parts: [{ name: 'a', weight: 1 }, null],
+  });
+});
+
 test('unknown fields are pruned and named, except where the schema keeps them', () => {
   const object = widget({
     size: 'small',

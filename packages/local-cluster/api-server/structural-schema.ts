@@ -88,14 +88,21 @@ function applyDefaults(value: unknown, schema: JsonObject): void {
   for (const [key, described] of Object.entries(properties)) {
     const property = schemaOf(described);
     if (property === undefined) continue;
-    if (value[key] === null && property.nullable !== true && property.default !== undefined) delete value[key];
+    if (isStrayNull(value[key], property)) delete value[key];
     if (value[key] === undefined && property.default !== undefined) value[key] = copyOf(property.default);
     applyDefaults(value[key], property);
   }
   const additional = schemaOf(schema.additionalProperties);
-  if (additional)
-    for (const key of Object.keys(value)) if (!Object.hasOwn(properties, key)) applyDefaults(value[key], additional);
+  if (additional === undefined) return;
+  for (const key of Object.keys(value)) {
+    if (Object.hasOwn(properties, key)) continue;
+    if (isStrayNull(value[key], additional)) delete value[key];
+    else applyDefaults(value[key], additional);
+  }
 }
+
+/** Where no null may stand it means that nothing was said. */
+const isStrayNull = (value: unknown, schema: JsonObject): boolean => value === null && schema.nullable !== true;
 
 /** Lists of type map and set hold every key once. */
 function findDuplicates(value: unknown, schema: JsonObject, path: string, errors: FieldError[]): void {
