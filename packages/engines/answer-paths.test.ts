@@ -243,6 +243,19 @@ test.each<[string, string, Partial<TokenReading>]>([
     { eventsWithText: 1, promptTokens: 9, completionTokens: 7, finishReason: 'maximum_tokens' },
   ],
   [
+    'a stream with output whose server counts nothing',
+    events(
+      { choices: [{ text: 'a' }] },
+      { choices: [{ text: 'b' }], usage: { prompt_tokens: 0, completion_tokens: 0 } },
+    ),
+    { completionTokens: 2, completionTokensFrom: 'events', eventsWithUsage: 1 },
+  ],
+  [
+    'an answer without output, which has no tokens indeed',
+    '{"choices":[{"message":{"content":""}}],"usage":{"prompt_tokens":9,"completion_tokens":0}}',
+    { completionTokens: 0, completionTokensFrom: 'usage', promptTokens: 9 },
+  ],
+  [
     'more tokens than a number holds',
     '{"usage":{"completion_tokens":99999999999999999999}}',
     { completionTokens: undefined },

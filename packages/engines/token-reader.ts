@@ -213,7 +213,9 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     const streamed = kind === 'sse' || events > 1;
     const counted = streamed && tokenEvents > 0 ? tokenEvents : undefined;
     const [timedPromptTokens, timedCacheTokens, timedTokens] = timed as [number, number, number];
-    const told = completion ?? (timedTokens >= 0 ? timedTokens : undefined);
+    // A server that does not count says 0, also of an answer that had output.
+    const counts = completion !== 0 || tokenEvents === 0;
+    const told = counts ? (completion ?? (timedTokens >= 0 ? timedTokens : undefined)) : undefined;
     return {
       kind: kind ?? 'opaque',
       tokenEvents,
