@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { bundleProcess } from '../docker/bundle.ts';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import {
   type Controller,
   createIdentity,
@@ -18,7 +19,6 @@ import {
   startController,
   writeCredentials,
 } from './testing/controller.ts';
-import { eventually } from './testing/rig.ts';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..');
 const podIp = '127.0.0.1';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createLog, createManualClock, type ManualClock } from '@kubeai/daemon';
 import { milliseconds, seconds } from '@kubeai/units';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import { type Push, startPush } from './push.ts';
 import { createReportWriter } from './report-writer.ts';
 import { absentSource } from './source.ts';
@@ -15,7 +16,6 @@ import {
   startController,
   writeCredentials,
 } from './testing/controller.ts';
-import { eventually } from './testing/rig.ts';
 import { createTrafficBook } from './traffic.ts';
 
 let identity: Identity;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createLog, createManualClock, type ManualClock } from '@kubeai/daemon';
 import { seconds } from '@kubeai/units';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import type { GpuFold } from './gpu-fold.ts';
 import { startDcgmiSource } from './sample-dcgmi.ts';
 import type { Source } from './source.ts';
-import { eventually } from './testing/rig.ts';
 
 const log = createLog({ level: 'silent', name: 'test' });
 const mebibyte = 1024 * 1024;

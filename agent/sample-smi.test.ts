@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { createLog, createManualClock, type ManualClock } from '@kubeai/daemon';
 import { milliseconds, seconds } from '@kubeai/units';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import type { GpuFold } from './gpu-fold.ts';
 import { firstSource, startSmiSource } from './sample-smi.ts';
 import { absentSource, type Source } from './source.ts';
-import { eventually } from './testing/rig.ts';
 
 const fake = join(dirname(fileURLToPath(import.meta.url)), 'testing/fake-nvidia-smi');
 const log = createLog({ level: 'silent', name: 'test' });

@@ -6,12 +6,12 @@ import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { createLog, createManualClock } from '@kubeai/daemon';
 import { milliseconds, seconds } from '@kubeai/units';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import { startContainerSource } from './sample-container.ts';
 import { startDcgmSource } from './sample-dcgm.ts';
 import { startEngineSource } from './sample-engine.ts';
 import { startHostSource } from './sample-host.ts';
 import type { Source } from './source.ts';
-import { eventually } from './testing/rig.ts';
 
 const log = createLog({ level: 'silent', name: 'test' });
 const closing: (() => unknown)[] = [];

@@ -3,7 +3,8 @@ import { connect as connectHttp2, createServer as createHttp2Server, type Outgoi
 import type { Socket } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { milliseconds } from '@kubeai/units';
-import { answersOf, arrivalsOf, eventually, type Rig, type RigOptions, startRig, sumOf } from './testing/rig.ts';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
+import { answersOf, arrivalsOf, type Rig, type RigOptions, startRig, sumOf } from './testing/rig.ts';
 
 let rig: Rig | undefined;
 afterEach(async () => {

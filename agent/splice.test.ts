@@ -1,17 +1,9 @@
 import { afterEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import { conversation, cut } from './testing/conversations.ts';
 import { judge } from './testing/llhttp.ts';
-import {
-  answersOf,
-  arrivalsOf,
-  eventually,
-  type Rig,
-  type RigOptions,
-  startRig,
-  sumOf,
-  writeApart,
-} from './testing/rig.ts';
+import { answersOf, arrivalsOf, type Rig, type RigOptions, startRig, sumOf, writeApart } from './testing/rig.ts';
 
 const conversations = Number(process.env['CONVERSATIONS'] ?? 2_000);
 

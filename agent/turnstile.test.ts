@@ -1,7 +1,8 @@
 // What a concurrency limit must not break: bytes that are no plain HTTP/1, and clients that close their side.
 import type { Socket } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
-import { answersOf, arrivalsOf, eventually, type Rig, startRig, sumOf } from './testing/rig.ts';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
+import { answersOf, arrivalsOf, type Rig, startRig, sumOf } from './testing/rig.ts';
 
 const rigs: Rig[] = [];
 afterEach(async () => {

@@ -1,8 +1,9 @@
 // Agents trust the authority that lies in their own namespace.
 import { expect, test } from '@jest/globals';
 import { type KubeObject, resources } from '@kubeai/kube';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import { createAuthorityPublisher } from './authority-publisher.ts';
-import { clock, log, until, useScene } from './testing/scene.ts';
+import { clock, log, useScene } from './testing/scene.ts';
 
 const scene = useScene();
 
@@ -21,11 +22,11 @@ test('the public authority is put into labelled namespaces, and again when someb
         { metadata: { labels: { 'kubeai.io/injection': 'enabled' } } },
         { kind: 'merge' },
       );
-    await until(async () => JSON.stringify(await read()) === '{"ca.crt":"first"}');
+    await eventually(async () => JSON.stringify(await read()) === '{"ca.crt":"first"}');
     await publisher.publish('second');
     expect(await read()).toEqual({ 'ca.crt': 'second' });
     await scene.client().delete(resources.configMaps, name);
-    await until(async () => JSON.stringify(await read()) === '{"ca.crt":"second"}');
+    await eventually(async () => JSON.stringify(await read()) === '{"ca.crt":"second"}');
   } finally {
     publisher.stop();
   }

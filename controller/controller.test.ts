@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { type DecisionRecord, replay } from '@kubeai/decision';
 import { type KubeObject, type Resource, resources } from '@kubeai/kube';
-import { until, useScene } from './testing/scene.ts';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
+import { useScene } from './testing/scene.ts';
 
 const scene = useScene([thingDefinition()]);
 
@@ -20,8 +21,8 @@ test('load on an agent becomes replicas, a status, an Event, a metric and a line
   expect(await scene.replicas()).toBe(1);
 
   load = 30;
-  expect(await until(async () => (await scene.replicas()) > 1)).toBe(true);
-  const scaled = await until(async () => {
+  expect(await eventually(async () => (await scene.replicas()) > 1)).toBe(true);
+  const scaled = await eventually(async () => {
     const found = await scene.policy('chat');
     return (found.status?.decisions?.length ?? 0) > 0 && found;
   });
@@ -30,7 +31,7 @@ test('load on an agent becomes replicas, a status, an Event, a metric and a line
   expect(decision!.message).toMatch(
     /^1 → \d: a metric asks for more replicas \(concurrency is .* in all, target 4 a replica\)$/,
   );
-  const event = await until(async () => {
+  const event = await eventually(async () => {
     const { items } = await scene.client().list<KubeObject & { reason: string; message: string }>(resources.events, {
       namespace: scene.namespace(),
     });
@@ -43,7 +44,7 @@ test('load on an agent becomes replicas, a status, an Event, a metric and a line
   expect(await controller.metrics.registry.getSingleMetricAsString('kubeai_scalings_total')).toContain(
     '{direction="up",reason="MetricAboveTarget"}',
   );
-  const lines = await until(() => {
+  const lines = await eventually(() => {
     const text = readFileSync(journal, 'utf8');
     return text.includes('MetricAboveTarget') && text.endsWith('\n') && text.trim().split('\n');
   });
@@ -56,13 +57,13 @@ test('load on an agent becomes replicas, a status, an Event, a metric and a line
 
 test('a restarted controller knows what was decided, and remembers the window', async () => {
   const first = await scene.startUnderLoad();
-  await until(() => (first.controller.memories().get(scene.key('chat'))?.history?.events.length ?? 0) > 0);
+  await eventually(() => (first.controller.memories().get(scene.key('chat'))?.history?.events.length ?? 0) > 0);
   const before = first.controller.memories().get(scene.key('chat'))!;
   await first.stop();
   scene.stopAgents();
 
   const second = await scene.start();
-  const after = await until(() => second.controller.memories().get(scene.key('chat')));
+  const after = await eventually(() => second.controller.memories().get(scene.key('chat')));
   expect(after.history?.coveredFrom).toBe(before.history?.coveredFrom);
   expect(after.history?.events).toEqual(before.history?.events);
   expect(after.status.decisions).toEqual(before.status.decisions);
@@ -85,7 +86,7 @@ test('of two policies on one target the older scales; the younger says so and ta
   await scene.settled('c-tried', 'Ready', 'True');
 
   await scene.client().delete(resources.policies, scene.named('a-first'));
-  await until(async () => (await scene.replicas()) === 5);
+  await eventually(async () => (await scene.replicas()) === 5);
   await scene.settled('b-second', 'Conflict', 'False');
 });
 
@@ -99,7 +100,7 @@ test('a policy that changes, but for its metrics, is never without signals', asy
   const change = { spec: { maxReplicas: 7 } };
   await scene.client().patch(resources.policies, scene.named('chat'), change, { kind: 'merge' });
   // Its status is written with the first decision after the change.
-  const ready = await until(async () => {
+  const ready = await eventually(async () => {
     const found = await scene.condition('chat', 'Ready');
     return found?.observedGeneration === 2 && found;
   });
@@ -114,7 +115,7 @@ test('a GPU budget stops growth with its reason', async () => {
   const started = await scene.start(undefined, undefined, { gpuBudgets: new Map([['shared', 5]]) });
   await scene.startAgent(started, pod, () => 30);
   const last = () => started.controller.memories().get(scene.key('chat'))?.last?.decision;
-  await until(() => last()?.current === 2 && last()?.reason === 'GpuBudget');
+  await eventually(() => last()?.current === 2 && last()?.reason === 'GpuBudget');
   expect(await scene.replicas()).toBe(2);
 });
 
@@ -125,18 +126,18 @@ test('a forecast is shown while it is observed, and is a floor once it is on', a
   const started = await scene.start();
   await scene.startAgent(started, pod, () => 2);
   const memory = () => started.controller.memories().get(scene.key('chat'));
-  await until(() => memory()?.foresight);
+  await eventually(() => memory()?.foresight);
   // Half an hour of a climb is more than a test should take.
   const forecast = () => ({ replicas: 2.6, score: 0.5, model: 'holt' });
   memory()!.foresight = { ...memory()!.foresight!, forecast };
-  await until(() => memory()?.last?.snapshot.forecast && memory()?.last?.decision.reason === 'WithinTarget');
+  await eventually(() => memory()?.last?.snapshot.forecast && memory()?.last?.decision.reason === 'WithinTarget');
   expect(await scene.replicas()).toBe(1);
 
   await scene
     .client()
     .patch(resources.policies, scene.named('chat'), { spec: { prediction: { mode: 'On' } } }, { kind: 'merge' });
-  await until(async () => (await scene.replicas()) === 3);
-  expect((await until(async () => (await scene.policy('chat')).status?.decisions))[0]).toMatchObject({
+  await eventually(async () => (await scene.replicas()) === 3);
+  expect((await eventually(async () => (await scene.policy('chat')).status?.decisions))[0]).toMatchObject({
     from: 1,
     to: 3,
     reason: 'PredictedLoad',
@@ -155,7 +156,7 @@ test('a HorizontalPodAutoscaler on the same target keeps us from scaling until i
   expect((await scene.settled('chat', 'Conflict', 'True')).message).toContain('HorizontalPodAutoscaler other');
   expect(await scene.replicas()).toBe(1);
   await scene.client().delete(resources.horizontalPodAutoscalers, scene.named('other'));
-  await until(async () => (await scene.replicas()) === 4);
+  await eventually(async () => (await scene.replicas()) === 4);
 });
 
 test('a target that is not there yet is named, and scaled as soon as it is', async () => {
@@ -167,7 +168,7 @@ test('a target that is not there yet is named, and scaled as soon as it is', asy
     message: `there is no Deployment ${scene.namespace()}/chat`,
   });
   await scene.createDeployment(1);
-  await until(async () => (await scene.replicas()) === 2);
+  await eventually(async () => (await scene.replicas()) === 2);
 });
 
 test('anything with a scale subresource is scaled; anything without says so', async () => {
@@ -183,7 +184,7 @@ test('anything with a scale subresource is scaled; anything without says so', as
   });
   await scene.applyPolicy('map', { targetRef: { apiVersion: 'v1', kind: 'ConfigMap', name: 'chat' } });
   await scene.start();
-  await until(async () => (await scene.replicas(things)) === 3);
+  await eventually(async () => (await scene.replicas(things)) === 3);
   expect(await scene.settled('map', 'Ready', 'False')).toMatchObject({ reason: 'TargetNotScalable' });
 });
 
@@ -202,9 +203,9 @@ test('steady, noisy load costs the API server nothing', async () => {
   const looks = () => controller.controller.memories().get(scene.key('chat'))!.history!.at;
   // Once the pods' first reports are in, look after look must leave the API server alone.
   const first = looks();
-  await until(() => looks() - first > 500);
+  await eventually(() => looks() - first > 500);
   const [before, since] = [await writes(), looks()];
-  await until(() => looks() - since > 2_500);
+  await eventually(() => looks() - since > 2_500);
   expect((await writes()) - before).toBeLessThanOrEqual(1);
 });
 

@@ -4,7 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import type { Clock } from '@kubeai/daemon';
 import { instant, milliseconds } from '@kubeai/units';
-import { clock, until, useScene } from './testing/scene.ts';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
+import { clock, useScene } from './testing/scene.ts';
 
 const scene = useScene();
 
@@ -57,10 +58,10 @@ test('while the API server is away nothing changes and nothing is lost; when it 
 
   cable.cut();
   load = 30;
-  await until(failed);
+  await eventually(failed);
   expect(await scene.replicas()).toBe(1);
   cable.mend();
-  await until(async () => (await scene.replicas()) > 1);
+  await eventually(async () => (await scene.replicas()) > 1);
   expect(controller.controller.ingest.connections()).toBe(1);
   cable.close();
 });
@@ -82,16 +83,16 @@ test('a clock that is set an hour back and then two on costs no report and no de
 
   set = -3_600_000;
   load = 12;
-  await until(async () => (await scene.replicas()) > 1);
+  await eventually(async () => (await scene.replicas()) > 1);
   expect({ refusals: refusals(), ended: agent.answer.ended }).toEqual({ refusals: 0, ended: false });
 
   // By this clock every token has run out. Its agent comes again, and the API server, whose clock counts, knows it.
   set = 3_600_000;
   load = 30;
-  await until(() => agent.answer.ended);
+  await eventually(() => agent.answer.ended);
   const again = await scene.startAgent(controller, pod, () => load);
-  await until(async () => (await scene.replicas()) > 6);
+  await eventually(async () => (await scene.replicas()) > 6);
   const sent = again.sent();
-  await until(() => again.sent() > sent + 5);
+  await eventually(() => again.sent() > sent + 5);
   expect(again.answer.ended).toBe(false);
 });

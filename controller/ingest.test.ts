@@ -3,8 +3,9 @@ import { expect, test } from '@jest/globals';
 import { createLog } from '@kubeai/daemon';
 import { type KubeObject, resources } from '@kubeai/kube';
 import { encodeReport, maxReportBytes, type PodIdentity } from '@kubeai/protocol';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import { open, reportOf } from './testing/report-sender.ts';
-import { until, useScene } from './testing/scene.ts';
+import { useScene } from './testing/scene.ts';
 
 const scene = useScene();
 
@@ -35,10 +36,10 @@ test('no line of the log holds a token, whatever becomes of it', async () => {
   for (const token of tokens) {
     const sending = await open(listener, bundle, token);
     sending.write('{"version":1,"sequence":0}\n');
-    await until(() => sending.answer.code > 200 || sending.answer.text !== '');
+    await eventually(() => sending.answer.code > 200 || sending.answer.text !== '');
     sending.destroy();
   }
-  await until(() => lines.includes('Query of a metric failed') && lines.includes('Refused a report'));
+  await eventually(() => lines.includes('Query of a metric failed') && lines.includes('Refused a report'));
   expect([bearer, ...tokens].filter((token) => lines.includes(token))).toEqual([]);
 });
 
@@ -131,7 +132,7 @@ test.each<
   const sending = await open(controller.listener, controller.bundle, token, options);
   if (line !== undefined) sending.write(line);
   const { answer } = sending;
-  await until(() => answer.text.includes(text));
+  await eventually(() => answer.text.includes(text));
   expect(answer.code).toBe(code);
   const { refused } = controller.controller.ingest.counts;
   expect(
@@ -148,14 +149,14 @@ test('a good report is acknowledged by its number; a pod that is deleted is cut 
   const sending = await open(controller.listener, controller.bundle, await scene.tokenFor(pod));
   sending.write(encodeReport(reportOf(pod, 41, 0)));
   const { answer } = sending;
-  await until(() => answer.text === '{"accepted":41}\n');
+  await eventually(() => answer.text === '{"accepted":41}\n');
   expect(controller.controller.ingest.connections()).toBe(1);
   await scene.client().delete(resources.pods, pod);
   await scene
     .client()
     .delete(resources.pods, pod)
     .catch(() => undefined);
-  await until(() => answer.ended);
+  await eventually(() => answer.ended);
   expect(answer.text).toContain('UnknownPod');
   expect(controller.controller.ingest.connections()).toBe(0);
 });

@@ -6,6 +6,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { ensureCertificates, type SecretStore } from '@kubeai/certificates';
 import { createClock, createLog, createManualClock, type ManualClock, type ServingCertificate } from '@kubeai/daemon';
 import { milliseconds, seconds } from '@kubeai/units';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import type { Guest } from './handshake.ts';
 import { limits } from './limits.ts';
 import { type ReportListener, serveReports } from './report-listener.ts';
@@ -100,12 +101,8 @@ const ask = 'GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: test\r
 async function enter(options?: ConnectionOptions): Promise<Client> {
   const client = await dial(options);
   client.socket.write(ask);
-  await until(() => client.text().endsWith('\r\n\r\n'));
+  await eventually(() => client.text().endsWith('\r\n\r\n'));
   return client;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 test('long texts pass whole in both directions, and both sides take leave', async () => {
@@ -117,13 +114,13 @@ test('long texts pass whole in both directions, and both sides take leave', asyn
   const { socket, text, closed } = await enter();
   const long = 'report '.repeat(10_000);
   socket.write(long);
-  await until(() => text().length >= long.length + 60);
+  await eventually(() => text().length >= long.length + 60);
   expect(text().split('\r\n\r\n')[1]).toBe(long);
   expect(heard.join('')).toBe(long);
   socket.end();
-  await until(closed);
+  await eventually(closed);
   expect(text().endsWith('ended\n')).toBe(true);
-  await until(() => heard.at(-1) === 'closed');
+  await eventually(() => heard.at(-1) === 'closed');
 });
 
 test('what many say at the same time is taken apart, and stays as it was said', async () => {
@@ -144,7 +141,7 @@ test('what many say at the same time is taken apart, and stays as it was said', 
   // Longer than what is read at once, in pieces that end within a record.
   const texts = clients.map((_, number) => `${number}`.repeat(3 * limits.readBytes + 4_321));
   for (const [number, { socket }] of clients.entries()) socket.write(texts[number]!);
-  await until(() => [...said.values()].every((text) => text.length >= texts[0]!.length));
+  await eventually(() => [...said.values()].every((text) => text.length >= texts[0]!.length));
   expect([...said.values()].sort()).toEqual(texts.sort());
 });
 
@@ -159,13 +156,13 @@ test('a drain waits for who is connected, and cuts them at its deadline', async 
   expect([drained, closed()]).toEqual([false, false]);
   await clock.advance(seconds(1));
   await draining;
-  await until(closed);
+  await eventually(closed);
 });
 
 test('a handshake over another curve ends with counters that fit, too', async () => {
   const { socket } = await enter({ ecdhCurve: 'P-521:P-256' });
   socket.write('one\n');
-  await until(() => heard.length > 0);
+  await eventually(() => heard.length > 0);
   expect(heard).toEqual(['one\n']);
 });
 
@@ -176,7 +173,7 @@ test('who speaks before it was let in is cut', async () => {
   };
   const { socket, closed } = await dial();
   socket.write(`${ask}too early\n`);
-  await until(closed);
+  await eventually(closed);
   expect(guests).toBe(0);
 });
 
@@ -184,7 +181,7 @@ test('an answer without being let in is a whole answer of HTTP', async () => {
   receive = (guest) => guest.turnAway(401, { 'content-type': 'text/plain' }, 'no\n');
   const { socket, text, closed } = await dial();
   socket.write(ask);
-  await until(closed);
+  await eventually(closed);
   expect(text()).toBe(
     'HTTP/1.1 401 Unauthorized\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: 3\r\n\r\nno\n',
   );
@@ -231,7 +228,7 @@ test.each<[string, () => Promise<Client>]>([
   ],
 ])('%s is cut', async (who, come) => {
   const { closed } = await come();
-  await until(closed);
+  await eventually(closed);
   expect(heard.filter((text) => text !== 'closed')).toEqual(who.includes('repeats') ? ['once\n'] : []);
 });
 
@@ -244,7 +241,7 @@ test('who begins and does not go on is cut when its time is over, and keeps nobo
   await clock.advance(milliseconds(limits.greeting - 1));
   expect([silent.closed(), halfway.closed()]).toEqual([false, false]);
   await clock.advance(seconds(1));
-  await until(() => silent.closed() && halfway.closed());
+  await eventually(() => silent.closed() && halfway.closed());
 });
 
 test('two thousand who say nothing, or not a whole word, keep no agent waiting', async () => {
@@ -253,17 +250,17 @@ test('two thousand who say nothing, or not a whole word, keep no agent waiting',
   await Promise.all(silent.map(({ socket }) => socket.connecting && once(socket, 'connect')));
   const { socket } = await enter();
   socket.write('one\n');
-  await until(() => heard.includes('one\n'));
+  await eventually(() => heard.includes('one\n'));
   expect(silent.filter(({ closed }) => closed())).toEqual([]);
   await clock.advance(milliseconds(limits.greeting));
-  await until(() => silent.every(({ closed }) => closed()));
+  await eventually(() => silent.every(({ closed }) => closed()));
   expect(socket.destroyed).toBe(false);
 });
 
 test('who says too much before its turn is cut', async () => {
   const { socket, closed } = follow(connectPlain(listener.port, '127.0.0.1'));
   socket.write(Buffer.concat([Buffer.from([22, 3, 1, 0x40, 0]), Buffer.alloc(limits.helloBytes)]));
-  await until(closed);
+  await eventually(closed);
 });
 
 test('a new certificate is shown to who comes next', async () => {

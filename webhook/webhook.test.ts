@@ -7,6 +7,7 @@ import { createClock, createLog, type SecureListener, serveHttps } from '@kubeai
 import { createKubeClient, type KubeClient, type KubeObject, PooledKubeConfig, resources } from '@kubeai/kube';
 import { type Instant, instant, milliseconds, seconds } from '@kubeai/units';
 import { parse, parseAllDocuments } from 'yaml';
+import { eventually } from '../packages/daemon/testing/eventually.ts';
 import { type ApiServer, startApiServer } from '../packages/local-cluster/api-server/api-server.ts';
 import { createLookAround } from './look-around.ts';
 import { listenWithOwnAuthority, type SecureListening } from './secure-listener.ts';
@@ -57,17 +58,13 @@ async function startWebhook(now: () => Instant = clock.now): Promise<void> {
       return listener;
     },
   });
-  await until(() => answers.unready() === undefined);
+  await eventually(() => answers.unready() === undefined);
 }
 
 async function stopWebhook(): Promise<void> {
   secure.stop();
   answers.stop();
   await secure.listener.drain(milliseconds(0));
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await clock.sleep(milliseconds(10));
 }
 
 /** The configurations of deploy/webhook.yaml, pointed at this process. */
@@ -123,7 +120,7 @@ beforeAll(async () => {
   await client.create(resources.namespaces, { metadata: { name: 'plain' } });
   await startWebhook();
   await applyConfigurations();
-  await until(async () => (await bundleOf()) !== undefined);
+  await eventually(async () => (await bundleOf()) !== undefined);
 });
 afterAll(async () => {
   await stopWebhook();
@@ -148,14 +145,14 @@ test('a Service that targets the number of the port is seen before its pods come
   const reach = async () =>
     (JSON.parse(statusOf(await createPod('ai', { metadata: { labels: { app: 'numbered' } } }))!) as { reach: string })
       .reach;
-  await until(async () => (await reach()) === 'none');
+  await eventually(async () => (await reach()) === 'none');
   await client.patch(
     resources.services,
     { name: 'numbered', namespace: 'ai' },
     [{ op: 'replace', path: '/spec/ports/0/targetPort', value: 'http' }],
     { kind: 'json' },
   );
-  await until(async () => (await reach()) === 'port');
+  await eventually(async () => (await reach()) === 'port');
 });
 
 test('a pod that gets no agent says why', async () => {
@@ -216,7 +213,7 @@ test('what stands around a policy is found: its size, other policies, other auto
 test('whoever applies the configurations anew finds our authority back in them', async () => {
   const before = await bundleOf();
   await applyConfigurations();
-  await until(async () => (await bundleOf()) === before);
+  await eventually(async () => (await bundleOf()) === before);
   expect(hasAgent(await createPod('ai'))).toBe(true);
 });
 

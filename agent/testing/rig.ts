@@ -141,18 +141,6 @@ export function arrivalsOf(socket: Socket): Arrivals {
   };
 }
 
-/** Resolves when the condition holds; looks again as often as the loop turns. Rejects, with what it waited for, after 40 s. */
-export async function eventually(
-  condition: () => boolean | Promise<boolean>,
-  what = 'the condition to hold',
-): Promise<void> {
-  const deadline = Date.now() + 40_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** Sum over routes of the answers by status class. */
 export function answersOf(totals: Totals): Record<string, number> {
   const answers: Record<string, number> = {};

@@ -18,6 +18,7 @@ import {
 import { encodeReport, type PodIdentity } from '@kubeai/protocol';
 import { milliseconds, seconds } from '@kubeai/units';
 import { parse } from 'yaml';
+import { eventually } from '../../packages/daemon/testing/eventually.ts';
 import { type ApiServer, startApiServer } from '../../packages/local-cluster/api-server/api-server.ts';
 import { type Controller, type ControllerOptions, createController } from '../controller.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
@@ -67,17 +68,6 @@ export interface Agent {
   /** Reports that were sent. */
   sent(): number;
   stop(): void;
-}
-
-/** Looks every 20 ms until there is something to see; a test that waits in vain runs out of its time. */
-export async function until<Value>(
-  look: () => Promise<Value | false | undefined> | Value | false | undefined,
-): Promise<Value> {
-  for (;;) {
-    const seen = await look();
-    if (seen) return seen as Value;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 /** A cluster for the tests of one file, kept by its hooks. `definitions`: of further kinds that it knows. */
@@ -243,7 +233,7 @@ export function useScene(definitions: readonly object[] = []) {
     await applyPolicy('chat');
     const controller = await start();
     await startAgent(controller, pod, () => 30);
-    await until(async () => (await replicas()) > 1);
+    await eventually(async () => (await replicas()) > 1);
     return controller;
   }
 
@@ -251,7 +241,7 @@ export function useScene(definitions: readonly object[] = []) {
   const condition = async (name: string, type: string) =>
     (await policy(name)).status?.conditions?.find((each) => each.type === type);
   const settled = (name: string, type: string, status: string) =>
-    until(async () => {
+    eventually(async () => {
       const found = await condition(name, type);
       return found?.status === status && found;
     });

@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 import { seconds } from '@kubeai/units';
 import { createHealth } from './health.ts';
 import { serveHttp } from './listener.ts';
+import { eventually } from './testing/eventually.ts';
 
 const local = { host: '127.0.0.1', port: 0 };
 
@@ -17,7 +18,7 @@ test('a drain lets what is in flight end and closes idle connections', async () 
   const agent = new Agent({ keepAlive: true });
   const quick = await fetchText(`${listener.url}/quick`, agent);
   const slow = fetchText(`${listener.url}/slow`, agent);
-  await until(() => waiting.length === 1);
+  await eventually(() => waiting.length === 1);
 
   const drained = listener.drain(seconds(60));
   waiting[0]!.end(' last');
@@ -69,8 +70,4 @@ async function fetchText(url: string, agent?: Agent): Promise<string> {
   let text = '';
   for await (const chunk of response) text += chunk;
   return text;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClock, createLog } from '@kubeai/daemon';
 import { milliseconds } from '@kubeai/units';
+import { eventually } from '../daemon/testing/eventually.ts';
 import { type ApiServer, startApiServer } from '../local-cluster/api-server/api-server.ts';
 import { createDiscovery } from './discovery.ts';
 import { createEventRecorder } from './event-recorder.ts';
@@ -12,7 +13,6 @@ import { createLeaderElection } from './leader-election.ts';
 import { createReflector } from './reflector.ts';
 import { resources } from './resource.ts';
 import { readScale, writeScale } from './scale.ts';
-import { until } from './testing/scripted-api.ts';
 
 const clock = createClock();
 const log = createLog({ level: 'silent', name: 'tested' });
@@ -60,7 +60,7 @@ test('a reflector follows what is created, applied, changed and deleted, and onl
     { kind: 'json' },
   );
   await client.delete(resources.configMaps, { namespace, name: 'before' });
-  await until(() => seen.includes('gone before'));
+  await eventually(() => seen.includes('gone before'));
   // Who no longer fits the selector is gone too.
   expect(seen).toEqual(['new before', 'new applied', 'changed applied', 'gone applied', 'gone before']);
   expect([...reflector.items()]).toEqual([]);
@@ -73,11 +73,11 @@ test('two candidates share a Lease; the second leads as soon as the first lets g
   const [one, two] = [candidate('one'), candidate('two')];
   const led: string[] = [];
   const ran = one.run(() => led.push('one'));
-  await until(() => one.isLeader());
+  await eventually(() => one.isLeader());
   const second = two.run(() => led.push('two'));
   one.stop();
   await ran;
-  await until(() => two.isLeader());
+  await eventually(() => two.isLeader());
   expect(led).toEqual(['one', 'two']);
   const lease = await client.read<KubeObject & { spec: object }>(resources.leases, { namespace, name: 'lead' });
   expect(lease.spec).toMatchObject({ holderIdentity: 'two', leaseTransitions: 1 });

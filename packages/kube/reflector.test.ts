@@ -1,11 +1,12 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { createLog, createManualClock, type ManualClock } from '@kubeai/daemon';
 import { seconds } from '@kubeai/units';
+import { eventually } from '../daemon/testing/eventually.ts';
 import { createKubeClient } from './kube-client.ts';
 import type { KubeObject } from './kube-object.ts';
 import { createReflector, type Reflector } from './reflector.ts';
 import { resources } from './resource.ts';
-import { type ScriptedApi, type ScriptedCall, scriptedApi, until } from './testing/scripted-api.ts';
+import { type ScriptedApi, type ScriptedCall, scriptedApi } from './testing/scripted-api.ts';
 
 const log = createLog({ level: 'silent', name: 'tested' });
 const pod = (name: string, version: number): KubeObject => ({
@@ -76,7 +77,7 @@ test('a list in pages, then changes: the copy follows and handlers hear each cha
   );
   expect(reflector.hasSynced()).toBe(false);
   await reflector.synced;
-  await until(() => seen.length === 5);
+  await eventually(() => seen.length === 5);
   expect(seen).toEqual(['new one', 'new two', 'changed one', 'gone two', 'new three']);
   expect(asked).toEqual(['list', 'list page2', 'watch 5']);
   expect([...reflector.items()].map((item) => item.metadata)).toEqual([
@@ -97,7 +98,7 @@ test('a watch that ends is resumed from the last bookmark, without a list', asyn
       },
     ],
   );
-  await until(() => asked.length === 2);
+  await eventually(() => asked.length === 2);
   await passing(clock, 1, () => asked.length === 3);
   expect(asked).toEqual(['list', 'watch 5', 'watch 40']);
 });
@@ -115,7 +116,7 @@ test.each<[string, (call: ScriptedCall) => void]>([
   );
   await passing(clock, 1, () => seen.length === 4);
   expect(seen).toEqual(['new one', 'new two', 'gone one', 'new three']);
-  await until(() => asked.length === 4);
+  await eventually(() => asked.length === 4);
   expect(asked).toEqual(['list', 'watch 5', 'list', 'watch 50']);
 });
 
@@ -128,7 +129,7 @@ test('410 between two pages starts over with one list of everything', async () =
     ],
     [],
   );
-  await until(() => asked.length === 4);
+  await eventually(() => asked.length === 4);
   expect(seen).toEqual(['new two']);
   expect(asked).toEqual(['list', 'list page2', 'list', 'watch 9']);
 });
@@ -142,7 +143,7 @@ test('failures wait longer each time, keep the copy, and end with the server’s
     ],
     [(call) => call.refuse(500, 'InternalError'), (call) => call.stream().cut()],
   );
-  await until(() => asked.length === 1);
+  await eventually(() => asked.length === 1);
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   await clock.advance(seconds(0.4));
   expect(asked).toHaveLength(1);

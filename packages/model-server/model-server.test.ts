@@ -4,6 +4,7 @@ import { type ClientRequest, request as httpRequest } from 'node:http';
 import { afterEach, expect, test } from '@jest/globals';
 import { createClock, createManualClock, type Listener, serveHttp } from '@kubeai/daemon';
 import { seconds } from '@kubeai/units';
+import { eventually } from '../daemon/testing/eventually.ts';
 import { createModelServer, type ModelServer, type ModelServerConfig } from './model-server.ts';
 
 const config: ModelServerConfig = {
@@ -55,11 +56,6 @@ function eventsOf(text: string): string[] {
     .slice(0, -2)
     .split('\n\n')
     .map((event) => event.replace(/^data: /, ''));
-}
-
-/** Waits for a condition, for it is never known how long the machine takes. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
 /** Opens a stream and leaves it open. */
@@ -149,7 +145,7 @@ test('one request more than batch and queue hold is answered 429', async () => {
   const { url, engine } = await start();
   engine.hang(true); // so that nothing ends by itself
   const streams = [1, 2, 3].map(() => openStream(url, streamed));
-  await until(() => engine.state().running + engine.state().waiting === 3);
+  await eventually(() => engine.state().running + engine.state().waiting === 3);
   expect((await post(`${url}/v1/chat/completions`, chat())).status).toBe(429);
   for (const stream of streams) stream.destroy();
 });
@@ -158,9 +154,9 @@ test('a client that goes away leaves the batch, whether it ran or waited', async
   const { url, engine } = await start();
   engine.hang(true); // so that nothing ends by itself
   const streams = [1, 2, 3].map(() => openStream(url, streamed));
-  await until(() => engine.state().running + engine.state().waiting === 3);
+  await eventually(() => engine.state().running + engine.state().waiting === 3);
   for (const stream of streams) stream.destroy();
-  await until(() => engine.state().running === 0 && engine.state().waiting === 0);
+  await eventually(() => engine.state().running === 0 && engine.state().waiting === 0);
   expect(engine.state().kvUsage).toBe(0);
   const page = await (await fetch(`${url}/metrics`)).text();
   expect(page).toContain('vllm:request_success_total{finished_reason="abort",engine="0",model_name="m"} 3');
@@ -229,14 +225,14 @@ test('a reset cuts the answer in the middle', async () => {
   const response = await post(`${url}/v1/chat/completions`, chat({ stream: true, max_tokens: 10 }));
   expect(response.status).toBe(200);
   await expect(response.text()).rejects.toThrow();
-  await until(() => engine.state().running === 0);
+  await eventually(() => engine.state().running === 0);
 });
 
 test('a hung engine keeps its health and answers once it is freed', async () => {
   const { url, engine } = await start();
   await post(`${url}/admin/fault`, { hang: true });
   const answer = post(`${url}/v1/chat/completions`, chat());
-  await until(() => engine.state().running === 1);
+  await eventually(() => engine.state().running === 1);
   expect((await fetch(`${url}/health`)).status).toBe(200);
   expect(engine.state().running).toBe(1);
   await post(`${url}/admin/fault`, { hang: false });
@@ -246,7 +242,7 @@ test('a hung engine keeps its health and answers once it is freed', async () => 
 test('a crash is left to the process', async () => {
   const { url } = await start();
   void post(`${url}/admin/fault`, { crash: true }).catch(() => undefined);
-  await until(() => crashes === 1);
+  await eventually(() => crashes === 1);
 });
 
 test('the metrics add up to what was asked', async () => {

@@ -80,8 +80,3 @@ function answers(response: ServerResponse): Pick<ScriptedCall, 'answer' | 'refus
     },
   };
 }
-
-/** Resolves once the condition holds; the test's own time-out says when it never does. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}

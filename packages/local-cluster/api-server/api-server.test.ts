@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../../daemon/testing/eventually.ts';
 import { isApiError } from './api-error.ts';
 import type { KubeObject } from './kube-object.ts';
 import { limits } from './limits.ts';
-import { startTestServer, type TestServer, until } from './testing/test-server.ts';
+import { startTestServer, type TestServer } from './testing/test-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -402,7 +403,7 @@ test('a watcher that does not read is cut', async () => {
   const filler = 'x'.repeat(1024 * 1024);
   let round = 0;
   // The kernel's own buffers take some of it first, so how many writes it takes is the machine's business.
-  await until(async () => {
+  await eventually(async () => {
     round += 1;
     await client.patch(
       'configmaps',
@@ -487,12 +488,12 @@ test.each<['Background' | 'Foreground' | 'Orphan', boolean]>([
   } as never);
   await client.create('configmaps', { metadata: { ...at('grandchild'), ownerReferences: own(child) } } as never);
   await client.delete('configmaps', at('owner'), { propagationPolicy });
-  await until(async () => (await client.find('configmaps', at('owner'))) === undefined);
+  await eventually(async () => (await client.find('configmaps', at('owner'))) === undefined);
   if (survives) {
     expect((await client.read('configmaps', at('child'))).metadata.ownerReferences).toBeUndefined();
     return;
   }
-  await until(async () => (await client.find('configmaps', at('grandchild'))) === undefined);
+  await eventually(async () => (await client.find('configmaps', at('grandchild'))) === undefined);
   expect(await client.find('configmaps', at('child'))).toBeUndefined();
 });
 
@@ -500,7 +501,7 @@ test('an object whose owner never was is collected', async () => {
   const client = server.client('test');
   const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'never', uid: 'never' }];
   await client.create('configmaps', { metadata: { name: 'lost', namespace: 'default', ownerReferences } } as never);
-  await until(async () => (await client.find('configmaps', { name: 'lost', namespace: 'default' })) === undefined);
+  await eventually(async () => (await client.find('configmaps', { name: 'lost', namespace: 'default' })) === undefined);
 });
 
 test('a namespace goes with all that is in it, and takes nothing new meanwhile', async () => {
@@ -511,7 +512,7 @@ test('a namespace goes with all that is in it, and takes nothing new meanwhile',
   } as never);
   await client.create('pods', pod('inside', {}, { namespace: 'doomed' }));
   await client.delete('namespaces', { name: 'doomed' });
-  await until(async () => (await client.find('pods', { name: 'inside', namespace: 'doomed' })) === undefined);
+  await eventually(async () => (await client.find('pods', { name: 'inside', namespace: 'doomed' })) === undefined);
   const late = await server.ask('POST', '/api/v1/namespaces/doomed/configmaps', { metadata: { name: 'late' } });
   expect([late.code, late.body.message]).toEqual([
     403,
@@ -523,7 +524,7 @@ test('a namespace goes with all that is in it, and takes nothing new meanwhile',
     { metadata: { finalizers: null } },
     { type: 'merge' },
   );
-  await until(async () => (await client.find('namespaces', { name: 'doomed' })) === undefined);
+  await eventually(async () => (await client.find('namespaces', { name: 'doomed' })) === undefined);
 });
 
 test('a service account token names its account and pod, and dies with the pod', async () => {
@@ -709,7 +710,7 @@ test('the client in this process hands over events in turns of their own', async
   expect(seen).toEqual(['ADDED kube-root-ca.crt']);
   const created = await client.create('configmaps', { metadata: { name: 'x', namespace: 'kube-public' } });
   expect(seen).toHaveLength(1);
-  await until(() => seen.length === 2);
+  await eventually(() => seen.length === 2);
   stop();
   await client.delete('configmaps', { name: 'x', namespace: 'kube-public' });
   await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../../daemon/testing/eventually.ts';
 import type { JsonObject } from './kube-object.ts';
-import { startTestServer, type TestServer, until } from './testing/test-server.ts';
+import { startTestServer, type TestServer } from './testing/test-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -46,7 +47,7 @@ test('a definition is served at once, established soon, and found by discovery',
     (await server.ask('POST', '/apis/example.io/v1/namespaces/default/things', { metadata: { name: 'a' }, spec: {} }))
       .body.spec,
   ).toEqual({ size: 1 });
-  await until(async () => (await conditionsOf('things')).Established === 'True');
+  await eventually(async () => (await conditionsOf('things')).Established === 'True');
   const { body } = await server.ask('GET', '/apis/example.io/v1');
   expect(body.resources.map(({ name }: { name: string }) => name)).toEqual(['things', 'things/status']);
   const { body: openApi } = await server.ask('GET', '/openapi/v3/apis/example.io/v1');
@@ -86,7 +87,7 @@ test('two versions are two faces of one object', async () => {
 
 test('a kind that is taken is not accepted', async () => {
   await server.ask('POST', crds, definition('stuff', 'Thing'));
-  await until(async () => (await conditionsOf('stuff')).NamesAccepted === 'False');
+  await eventually(async () => (await conditionsOf('stuff')).NamesAccepted === 'False');
   expect((await server.ask('GET', '/apis/example.io/v1/namespaces/default/stuff')).code).toBe(404);
 });
 
@@ -141,11 +142,11 @@ test('a definition takes its objects along, waiting for their finalizers', async
   await server.ask('POST', crds, definition('leavings', 'Leaving'));
   const path = '/apis/example.io/v1/namespaces/default/leavings/a';
   await server.ask('POST', path.slice(0, -2), { metadata: { name: 'a', finalizers: ['example.io/wait'] } });
-  await until(
+  await eventually(
     async () => (await server.ask('GET', `${crds}/leavings.example.io`)).body.metadata.finalizers !== undefined,
   );
   await server.ask('DELETE', `${crds}/leavings.example.io`);
-  await until(async () => (await server.ask('GET', path)).body.metadata.deletionTimestamp !== undefined);
+  await eventually(async () => (await server.ask('GET', path)).body.metadata.deletionTimestamp !== undefined);
   expect((await server.ask('GET', `${crds}/leavings.example.io`)).code).toBe(200);
   await server.ask(
     'PATCH',
@@ -153,6 +154,6 @@ test('a definition takes its objects along, waiting for their finalizers', async
     { metadata: { finalizers: null } },
     { 'content-type': 'application/merge-patch+json' },
   );
-  await until(async () => (await server.ask('GET', `${crds}/leavings.example.io`)).code === 404);
+  await eventually(async () => (await server.ask('GET', `${crds}/leavings.example.io`)).code === 404);
   expect((await server.ask('GET', '/apis/example.io/v1/leavings')).code).toBe(404);
 });

@@ -113,8 +113,3 @@ export async function startTestServer(options: Partial<ApiServerOptions> = {}): 
     },
   };
 }
-
-/** Resolves when `holds` does; asks again after every turn of the event loop, so it needs no time of its own. */
-export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
-}
