@@ -168,6 +168,17 @@ test('a new token is used as soon as it is there, without a report lost', async 
   expect(sequences()).toEqual([0, 1]);
 });
 
+test('a session goes on over connections, and ends with the authorities that it was begun under', async () => {
+  const { push, second, until } = await agent();
+  await until(() => push.state().connected, 'the first connection');
+  controller.cut();
+  await until(() => controller.connections() === 2 && push.state().connected, 'the second connection');
+  await writeCredentials(directory, 'token-1', `${identity.cert}\n${identity.cert}`);
+  await second();
+  await until(() => controller.connections() === 3, 'the third connection');
+  expect(controller.resumed).toEqual([false, true, false]);
+});
+
 test('a token that is not accepted is not tried in a tight loop', async () => {
   controller.mode = 'unauthorized';
   const { push, second } = await agent();

@@ -100,6 +100,8 @@ export function startPush(options: PushOptions): Push {
   let blocked = false;
   let heardAt = 0;
   let used: Credentials | undefined;
+  /** What the controller gave to resume the session with, under the authorities of then. */
+  let known: { readonly session: Buffer; readonly ca: string } | undefined;
   let emptied: (() => void) | undefined;
 
   const forgetOld = (now: number): void => {
@@ -154,9 +156,11 @@ export function startPush(options: PushOptions): Push {
       blocked = false;
       heardAt = clock.monotonic();
       let over = false;
+      const resumption: object = known?.ca === credentials.ca ? { session: known.session } : {};
       const opening = request(url, {
         agent: false,
         ca: credentials.ca,
+        ...resumption,
         servername: options.serverName,
         headers: { authorization: `Bearer ${credentials.token}`, connection: 'upgrade', upgrade: reportsProtocol },
       });
@@ -171,6 +175,11 @@ export function startPush(options: PushOptions): Push {
         resolve(milliseconds(least));
       };
       cut = (why) => finish(why, 0);
+      opening.on('socket', (socket) =>
+        socket.on('session', (session: Buffer) => {
+          known = { session, ca: credentials.ca };
+        }),
+      );
       opening.on('error', (cause: NodeJS.ErrnoException) => finish(`${cause.code ?? 'error'}: ${cause.message}`, 0));
       opening.on('response', (response: IncomingMessage) => {
         response.resume();

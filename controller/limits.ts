@@ -9,6 +9,8 @@ export const limits = {
   /** Handshakes begun a second, of those who wait. One costs 0.6 ms of CPU and a TokenReview: more would only pile up, and
    * ten thousand agents are back within nine seconds (bench:ingest). */
   handshakesPerSecond: 1_250,
+  /** A session is resumed for so long: a connection ends with its token, within an hour, and the controller may be away for as long. */
+  session: minutes(120),
   /** Handshakes under way: until one is made it holds OpenSSL's state and buffers of ours, several times what an agent does. */
   handshakes: 500,
   /** Read of a connection at once: what an agent kept for a minute, in a few times. */

@@ -78,12 +78,12 @@ try {
     clock,
     log,
     // Agents must trust a certificate before they meet it.
-    async onChange({ serving, bundle }) {
-      await publisher.publish(bundle);
-      ingestListener.setCertificate(serving);
+    async onChange(state) {
+      await publisher.publish(state.bundle);
+      ingestListener.setIdentity(state);
     },
   });
-  const ingestListener = await serveReports(controller.ingest.receive, certificates.current().serving, {
+  const ingestListener = await serveReports(controller.ingest.receive, certificates.current(), {
     clock,
     host,
     port: options.ingestPort,

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect as connectPlain, createServer, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { ensureCertificates, type SecretStore } from '@kubeai/certificates';
-import { createClock, createLog, createManualClock, type ManualClock, type ServingCertificate } from '@kubeai/daemon';
+import { type CertificateState, ensureCertificates, type SecretStore } from '@kubeai/certificates';
+import { createClock, createLog, createManualClock, type ManualClock } from '@kubeai/daemon';
 import { milliseconds, seconds } from '@kubeai/units';
 import { eventually } from '../packages/daemon/testing/eventually.ts';
 import type { Guest } from './handshake.ts';
@@ -12,7 +12,7 @@ import { limits } from './limits.ts';
 import { type ReportListener, serveReports } from './report-listener.ts';
 import type { SecureLine } from './secure-line.ts';
 
-let serving: ServingCertificate;
+let identity: CertificateState & { readonly authority: Readonly<Record<string, string>> };
 let ca: string;
 let clock: ManualClock;
 let listener: ReportListener;
@@ -21,8 +21,9 @@ let sockets: Socket[];
 /** What was heard on lines, in order. */
 let heard: string[];
 
-async function createIdentity() {
-  let data: Readonly<Record<string, string>> | undefined;
+/** What a controller shows; of the same authority where that is given. */
+async function createIdentity(authority?: Readonly<Record<string, string>>) {
+  let data = authority;
   const store: SecretStore = {
     read: async () => (data === undefined ? undefined : { version: '1', data }),
     async create(made) {
@@ -34,11 +35,12 @@ async function createIdentity() {
   const log = createLog({ level: 'silent', name: 'test' });
   const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock: createClock(), log });
   certificates.stop();
-  return certificates.current();
+  return { ...certificates.current(), authority: data! };
 }
 
 beforeAll(async () => {
-  ({ serving, bundle: ca } = await createIdentity());
+  identity = await createIdentity();
+  ca = identity.bundle;
 });
 beforeEach(async () => {
   clock = createManualClock();
@@ -49,7 +51,7 @@ beforeEach(async () => {
       'test',
       listen(() => undefined),
     );
-  listener = await serveReports((guest) => receive(guest), serving, { clock, host: '127.0.0.1', port: 0 });
+  listener = await serveReports((guest) => receive(guest), identity, { clock, host: '127.0.0.1', port: 0 });
 });
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();
@@ -268,6 +270,22 @@ test('a new certificate is shown to who comes next', async () => {
   const first = await shown();
   const other = await createIdentity();
   ca += other.bundle;
-  listener.setCertificate(other.serving);
+  listener.setIdentity(other);
   expect(await shown()).not.toBe(first);
+});
+
+test.each([
+  ['resumed by another controller of the authority, with a certificate of its own', true],
+  ['begun anew where the authority is another', false],
+])('a session is %s', async (_, same) => {
+  const before = await dial();
+  const [session] = (await once(before.socket, 'session')) as [Buffer];
+  const other = await createIdentity(same ? identity.authority : undefined);
+  listener.setIdentity(other);
+  const { socket } = await enter({ session, ca: other.bundle });
+  expect((socket as TLSSocket).isSessionReused()).toBe(same);
+  // The counters fit.
+  socket.write('one\n');
+  socket.write('two\n');
+  await eventually(() => heard.join('') === 'one\ntwo\n');
 });

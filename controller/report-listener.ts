@@ -15,12 +15,18 @@ export interface ReportListenerOptions {
   readonly port: number;
 }
 
+/** What is shown to agents, and what their sessions are sealed with: where that stays the same, they are resumed. */
+export interface ServingIdentity {
+  readonly serving: ServingCertificate;
+  readonly ticketKeys: Buffer;
+}
+
 export interface ReportListener {
   readonly port: number;
   /** `https://host:port`. */
   readonly url: string;
   /** New handshakes get this certificate from now on; open connections stay as they are. */
-  setCertificate(certificate: ServingCertificate): void;
+  setIdentity(identity: ServingIdentity): void;
   /** Takes no new connections, lets open ones end, and cuts what is left at the deadline. */
   drain(deadline: Milliseconds): Promise<void>;
 }
@@ -28,10 +34,10 @@ export interface ReportListener {
 /** Hands every agent that asks to be let in to `receive`. Throws ListenError when it cannot listen there. */
 export async function serveReports(
   receive: (guest: Guest) => void,
-  certificate: ServingCertificate,
+  identity: ServingIdentity,
   { clock, host, port }: ReportListenerOptions,
 ): Promise<ReportListener> {
-  let context = contextOf(certificate);
+  let context = contextOf(identity);
   const sockets = new Set<Socket>();
   let emptied: (() => void) | undefined;
   const handshakes = createHandshakes(receive);
@@ -79,7 +85,7 @@ export async function serveReports(
   return {
     port: address.port,
     url: `https://${address.authority}`,
-    setCertificate(next) {
+    setIdentity(next) {
       context = contextOf(next);
     },
     async drain(deadline) {
@@ -110,5 +116,14 @@ function readTogether(accepted: Socket): Socket {
 const nothing: Buffer = Buffer.alloc(0);
 const broken = () => undefined;
 
-const contextOf = ({ key, cert }: ServingCertificate) =>
-  createSecureContext({ key, cert, minVersion: 'TLSv1.3', ciphers: cipherSuite });
+// Who comes back with a session of an hour ago is spared the certificate, and we the signature. Keys are agreed on anew, and its token
+// is reviewed as ever (docs/decisions/0017).
+const contextOf = ({ serving: { key, cert }, ticketKeys }: ServingIdentity) =>
+  createSecureContext({
+    key,
+    cert,
+    minVersion: 'TLSv1.3',
+    ciphers: cipherSuite,
+    ticketKeys,
+    sessionTimeout: limits.session / 1_000,
+  });

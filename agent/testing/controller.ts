@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import {
   createLineReader,
   encodeAcknowledgement,
@@ -29,6 +30,8 @@ export interface Controller {
   readonly received: Received[];
   readonly problems: string[];
   readonly tokens: string[];
+  /** Of each connection, whether it went on with the session of an earlier one. */
+  readonly resumed: boolean[];
   connections(): number;
   /** What becomes of the next requests and reports. */
   mode: 'acknowledge' | 'silent' | 'unauthorized' | 'refuse';
@@ -67,6 +70,7 @@ export async function startController(identity: Identity, port = 0): Promise<Con
   const received: Received[] = [];
   const problems: string[] = [];
   const tokens: string[] = [];
+  const resumed: boolean[] = [];
   let connections = 0;
   const server = createServer({ ...identity });
   server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
@@ -74,6 +78,7 @@ export async function startController(identity: Identity, port = 0): Promise<Con
     const connection = connections;
     const token = request.headers.authorization ?? '';
     tokens.push(token);
+    resumed.push((socket as TLSSocket).isSessionReused());
     if (controller.mode === 'unauthorized') {
       socket.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
       return;
@@ -108,6 +113,7 @@ export async function startController(identity: Identity, port = 0): Promise<Con
     received,
     problems,
     tokens,
+    resumed,
     connections: () => connections,
     mode: 'acknowledge',
     cut() {

@@ -129,8 +129,9 @@ export function useScene(definitions: readonly object[] = []) {
     });
     const store = createSecretStore(calls, { namespace: 'kube-system', name: 'kubeai-ca' });
     const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
-    const { serving, bundle } = certificates.current();
-    const listener = await serveReports(controller.ingest.receive, serving, { clock, host: '127.0.0.1', port: 0 });
+    const identity = certificates.current();
+    const { bundle } = identity;
+    const listener = await serveReports(controller.ingest.receive, identity, { clock, host: '127.0.0.1', port: 0 });
     await controller.start();
     running = {
       controller,

@@ -83,13 +83,20 @@ test('a real TLS client accepts the serving certificate by its name, and no othe
   }
 });
 
-test('replicas that start at once agree on one authority', async () => {
+test('replicas that start at once agree on one authority, and seal sessions alike', async () => {
   const store = createMemoryStore();
   const clock = createManualClock(start);
   const replicas = await Promise.all([1, 2, 3].map(() => replica(store, clock)));
   const bundles = new Set(replicas.map((each) => each.current().bundle));
-  expect({ bundles: bundles.size, writes: store.writes() }).toEqual({ bundles: 1, writes: 1 });
-  for (const each of replicas) each.stop();
+  const ticketKeys = new Set(replicas.map((each) => each.current().ticketKeys.toString('hex')));
+  expect({ bundles: bundles.size, writes: store.writes(), ticketKeys: ticketKeys.size }).toEqual({
+    bundles: 1,
+    writes: 1,
+    ticketKeys: 1,
+  });
+  const stranger = await replica(createMemoryStore(), clock);
+  expect(ticketKeys.has(stranger.current().ticketKeys.toString('hex'))).toBe(false);
+  for (const each of [...replicas, stranger]) each.stop();
 });
 
 test('over a year, no client meets a certificate that it does not trust', async () => {

@@ -1,6 +1,6 @@
 // Keeps one process in valid certificates: reads the shared authority, moves it on when its time has come, and holds a
 // serving certificate signed by it in memory. Every replica runs this; whoever writes first wins and the others follow.
-import { X509Certificate } from 'node:crypto';
+import { hkdfSync, X509Certificate } from 'node:crypto';
 import type { Clock, Log } from '@kubeai/daemon';
 import { after, elapsed, type Instant, instant } from '@kubeai/units';
 import { type Authorities, authoritiesOf, bundleOf, notAfter, secretDataOf, stepOf } from './authority.ts';
@@ -13,6 +13,9 @@ export interface CertificateState {
   readonly serving: KeyPair;
   /** What its clients must trust: PEM, one to three authorities. */
   readonly bundle: string;
+  /** 48 bytes, the same for every replica and after a restart: what `ticketKeys` of node:tls seals sessions with. They come of the
+   * authority's key, whose owner could be any replica anyway. */
+  readonly ticketKeys: Buffer;
 }
 
 export interface CertificateOptions {
@@ -95,8 +98,11 @@ async function nextState(
     : await createServingCertificate(authorities.current, servingRequest(authorities, options, now, lifetimes));
   if (!keep)
     options.log.info('Made a serving certificate', { names: options.dnsNames, notAfter: notAfter(serving.cert) });
-  return { serving, bundle };
+  return { serving, bundle, ticketKeys: ticketKeysOf(authorities) };
 }
+
+const ticketKeysOf = ({ current }: Authorities): Buffer =>
+  Buffer.from(hkdfSync('sha256', current.key, new X509Certificate(current.cert).raw, 'kubeai session tickets', 48));
 
 function isGood(serving: KeyPair, { current }: Authorities, now: Instant, lifetimes: Lifetimes): boolean {
   const certificate = new X509Certificate(serving.cert);

@@ -8,9 +8,10 @@ import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request } from 'node:https';
+import { request } from 'node:http';
+import { connect as connectSocket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { createSecureContext } from 'node:tls';
+import { connect as connectSecurely, createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { ensureCertificates, type SecretStore } from '@kubeai/certificates';
 import { createClock, createLog, readCommandLine } from '@kubeai/daemon';
@@ -38,6 +39,7 @@ import { median, printVerdict, type Verdict } from './verdict.ts';
 const podsPerTarget = 8;
 /** Connecting ten thousand takes 30 s, coming back is asked within 15: who takes longer than this does not end. */
 const patience = seconds(120);
+const comingAtOnce = 100;
 const clock = createClock();
 const podOf = (number: number): PodIdentity => ({ namespace: 'models', name: `chat-${number}`, uid: `uid-${number}` });
 
@@ -116,8 +118,8 @@ async function receive(): Promise<void> {
     replace: async () => false,
   };
   const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
-  const { serving, bundle } = certificates.current();
-  const listener = await serveReports(ingest.receive, serving, { clock, host: '127.0.0.1', port });
+  const identity = certificates.current();
+  const listener = await serveReports(ingest.receive, identity, { clock, host: '127.0.0.1', port });
   // Nobody is left to ask.
   process.on('disconnect', () => process.exit(0));
   process.on('message', () => {
@@ -132,7 +134,7 @@ async function receive(): Promise<void> {
     ages.clear();
     process.send?.(usage);
   });
-  process.send?.({ port: listener.port, bundle, secret: secret.data });
+  process.send?.({ port: listener.port, bundle: identity.bundle, secret: secret.data });
 }
 
 /** As it is shipped: one file, without what compiles TypeScript. */
@@ -277,49 +279,84 @@ async function usageOf(child: ChildProcess): Promise<Usage> {
 function createFleet(count: number, port: number, ca: string) {
   const lines = reportLines();
   // Ten thousand agents read one authority each; here it is read once, for it is the other side that is measured.
-  const trust: object = { secureContext: createSecureContext({ ca }) };
+  const trust = { secureContext: createSecureContext({ ca }) };
   const connected = new Set<number>();
+  /** As agents do, each keeps the session it had last. */
+  const sessions = new Map<number, Buffer>();
   const comings: number[] = [];
   let sent = 0;
 
+  // Agents answer the controller within a moment. One process in the place of ten thousand does so for as many as it has come at once,
+  // and not for all of them.
+  const waiting = new Set<() => void>();
+  const coming = new Set<number>();
+  const comeNext = (): void => {
+    for (const come of waiting) {
+      if (coming.size >= comingAtOnce) return;
+      waiting.delete(come);
+      come();
+    }
+  };
+  const settled = (number: number): void => {
+    if (coming.delete(number)) setImmediate(comeNext);
+  };
   const connect = (number: number, attempts: number): void => {
+    waiting.add(() => {
+      coming.add(number);
+      come(number, attempts);
+    });
+    comeNext();
+  };
+
+  const come = (number: number, attempts: number): void => {
     let timer: NodeJS.Timeout | undefined;
     let over = false;
-    const asked = request({
-      host: '127.0.0.1',
-      port,
-      ...trust,
-      servername: 'kubeai-controller',
-      path: reportsPath,
-      agent: false,
-      headers: { connection: 'upgrade', upgrade: reportsProtocol, authorization: `Bearer ${number}` },
-    });
+    let answered = false;
+    const socket = connectSocket({ host: '127.0.0.1', port });
     const lost = () => {
       if (over) return;
       over = true;
       clearInterval(timer);
+      settled(number);
       connected.delete(number);
-      asked.destroy();
+      socket.destroy();
       const next = answered ? 0 : attempts + 1;
       setTimeout(() => connect(number, next), reconnectDelay(attempts, Math.random()));
     };
-    let answered = false;
-    asked.on('upgrade', (_answer, socket) => {
-      answered = true;
-      connected.add(number);
-      comings.push(clock.monotonic());
-      socket.resume().on('error', lost).on('close', lost);
-      const write = () => {
-        // Grows by a thousand a second: the number of a report is when it was written.
-        socket.write(lines(number, Date.now()));
-        sent += 1;
-      };
-      timer = setTimeout(() => {
-        write();
-        timer = setInterval(write, 1_000);
-      }, Math.random() * 1_000);
+    socket.once('error', lost).once('close', lost);
+    // Where nobody listens nothing of TLS is made: ten thousand agents have machines of their own to try again and again with.
+    socket.once('connect', () => {
+      const session = sessions.get(number);
+      const secure = connectSecurely({
+        socket,
+        servername: 'kubeai-controller',
+        ...trust,
+        ...(session && { session }),
+      });
+      secure.on('session', (given: Buffer) => sessions.set(number, given)).on('error', lost);
+      const asked = request({
+        createConnection: () => secure,
+        path: reportsPath,
+        headers: { connection: 'upgrade', upgrade: reportsProtocol, authorization: `Bearer ${number}` },
+      });
+      asked.on('upgrade', () => {
+        answered = true;
+        settled(number);
+        connected.add(number);
+        comings.push(clock.monotonic());
+        secure.resume().on('close', lost);
+        const write = () => {
+          // Grows by a thousand a second: the number of a report is when it was written.
+          secure.write(lines(number, Date.now()));
+          sent += 1;
+        };
+        timer = setTimeout(() => {
+          write();
+          timer = setInterval(write, 1_000);
+        }, Math.random() * 1_000);
+      });
+      asked.on('error', lost).end();
     });
-    asked.on('error', lost).end();
   };
 
   /** Waits until so many are connected, or nobody can expect it any more. */

@@ -61,13 +61,13 @@ const controller = await createController({
 });
 const store = createSecretStore(client, { namespace: 'kube-system', name: 'kubeai-ca' });
 const certificates = await ensureCertificates(store, { dnsNames: ['kubeai-controller'], clock, log });
-const { serving, bundle } = certificates.current();
+const identity = certificates.current();
 const local = { clock, host: '127.0.0.1', port: 0 };
-const listener = await serveReports(controller.ingest.receive, serving, local);
+const listener = await serveReports(controller.ingest.receive, identity, local);
 
 const directory = mkdtempSync(join(tmpdir(), 'kubeai-reaction-'));
 const caFile = join(directory, 'ca.crt');
-writeFileSync(caFile, bundle);
+writeFileSync(caFile, identity.bundle);
 const server = createServer((_request, response) => {
   setTimeout(() => response.setHeader('content-type', 'application/json').end('{}'), answers);
 });
