@@ -136,3 +136,13 @@ test('an empty cell at the end of a row is one, though editors cut the blank bef
       problems: [],
     });
 });
+
+test('a header that comes again begins another run, whatever GPU stands below', () => {
+  const { documents, gpus } = parseNvidiaSmi('name, pstate\nTesla T4, P0\nname, pstate\nTesla T4, P8\nTesla T4, P8\n');
+  expect(documents).toBe(2);
+  expect(gpus.map(({ document, index }) => [document, index])).toEqual([
+    [1, 0],
+    [2, 0],
+    [2, 1],
+  ]);
+});

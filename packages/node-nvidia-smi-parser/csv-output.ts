@@ -113,7 +113,7 @@ export function addRow(
   for (const [index, column] of header.columns.entries())
     if (cells[index] !== undefined && !(column in printed)) printed[column] = cells[index];
   const ofProcesses = isOfProcesses(header);
-  const run = (ofProcesses ? undefined : runs?.(printed)) ?? { document: draft.documents, position: 0 };
+  const run = (ofProcesses ? undefined : runs?.placeOf(printed)) ?? { document: draft.documents, position: 0 };
   const place: Place = { draft, document: run.document, what: `row ${rowNumber}`, units: header.units };
   draft.documents = run.document;
   if (ofProcesses) draft.processes.push(processOf(printed, undefined, place));
@@ -124,7 +124,11 @@ export function addRow(
   if (timestamp !== undefined) draft.timestamp ??= timestamp;
 }
 
-type RunCounter = (printed: Readonly<Record<string, string>>) => { document: number; position: number };
+export interface RunCounter {
+  readonly placeOf: (printed: Readonly<Record<string, string>>) => { document: number; position: number };
+  /** A header has come again: a run prints one. */
+  readonly begin: () => void;
+}
 
 const identities = ['index', 'uuid', 'gpu_uuid', 'pci.bus_id', 'gpu_bus_id', 'serial', 'gpu_serial'];
 /** GPUs of one run are asked within this of one another; loops wait longer. */
@@ -136,20 +140,22 @@ export function createRunCounter(): RunCounter {
   let position = -1;
   let last = Number.NaN;
   const seen = new Set<string>();
-  return (printed) => {
+  const begin = () => {
+    if (position >= 0) document += 1;
+    position = -1;
+    seen.clear();
+  };
+  const placeOf: RunCounter['placeOf'] = (printed) => {
     const identity = identities.map((name) => printed[name]).find((value) => value !== undefined && value !== '[N/A]');
     const time = Date.parse(printed['timestamp']?.replaceAll('/', '-').replace(' ', 'T') ?? '');
     const isNext = identity === undefined ? Math.abs(time - last) > gapMilliseconds : seen.has(identity);
-    if (isNext) {
-      document += 1;
-      position = -1;
-      seen.clear();
-    }
+    if (isNext) begin();
     position += 1;
     last = time;
     if (identity !== undefined) seen.add(identity);
     return { document, position };
   };
+  return { placeOf, begin };
 }
 
 /** Lines that divide a report, and those of a table below: none holds a cell. */
@@ -216,7 +222,10 @@ function readRows(draft: Draft, { header: first, isPrinted }: Table, lines: read
     }
     const next = isPrinted ? headerAgain(line, header) : undefined;
     const asked = isPrinted ? undefined : queriedFields(line);
-    if (next !== undefined) headerLines += 1;
+    if (next !== undefined) {
+      headerLines += 1;
+      runs.begin();
+    }
     if (next !== undefined || asked !== undefined) {
       header = next ?? headerOfFields(asked!);
       continue;

@@ -109,8 +109,10 @@ export function createNvidiaSmiStream(
     else if (header !== undefined) mode = { is: 'csv', header };
     else if (mode?.is === 'csv') {
       const next = headerAgain(line, mode.header);
-      if (next !== undefined) mode = { is: 'csv', header: next };
-      else if (isRemark(line)) failed(line);
+      if (next !== undefined) {
+        mode = { is: 'csv', header: next };
+        runs.begin();
+      } else if (isRemark(line)) failed(line);
       else {
         row += 1;
         readRow(mode.header, line.trimStart());
