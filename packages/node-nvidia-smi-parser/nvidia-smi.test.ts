@@ -74,6 +74,13 @@ test('two documents in one log are told apart, and one that breaks off says so',
   expect(cut.problems.map(({ reason }) => reason)).toEqual(['Truncated']);
 });
 
+test('XML that lost its beginning is read from the next document on, and says so', () => {
+  const whole = xml('<fb_memory_usage><used>5 MiB</used></fb_memory_usage>');
+  const { gpus, problems } = parseNvidiaSmi(whole.slice(whole.indexOf('<used>')) + whole);
+  expect(gpus).toMatchObject([{ memoryUsedMiB: 5 }]);
+  expect(problems).toEqual([{ reason: 'Truncated', message: 'the XML begins inside an element' }]);
+});
+
 test('a Jetson has a GPU without bus, memory or sensors', () => {
   const input = `| NVIDIA-SMI 540.3.0                Driver Version: N/A          CUDA Version: 12.2     |
 | GPU  Name                 Persistence-M | Bus-Id        Disp.A | Volatile Uncorr. ECC |

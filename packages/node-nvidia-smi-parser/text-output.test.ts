@@ -44,8 +44,10 @@ test('sections that somebody cut out of -q are of a GPU each, for no line says w
 });
 
 test('what stands before the first GPU of a log that lost its beginning is of none', () => {
-  const { gpus } = parseNvidiaSmi(`    FB Memory Usage\n        Used : 5 MiB\n${memory('00000000:02:00.0', 8)}`);
+  const input = `    FB Memory Usage\n        Used : 5 MiB\n${memory('00000000:02:00.0', 8)}`;
+  const { gpus, problems } = parseNvidiaSmi(input);
   expect(gpus).toMatchObject([{ memoryUsedMiB: 8 }]);
+  expect(problems.map(({ reason }) => reason)).toEqual(['Truncated']);
 });
 
 test('of several queries each is held to its own count of GPUs', () => {

@@ -46,6 +46,7 @@ export function readTextOutput(text: string): Draft {
   let entry: { readonly indent: number; readonly fields: Record<string, string>; readonly path: string } | undefined;
 
   const isCutOut = !anyGpuLine.test(text);
+  let lostBeginning = false;
 
   const finish = () => {
     if (block !== undefined) addGpu(draft, block);
@@ -92,9 +93,11 @@ export function readTextOutput(text: string): Draft {
     const nameEnds = ends ? content.length - 2 : colon !== -1 ? colon : tight !== -1 ? tight : content.length;
     const name = pathOf(content.slice(0, nameEnds));
     const value = colon === -1 && tight === -1 ? undefined : content.slice(content.indexOf(': ', nameEnds) + 2).trim();
-    // Of several GPUs the same section is cut out again and again.
-    if (isCutOut && value === undefined && bareSections.has(name) && (block === undefined || isTold(block, name)))
-      begin();
+    if (value === undefined && bareSections.has(name)) {
+      // Of several GPUs the same section is cut out again and again.
+      if (isCutOut && (block === undefined || isTold(block, name))) begin();
+      lostBeginning ||= block === undefined && documents === 0;
+    }
     if (block === undefined) {
       if (value !== undefined) headers.at(-1)![name] ??= value;
       continue;
@@ -127,6 +130,7 @@ export function readTextOutput(text: string): Draft {
   if (isCut)
     complain(draft, 'Truncated', 'the last GPU ends before its processes, or before those of the last run did');
 
+  if (lostBeginning) complain(draft, 'Truncated', 'the output begins inside a GPU, which is left out');
   draft.documents = Math.max(1, documents);
   for (const [index, header] of headers.entries()) describe(draft, header, index + 1);
   return draft;

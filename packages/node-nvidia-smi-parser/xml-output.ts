@@ -12,7 +12,7 @@ const lists = new Set(['mig_devices', 'processes', 'compute_processes', 'account
 /** Never throws. */
 export function readXmlOutput(text: string): Draft {
   const draft = draftOf('xml');
-  const { roots, doctypes, stray, truncated, tooMany } = readXml(text);
+  const { roots, doctypes, stray, truncated, lostBeginning, tooMany } = readXml(text);
   const documents = roots.filter((root) => root.name === 'nvidia_smi_log' || gpusIn(root).length > 0);
   draft.documents = Math.max(1, documents.length);
   const version = /_(v\d+)/.exec(doctypes[0] ?? '')?.[1];
@@ -35,6 +35,7 @@ export function readXmlOutput(text: string): Draft {
   }
   noteFailures(draft, stray);
   if (tooMany) complainOfMore(draft, 'elements in one');
+  if (lostBeginning) complain(draft, 'Truncated', 'the XML begins inside an element');
   if (truncated) complain(draft, 'Truncated', 'the XML ends inside an element');
   return draft;
 }

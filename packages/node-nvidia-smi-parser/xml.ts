@@ -19,6 +19,8 @@ export interface XmlInput {
   readonly stray: readonly string[];
   /** The input ended inside an element. */
   readonly truncated: boolean;
+  /** An element ends that never began. */
+  readonly lostBeginning: boolean;
   /** An element held more than are kept. */
   readonly tooMany: boolean;
 }
@@ -46,6 +48,7 @@ export function readXml(text: string): XmlInput {
   /** Elements inside one that is too deep or of no interest. */
   let skippedInside = 0;
   let truncated = false;
+  let lostBeginning = false;
   let tooMany = false;
   let at = 0;
 
@@ -85,6 +88,7 @@ export function readXml(text: string): XmlInput {
     }
     if (inside.startsWith('/')) {
       if (skippedInside > 0) skippedInside -= 1;
+      else if (open.length === 0) lostBeginning = true;
       else close(inside.slice(1).trim(), open);
       continue;
     }
@@ -101,7 +105,7 @@ export function readXml(text: string): XmlInput {
     else tooMany = true;
     if (!selfClosing) open.push(element);
   }
-  return { roots, doctypes, stray, truncated: truncated || open.length > 0, tooMany };
+  return { roots, doctypes, stray, truncated: truncated || open.length > 0, lostBeginning, tooMany };
 }
 
 /** Closes the nearest open element of that name, and whatever was forgotten inside it. */
