@@ -511,7 +511,11 @@ test('a namespace goes with all that is in it, and takes nothing new meanwhile',
     metadata: { name: 'held', namespace: 'doomed', finalizers: ['example.com/wait'] },
   } as never);
   await client.create('pods', pod('inside', {}, { namespace: 'doomed' }));
+  await client.create('configmaps', { metadata: { name: 'other', namespace: 'doomed' } } as never);
   await client.delete('namespaces', { name: 'doomed' });
+  // `kubectl delete -f` of a file that holds both asks for it a moment later.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await client.delete('configmaps', { name: 'other', namespace: 'doomed' });
   await eventually(async () => (await client.find('pods', { name: 'inside', namespace: 'doomed' })) === undefined);
   const late = await server.ask('POST', '/api/v1/namespaces/doomed/configmaps', { metadata: { name: 'late' } });
   expect([late.code, late.body.message]).toEqual([

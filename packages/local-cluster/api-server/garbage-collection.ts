@@ -20,6 +20,9 @@ interface Located {
 const crdStorage = 'customresourcedefinitions.apiextensions.k8s.io';
 export const crdFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 
+/** A namespace keeps what is in it for so long, as a real one does: whoever deletes it and its content one by one finds all. */
+const namespaceGraceMs = 5_000;
+
 const callerNamed = (username: string): Caller => ({
   user: { username, groups: ['system:masters', 'system:authenticated'] },
   agent: 'kube-controller-manager',
@@ -101,10 +104,20 @@ export function collectGarbage(store: Store, registry: Registry, pipeline: Pipel
     else if (present.length < ownerReferences.length) await write(object, { ownerReferences: present });
   };
 
+  // Namespaces within their grace.
+  const spared = new Map<string, NodeJS.Timeout>();
+  const spare = (name: string): void => {
+    const timer = setTimeout(() => {
+      spared.delete(name);
+      queue.add(`namespace ${name}`);
+    }, namespaceGraceMs);
+    spared.set(name, timer);
+  };
+
   /** Deletes what is in a namespace, and the namespace when that was the last of it. */
   const emptyNamespace = async (name: string): Promise<void> => {
     const namespace = store.read('namespaces.', '', name);
-    if (namespace?.metadata.deletionTimestamp === undefined) return;
+    if (namespace?.metadata.deletionTimestamp === undefined || spared.has(name)) return;
     let left = 0;
     const storages = new Map(
       registry
@@ -175,12 +188,17 @@ export function collectGarbage(store: Store, registry: Registry, pipeline: Pipel
       dependents.set(owner.uid, owned);
     }
     const deleting = object.metadata.deletionTimestamp !== undefined;
-    if (storage === 'namespaces.' && deleting) queue.add(`namespace ${name}`);
-    else if (storage === crdStorage && deleting) queue.add(`definition ${name}`);
+    if (storage === 'namespaces.' && deleting) {
+      if (previous?.metadata.deletionTimestamp === undefined) spare(name);
+      else queue.add(`namespace ${name}`);
+    } else if (storage === crdStorage && deleting) queue.add(`definition ${name}`);
     if (deleting || (ownerReferences.length > 0 && previous?.metadata.ownerReferences !== ownerReferences))
       queue.add(`object ${uid}`);
   });
-  return queue.stop;
+  return () => {
+    for (const timer of spared.values()) clearTimeout(timer);
+    queue.stop();
+  };
 }
 
 /** An object that is gone, or that someone else has changed meanwhile, will come by again through its own event. */

@@ -58,9 +58,14 @@ export async function rehearse(client: ClusterClient, namespace: string): Promis
       await client.delete('pods', { name, namespace });
     },
     async end() {
-      await client.delete('namespaces', { name: namespace }).catch((cause: unknown) => {
+      const forgiving = (cause: unknown) => {
         if (!isApiError(cause, 404)) throw cause;
-      });
+      };
+      // The namespace would take them along seconds later.
+      for (const { metadata } of (await client.list('pods', { namespace })).items) {
+        await client.delete('pods', { name: metadata.name, namespace }).catch(forgiving);
+      }
+      await client.delete('namespaces', { name: namespace }).catch(forgiving);
       await eventually(
         () => client.list('pods', { namespace }),
         ({ items }) => items.length === 0,
