@@ -157,3 +157,18 @@ test('bursts are forgotten after an hour and a half', () => {
   expect(levels.minutes).toHaveLength(90);
   expect(workToReckonWith(levels)).toBeLessThan(5 * levels.each);
 });
+
+test('load that drifts asks for three times what it rises by within a start, and for no more than twice itself', () => {
+  const up = Array.from({ length: 10 }, (_, minute) => 6 + 0.4 * minute);
+  const roomOf = (minutes: readonly number[], startupMs: number) => {
+    const levels = levelsAfter(minutesOf(...minutes), startupMs);
+    return workToReckonWith(levels) / levels.each - minutes.at(-1)!;
+  };
+  // Up and down by four within twenty minutes, in which nothing is off its minute: in a start of five it rises by one on average.
+  const wave = repeat(3, [...up, 10, ...up.slice(1).toReversed()]);
+  expect(roomOf(wave, 300_000)).toBeGreaterThan(2);
+  expect(roomOf(wave, 300_000)).toBeLessThan(4);
+  expect(roomOf(wave, 20_000)).toBeLessThan(roomOf(wave, 300_000) / 2);
+  const doubling = Array.from({ length: 30 }, (_, minute) => 2 ** (minute / 4));
+  expect(roomOf(doubling, 300_000)).toBeLessThan(doubling.at(-1)!);
+});

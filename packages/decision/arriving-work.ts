@@ -26,7 +26,7 @@ export interface WorkLevels {
   readonly since: Instant;
   /** The same of each minute that is over, oldest first. */
   readonly minutes: readonly number[];
-  /** What a burst or a climb would bring work to from what is usual now, by those of these minutes; 0 where none came. */
+  /** What a burst, a climb or a drift like those of these minutes would bring work to from what is usual now; 0 before the first of them. */
   readonly burst: number;
 }
 
@@ -80,7 +80,9 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
   if (elapsed(levels.since, now) >= limits.levelMinute) {
     const span = Math.ceil((ledger.startupP90Ms + limits.reaction) / limits.levelMinute);
     const minutes = [...levels.minutes, levels.top].slice(-limits.levelMinutes);
-    const burst = burstOf(minutes, span, usual, limits.spreadTimes * spread);
+    const burst = significant(
+      Math.max(burstOf(minutes, span, usual, limits.spreadTimes * spread), driftOf(minutes, span, usual)),
+    );
     draft.levels = { each, usual, felt, spread, since: now, lately, top: lately, minutes, burst };
     return;
   }
@@ -160,7 +162,20 @@ function burstOf(minutes: readonly number[], span: number, usual: number, chance
     }
     if (stays && climb > 0) most = Math.max(most, Math.min(highest, usual + climb));
   }
-  return significant(most);
+  return most;
+}
+
+/**
+ * What work may drift to within a start: too slowly to be off its minute, and far from it when a replica serves that is asked for now. Room
+ * as for chance, for what it rises by on average within a start, falls counted as none; at most as much again as is usual.
+ * @param span minutes that a start takes
+ */
+function driftOf(minutes: readonly number[], span: number, usual: number): number {
+  const from = Math.max(span, minutes.length - limits.driftMinutes);
+  let sum = 0;
+  for (let at = from; at < minutes.length; at += 1) sum += Math.max(0, minutes[at]! - minutes[at - span]!);
+  const rise = sum / Math.max(1, minutes.length - from);
+  return usual + Math.min(usual, limits.spreadTimes * rise);
 }
 
 /** The work of now, with what chance alone may add. */

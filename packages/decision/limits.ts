@@ -107,6 +107,8 @@ export const limits = {
   /** Work is remembered by minute, for an hour and a half: bursts that come each hour are known the second time. */
   levelMinute: minutes(1) as Milliseconds,
   levelMinutes: 90,
+  /** Minutes over which it is averaged how far work rises within a start: as long as chance is. */
+  driftMinutes: 30,
   /** Looks over which the peak of a minute is averaged: who has twice the work for a quarter of a minute waits longer than the two seconds
    * that are promised, and the mean of a minute does not show it. */
   peakMean: 15,
