@@ -234,27 +234,6 @@ describe('the workload goes on serving, and does not shrink, while', () => {
   );
 
   ours(
-    'the kubelet of a node stands still until its pods are no longer counted on, and comes back',
-    async () => {
-      const [pod] = await podsOf(namespace, 'app=chat');
-      const node = pod!.spec.nodeName!;
-      const here = async () =>
-        (await podsOf(namespace, 'app=chat')).filter(({ spec }) => spec.nodeName === node).map(isReady);
-      await signal(`kubelet-${node}`, 'SIGSTOP');
-      try {
-        await eventually('its pods are taken for lost', 120, async () => !(await here()).includes(true));
-        await decidedAfter(Date.now());
-        expect(await replicas()).toBeGreaterThanOrEqual(2);
-      } finally {
-        await signal(`kubelet-${node}`, 'SIGCONT');
-      }
-      await eventually('its pods are ready again', 60, async () => !(await here()).includes(false));
-      await decidedAfter(Date.now());
-    },
-    patience,
-  );
-
-  ours(
     'etcd stands still for half a minute',
     async () => {
       await signal('etcd', 'SIGSTOP');
