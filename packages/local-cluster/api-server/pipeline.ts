@@ -33,6 +33,7 @@ import {
   namespaceHeld,
   refuse,
   scaled,
+  serverFields,
   unchanged,
   warnDeprecated,
   withoutStatus,
@@ -165,17 +166,7 @@ export function createPipeline({ store, admission, version, now }: PipelineParts
     if (draft.metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
     if (kind.namespaced) readable(target.namespace, kind, draft.metadata.name ?? '');
     warnDeprecated(kind, caller);
-    for (const field of [
-      'uid',
-      'creationTimestamp',
-      'deletionTimestamp',
-      'deletionGracePeriodSeconds',
-      'generation',
-      'managedFields',
-      'resourceVersion',
-    ] as const) {
-      delete draft.metadata[field];
-    }
+    for (const field of [...serverFields, 'managedFields'] as const) delete draft.metadata[field];
     let object = storedForm(draft, kind);
     setDefaults(object, kind);
     object.metadata.managedFields =

@@ -42,6 +42,16 @@ export const withoutStatus = (object: KubeObject, kind: ResourceKind): KubeObjec
   return rest as KubeObject;
 };
 
+/** What only the server writes in metadata, beside the field managers. */
+export const serverFields = [
+  'uid',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generation',
+  'resourceVersion',
+] as const;
+
 /** A changed object with the fields that only the server writes, from the stored one. */
 export function carried(object: KubeObject, current: KubeObject, target: Target): KubeObject {
   const { metadata } = object;
@@ -52,14 +62,7 @@ export function carried(object: KubeObject, current: KubeObject, target: Target)
     );
   }
   metadata.name = current.metadata.name;
-  for (const field of [
-    'uid',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'generation',
-    'resourceVersion',
-  ] as const) {
+  for (const field of serverFields) {
     const value = current.metadata[field];
     if (value === undefined) delete metadata[field];
     else (metadata as unknown as JsonObject)[field] = value;

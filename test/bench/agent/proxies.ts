@@ -92,23 +92,13 @@ backend model
     await add('go', 18_003, start(binary, ['127.0.0.1:18003', `http://${target}`], proxyCore, { GOMAXPROCS: '1' }));
   }
   const nodeProxies = await bundleHelper('node-proxies', directory);
-  await add(
-    'http-proxy-3',
-    18_004,
-    start(process.execPath, [nodeProxies, 'http-proxy-3', '18004', String(upstreamPort)], proxyCore),
-  );
-  await add(
-    'node http',
-    18_005,
-    start(process.execPath, [nodeProxies, 'http', '18005', String(upstreamPort)], proxyCore),
-  );
-
-  await add(
-    'bare splice',
-    18_008,
-    start(process.execPath, [nodeProxies, 'splice', '18008', String(upstreamPort)], proxyCore),
-  );
-
+  for (const [name, kind, port] of [
+    ['http-proxy-3', 'http-proxy-3', 18_004],
+    ['node http', 'http', 18_005],
+    ['bare splice', 'splice', 18_008],
+  ] as const) {
+    await add(name, port, start(process.execPath, [nodeProxies, kind, `${port}`, `${upstreamPort}`], proxyCore));
+  }
   await add(
     'agent',
     18_006,
