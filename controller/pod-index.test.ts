@@ -63,6 +63,16 @@ test.each<[string, KubePod['status'], object, string | undefined]>([
     {},
     'failing',
   ],
+  [
+    'that is lost with its node',
+    {
+      phase: 'Running',
+      conditions: [...scheduled, { type: 'ContainersReady', status: 'True' }, { type: 'Ready', status: 'False' }],
+      containerStatuses: [container({ running: {} }, { ready: true, started: true })],
+    },
+    {},
+    'lost',
+  ],
   ['that is deleted', { phase: 'Running', conditions: ready }, { deletionTimestamp: time }, 'draining'],
   ['that has ended', { phase: 'Succeeded' }, {}, undefined],
   ['of an unknown phase and without anything', {}, {}, 'requested'],

@@ -64,7 +64,7 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
   const steps: Step[] = [];
   let size = wish.replicas;
   size = enter(steps, tolerate(snapshot, combined, isLearning, tolerance, size));
-  size = enter(steps, replaceDead(snapshot, combined, tolerance.up, size));
+  size = enter(steps, replaceDead(scene, combined, bounds.min, size));
   size = enter(steps, keepSurvivors(snapshot, history, size));
   size = enter(steps, followForecast(policy, snapshot, size));
   size = enter(steps, fallBack(policy, snapshot, history, size));

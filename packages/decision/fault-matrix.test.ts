@@ -11,12 +11,14 @@ import type { Reason } from './reasons.ts';
 import type { ExternalSample, MissingCause } from './signal.ts';
 import { createSignalFold } from './signal-fold.ts';
 import { policyOf } from './testing/policy-of.ts';
-import { type Measured, podOf, reportOf } from './testing/report-of.ts';
+import { lostOf, type Measured, podOf, reportOf } from './testing/report-of.ts';
 
 const start = 1_700_000_000_000;
 const before = 50;
 const failing = 90;
 const after = 170;
+/** Seconds after which the node controller gives a silent node up. */
+const nodeGrace = 45;
 
 interface SignalUnderTest {
   readonly metrics: NonNullable<SpecInput['metrics']>;
@@ -66,6 +68,8 @@ interface Failure {
   readonly of: (signal: SignalUnderTest) => boolean;
   /** Which pods are not heard, and what heard ones do not say. */
   readonly silent?: (index: number) => boolean;
+  /** They are silent because their nodes are cut off. */
+  readonly cutOff?: boolean;
   readonly garble?: (measured: Measured) => Measured;
   readonly sample?: (value: number) => ExternalSample;
 }
@@ -86,6 +90,8 @@ const failures: readonly Failure[] = [
   { name: 'all silent', of: byAgents, silent: () => true },
   { name: 'half silent', of: byAgents, silent: (index) => index % 2 === 0 },
   { name: 'one of four silent', of: byAgents, silent: (index) => index === 3 },
+  { name: 'all lost with their nodes', of: byAgents, silent: (index) => index < 4, cutOff: true },
+  { name: 'half lost with their node', of: byAgents, silent: (index) => index < 4 && index % 2 === 0, cutOff: true },
   { name: 'only old reports', of: byAgents, garble: (measured) => ({ ...measured, ageMs: 40_000 }) },
   {
     name: 'gauge gone',
@@ -191,7 +197,9 @@ function play({ signal, failure, load, minReplicas, restart }: Row): Outcome {
         now,
       );
     }
-    const snapshot = { replicas: size, ledger: ledgerOf(size, pods, history, now), ...fold.fold(pods, now) };
+    const givenUp = fails && failure.cutOff === true && second > before + nodeGrace;
+    const seen = pods.map((pod, index) => (givenUp && failure.silent!(index) ? lostOf(pod) : pod));
+    const snapshot = { replicas: size, ledger: ledgerOf(size, seen, history, now), ...fold.fold(seen, now) };
     const decided = decide(policy, snapshot, history, now);
     history = decided.history;
     // A failure shows once values are stale, which takes some seconds; what was decided before knew the truth.

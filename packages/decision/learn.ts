@@ -48,7 +48,7 @@ function forgetOld(draft: HistoryDraft, policy: Policy, now: Instant): void {
 }
 
 /** A change of size is an event whoever made it, and may prove a shrink wrong. */
-function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: Instant): void {
+function learnSize(draft: HistoryDraft, { replicas, traffic, ledger }: Snapshot, now: Instant): void {
   const change = replicas - draft.replicas;
   if (change === 0) return;
   draft.replicas = replicas;
@@ -65,6 +65,8 @@ function learnSize(draft: HistoryDraft, { replicas, traffic }: Snapshot, now: In
   const wasWrong =
     shrunk !== undefined &&
     shrunk.arrivals > 0 &&
+    // What stands in for lost replicas proves nothing.
+    ledger.counts.lost === 0 &&
     elapsed(shrunk.at, now) < limits.regretSpan &&
     replicas > shrunk.replicas &&
     traffic.arrivalsPerSecond <= 1.15 * shrunk.arrivals;

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { instant, milliseconds } from '@kubeai/units';
 import { type ContainerFacts, type LedgerPast, ledgerOf, type PodFacts, type ReplicaState, stateOf } from './ledger.ts';
-import { podOf } from './testing/report-of.ts';
+import { lostOf, podOf } from './testing/report-of.ts';
 
 const now = instant(1_700_000_000_000);
 const ago = (seconds: number) => instant(now - 1_000 * seconds);
@@ -62,6 +62,25 @@ test.each<[ReplicaState | undefined, string, PodFacts]>([
     'no such image',
     pod({ phase: 'Pending', containers: [container({ state: 'waiting', reason: 'ImagePullBackOff' })] }),
   ],
+  ['lost', 'its containers were ready when its node was last heard of', lostOf(podOf('p', now))],
+  [
+    'warming',
+    'its containers are ready, and a gate of its own is not open',
+    pod({
+      conditions: [
+        scheduled,
+        { type: 'ContainersReady', status: 'True' },
+        { ...notReady, reason: 'ReadinessGatesNotReady' },
+      ],
+      containers: [container({ ready: true, started: true })],
+    }),
+  ],
+  [
+    'loading',
+    'its node was lost before it was ever ready',
+    pod({ conditions: [scheduled, { type: 'ContainersReady', status: 'False' }, notReady] }),
+  ],
+  ['draining', 'lost, and given up by Kubernetes', { ...lostOf(podOf('p', now)), deletedAt: ago(1) }],
   ['draining', 'being deleted, although ready', podOf('p', now, { deletedAt: ago(1) })],
   [
     'draining',
@@ -94,6 +113,7 @@ test('each replica stands in exactly one state, and those without a pod are requ
     warming: 0,
     serving: 1,
     failing: 0,
+    lost: 0,
     draining: 1,
   });
 });
@@ -117,6 +137,12 @@ test.each([
 ])('a replica that is %s is no capacity, however young', (_name, facts, dead) => {
   const ledger = ledgerOf(2, [podOf('a', now), facts], past({ replicas: 2 }), now);
   expect(ledger).toMatchObject({ credited: 0, dead });
+});
+
+test('a replica that is lost with its node is no start, however young', () => {
+  const young = lostOf(podOf('b', now, { readyFor: 5_000 }));
+  const ledger = ledgerOf(2, [podOf('a', now), young], past({ replicas: 2 }), now);
+  expect(ledger).toMatchObject({ credited: 0, dead: 1, counts: { serving: 1, lost: 1 } });
 });
 
 test('replicas without a pod are credited from when they were asked for', () => {

@@ -11,10 +11,12 @@ export const replicaStates = [
   'warming',
   'serving',
   'failing',
+  'lost',
   'draining',
 ] as const;
 /** `requested` no node yet; `pulling` a node, no container; `loading` the process runs; `warming` it has started but is not
- * ready; `failing` crashes or cannot get its image; `draining` is being deleted. */
+ * ready; `failing` crashes or cannot get its image; `lost` served until nothing was heard of its node any more; `draining`
+ * is being deleted. */
 export type ReplicaState = (typeof replicaStates)[number];
 
 export interface ContainerFacts {
@@ -54,7 +56,7 @@ export interface Ledger {
   readonly counts: Readonly<Record<ReplicaState, number>>;
   /** Starting replicas that count as capacity. One without a node does not, for nobody knows when it will have one. */
   readonly credited: number;
-  /** Replicas that will not come by themselves: failing, or long overdue. */
+  /** Replicas that will not come by themselves: failing, lost, or long overdue. */
   readonly dead: number;
   readonly startup: LearnedStartup;
   readonly startupP50Ms: number;
@@ -83,6 +85,7 @@ export function stateOf(pod: PodFacts): ReplicaState | undefined {
   if (pod.deletedAt !== undefined) return 'draining';
   if (pod.containers.some(isFailing)) return 'failing';
   if (isReady(pod)) return 'serving';
+  if (isLost(pod)) return 'lost';
   const scheduled = conditionOf(pod, 'PodScheduled');
   if (pod.phase === 'Pending' && scheduled?.status !== 'True') {
     return scheduled?.reason === 'Unschedulable' ? 'unschedulable' : 'requested';
@@ -90,6 +93,12 @@ export function stateOf(pod: PodFacts): ReplicaState | undefined {
   if (!pod.containers.some((container) => container.state === 'running')) return 'pulling';
   return pod.containers.every((container) => container.started === true) ? 'warming' : 'loading';
 }
+
+/** A kubelet tells of both at once. That only the pod is no longer ready is the node controller's word, when it has not heard of
+ * the node for 40 s and more; or a gate of the pod's own, which is named. */
+const isLost = (pod: PodFacts): boolean =>
+  conditionOf(pod, 'ContainersReady')?.status === 'True' &&
+  conditionOf(pod, 'Ready')?.reason !== 'ReadinessGatesNotReady';
 
 /** When a start began: with a node. Before it has one a pod waits, for a minute or for days, and that tells nothing of starts. */
 function startOf(pod: PodFacts): Instant {
@@ -128,6 +137,7 @@ export function ledgerOf(wanted: number, pods: readonly PodFacts[], past: Ledger
     warming: 0,
     serving: 0,
     failing: 0,
+    lost: 0,
     draining: 0,
   };
   let live = 0;
@@ -140,7 +150,7 @@ export function ledgerOf(wanted: number, pods: readonly PodFacts[], past: Ledger
     if (state === undefined) continue;
     counts[state] += 1;
     if (state !== 'draining') live += 1;
-    if (state === 'failing') dead += 1;
+    if (state === 'failing' || state === 'lost') dead += 1;
     else if (state === 'requested' || state === 'pulling' || state === 'loading' || state === 'warming') {
       if (elapsed(startOf(pod), now) <= patience) credited += 1;
       else dead += 1;

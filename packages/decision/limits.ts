@@ -57,6 +57,9 @@ export const limits = {
   startupCeiling: minutes(60) as Milliseconds,
   /** Replacements bought for replicas that will not come, as a share of what is needed. */
   replacementShare: 0.25,
+  /** After we were away ourselves, replicas are believed to be lost only now: nodes that an API server had not heard of either tell it
+   * of their pods within some ten seconds, at most half a minute. */
+  lostAfterAbsence: minutes(1) as Milliseconds,
 
   /** After growth, this long at least until in-flight requests are believed to be backlog and not demand. */
   growthTrust: seconds(3) as Milliseconds,

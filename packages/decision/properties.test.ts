@@ -92,6 +92,7 @@ const ledgerFor = (replicas: number, serving: number, dead: number): Ledger => (
     warming: 0,
     serving,
     failing: dead,
+    lost: 0,
     draining: 0,
   },
   credited: Math.max(0, replicas - serving - dead),
@@ -317,6 +318,42 @@ test('constant demand is a fixed point: a target that has settled never changes 
       },
     ),
     { numRuns: 40 },
+  );
+});
+
+test('what stands in for lost replicas and does not serve yet is not bought again', () => {
+  fc.assert(
+    fc.property(
+      policies,
+      fc.integer({ min: 1, max: 12 }),
+      fc.constantFrom('loading', 'unschedulable', 'failing', 'warming' as const),
+      (made, lost, state) => {
+        const policy = { ...made, minReplicas: 1, maxReplicas: 40 };
+        let size = lost;
+        let history = emptyHistory(size, instant(now - 600_000));
+        const sizes = new Set<number>();
+        for (let second = 0; second < 300; second += 1) {
+          const others = size - lost;
+          const without = ledgerFor(size, 0, 0);
+          const ledger = {
+            ...without,
+            counts: { ...without.counts, loading: 0, [state]: others, lost },
+            credited: state === 'loading' ? others : 0,
+            dead: lost + (state === 'failing' || state === 'warming' ? others : 0),
+          };
+          const signals = loadOf(policy, 0, size).signals.map(
+            ({ value: _value, ...rest }): Signal => ({ ...rest, state: 'missing', cause: 'NoPods', measured: 0 }),
+          );
+          const at = instant(now + 1_000 * second);
+          const decided = decide(policy, { ...loadOf(policy, 0, size), ledger, signals }, history, at);
+          history = decided.history;
+          size = decided.decision.replicas;
+          if (second > 100) sizes.add(size);
+        }
+        expect([...sizes]).toEqual([lost + Math.ceil(lost / 4)]);
+      },
+    ),
+    { numRuns: 60 },
   );
 });
 

@@ -31,8 +31,9 @@ export const reasons = {
     action: 'Compare forecast and load; set prediction.mode to Observe if it is wrong too often.',
   },
   ReplacingDeadReplicas: {
-    sentence: 'replicas that crash or never became ready are replaced for now',
-    action: 'Look at the failing pods: kubectl describe pod names the image, probe or device that is at fault.',
+    sentence: 'replicas that crash, never became ready or are lost with their node are replaced for now',
+    action:
+      'Look at the pods that are not ready: kubectl describe pod names the image, probe, device or node that is at fault.',
   },
   TriedAndFailed: {
     sentence: 'a smaller size was tried at this load and had to be taken back',

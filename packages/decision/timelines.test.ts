@@ -283,3 +283,65 @@ test('a restarted controller without its history waits for a whole window', () =
   expect(sizes.findIndex((size) => size < 4)).toBeGreaterThanOrEqual(299);
   expect(fleet.decisions.some(({ decision }) => decision.reason === 'HistoryTooShort')).toBe(true);
 });
+
+const grown = (fleet: ReturnType<typeof createFleet>) =>
+  fleet.decisions.filter(({ decision }) => decision.replicas > decision.current).map(({ decision }) => decision.reason);
+
+test.each(each)('by %s, the only replica is replaced once when its node is given up', (_name, metrics) => {
+  const fleet = fleetOf(metrics, { replicas: 1, startSeconds: 60 });
+  fleet.setArrivals(0.3);
+  fleet.run(300);
+  fleet.cutOff(1);
+  expect(Math.max(...fleet.run(44))).toBe(1);
+  // Nobody can tell what is needed, and there is no server until the other one has started.
+  expect([...new Set(fleet.run(58).slice(2))]).toEqual([2]);
+  expect(grown(fleet)).toEqual(['ReplacingDeadReplicas']);
+  fleet.run(10);
+  expect(fleet.serving()).toBe(1);
+});
+
+test.each(['comeBack', 'evict'] as const)('what was bought for a lost replica is given back after %s', (end) => {
+  const fleet = fleetOf(concurrency, { replicas: 1, startSeconds: 60 });
+  fleet.setArrivals(0.3);
+  fleet.run(300);
+  fleet.cutOff(1);
+  fleet.run(300);
+  fleet[end]();
+  expect(Math.max(...fleet.run(1_200))).toBe(2);
+  expect({ size: fleet.size(), serving: fleet.serving() }).toEqual({ size: 1, serving: 1 });
+});
+
+test.each(each)('by %s, of a fleet that is lost a quarter is bought at a time', (_name, metrics) => {
+  const fleet = fleetOf(metrics, { replicas: 8, startSeconds: 60 });
+  fleet.setArrivals(12);
+  fleet.run(600);
+  const before = fleet.size();
+  fleet.cutOff(before);
+  fleet.run(46);
+  expect([...new Set(fleet.run(50))]).toEqual([before + Math.ceil(before / 4)]);
+  // Whoever serves then tells how many are needed.
+  fleet.run(200);
+  expect(fleet.serving()).toBeGreaterThanOrEqual(6);
+});
+
+test('of replicas that were lost and not needed, as many are bought as are needed', () => {
+  const fleet = fleetOf(concurrency, { replicas: 6, startSeconds: 60, spec: { minReplicas: 6 } });
+  fleet.setArrivals(3);
+  fleet.run(300);
+  fleet.cutOff(5);
+  fleet.run(46);
+  expect([...new Set(fleet.run(50))]).toEqual([7]);
+  fleet.run(60);
+  expect(fleet.serving()).toBe(2);
+});
+
+test('a shrink is not regretted because a replica was lost after it', () => {
+  const fleet = fleetOf(concurrency, { replicas: 2, startSeconds: 60 });
+  fleet.setArrivals(0.3);
+  while (fleet.size() > 1) fleet.run(1);
+  fleet.run(60);
+  fleet.cutOff(1);
+  fleet.run(50);
+  expect(fleet.size()).toBe(2);
+  expect(fleet.history().regret).toBeUndefined();
+});

@@ -1,6 +1,7 @@
 // From the combined proposals to the size that would be right if nothing held it: rounding, tolerance, replicas that will
 // not come, sizes that were tried and failed, the forecast, and what to do when nothing is known.
 import type { Policy } from '@kubeai/policy';
+import { elapsed } from '@kubeai/units';
 import type { Combined } from './combination.ts';
 import { type Staged, staged } from './constraints.ts';
 import type { Proposal } from './decision.ts';
@@ -8,6 +9,7 @@ import type { History } from './history.ts';
 import { knowsNothing } from './learn.ts';
 import { limits } from './limits.ts';
 import type { Reason } from './reasons.ts';
+import type { Scene } from './scene.ts';
 import { isSound } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -88,19 +90,31 @@ export function tolerate(
   return staged('tolerance', wanted, near ? current : wanted, 'WithinTolerance');
 }
 
-/** Replicas that crash or never come ready take a place without serving: a few are bought in their stead. */
+/** Replicas that crash, never come ready or are lost take a place without serving: a few are bought in their stead.
+ * @param least replicas that the policy promises */
 export function replaceDead(
-  { ledger, replicas }: Snapshot,
+  { snapshot, history, tolerance, now }: Scene,
   combined: Combined,
-  toleranceUp: number,
+  least: number,
   wanted: number,
 ): Staged {
+  const { ledger, replicas, signals } = snapshot;
   const { counts, credited } = ledger;
   const dead = Math.min(ledger.dead, Math.max(0, replicas - counts.serving - credited));
-  const needed = roundUp(combined.needs / (1 + toleranceUp));
-  if (dead === 0 || needed <= counts.serving) return { replicas: wanted };
+  if (dead === 0) return { replicas: wanted };
+  const isKnown = elapsed(history.coveredFrom, now) >= limits.lostAfterAbsence;
+  const lost = isKnown ? Math.min(counts.lost, dead) : 0;
+  const told = signals.some(isSound);
+  const asked = told ? roundUp(combined.needs / (1 + tolerance.up)) : 0;
+  // Where nobody serves, few are left to tell what is needed: what there has to be, or all that there was.
+  const unserved = lost > 0 && counts.serving === 0 ? (told ? Math.min(lost, least) : lost) : 0;
+  const needed = Math.max(asked, unserved);
+  if (needed <= counts.serving) return { replicas: wanted };
   const spare = Math.min(dead, Math.ceil(limits.replacementShare * needed));
-  return staged('ledger', wanted, Math.max(wanted, needed + spare), 'ReplacingDeadReplicas');
+  // What crashes will crash again, so all of it has to do with the same few. The lost have served, and so will those that
+  // stand in for them: they come beside the lost, and once they serve there may be others.
+  const besideLost = lost > 0 ? lost + Math.min(needed, counts.serving + spare) : 0;
+  return staged('ledger', wanted, Math.max(wanted, needed + spare, besideLost), 'ReplacingDeadReplicas');
 }
 
 /** A size that was tried at this load and had to be taken back is not tried again before the load is lower. */

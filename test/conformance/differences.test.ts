@@ -61,6 +61,7 @@ function snapshotOf(
         warming: 0,
         serving,
         failing: 0,
+        lost: 0,
         draining: 0,
       },
       credited: starting,

@@ -11,10 +11,21 @@ const stateColors: Readonly<Record<string, string>> = {
   requested: '--grey',
   unschedulable: '--orange',
   failing: '--red',
+  lost: '--ink',
   draining: '--yellow',
 };
 /** From the bottom of the picture to its top. */
-const stackOrder = ['serving', 'draining', 'warming', 'loading', 'pulling', 'requested', 'unschedulable', 'failing'];
+const stackOrder = [
+  'serving',
+  'draining',
+  'warming',
+  'loading',
+  'pulling',
+  'requested',
+  'unschedulable',
+  'lost',
+  'failing',
+];
 const perReplica = 'perReplica';
 
 interface PanelProps {

@@ -11,6 +11,7 @@ import { emptyHistory, type History } from '../history.ts';
 import { ledgerOf, type PodFacts } from '../ledger.ts';
 import { createSignalFold, type SignalFold } from '../signal-fold.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { lostOf } from './report-of.ts';
 
 export interface FleetOptions {
   readonly policy: Policy;
@@ -46,6 +47,8 @@ interface Replica {
   /** When it found a node. */
   placedAt?: number;
   deletedAt?: number;
+  /** When its node was cut off. */
+  cutAt?: number;
   readonly queue: Request[];
   readonly running: Request[];
   sequence: number;
@@ -59,6 +62,8 @@ interface Replica {
 }
 
 const stepMs = 100;
+/** A node that is silent for so long is given up. */
+const nodeGraceMs = 45_000;
 export const epoch = 1_700_000_000_000;
 
 export function createFleet(options: FleetOptions) {
@@ -88,8 +93,10 @@ export function createFleet(options: FleetOptions) {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+  const isLost = ({ cutAt }: Replica) => cutAt !== undefined && clock - cutAt >= nodeGraceMs;
   const ready = (replica: Replica) =>
     replica.deletedAt === undefined &&
+    !isLost(replica) &&
     replica.placedAt !== undefined &&
     clock - replica.placedAt >= options.startSeconds * 1_000;
 
@@ -137,6 +144,7 @@ export function createFleet(options: FleetOptions) {
   };
 
   const work = (replica: Replica): void => {
+    if (replica.cutAt !== undefined) return;
     while (replica.running.length < places && replica.queue.length > 0) {
       const request = replica.queue.shift()!;
       request.startedAt = clock;
@@ -163,7 +171,7 @@ export function createFleet(options: FleetOptions) {
     const isReady = ready(replica);
     const { placedAt } = replica;
     const since = instant(epoch + (placedAt ?? 0) + options.startSeconds * 1_000);
-    return {
+    const found: PodFacts = {
       name: replica.uid,
       uid: replica.uid,
       phase: placedAt === undefined ? 'Pending' : 'Running',
@@ -180,6 +188,7 @@ export function createFleet(options: FleetOptions) {
           ? []
           : [{ name: 'model', ready: isReady, started: isReady, restarts: 0, state: 'running' }],
     };
+    return isLost(replica) ? lostOf(found) : found;
   };
 
   const report = (replica: Replica): Report => {
@@ -230,6 +239,7 @@ export function createFleet(options: FleetOptions) {
       const victims = live().sort(
         (left, right) =>
           Number(left.placedAt !== undefined) - Number(right.placedAt !== undefined) ||
+          Number(!isLost(left)) - Number(!isLost(right)) ||
           right.createdAt - left.createdAt,
       );
       const victim = victims[0]!;
@@ -269,7 +279,7 @@ export function createFleet(options: FleetOptions) {
     }
     const now = instant(epoch + clock) as Instant;
     for (const replica of replicas) {
-      if (!ready(replica)) continue;
+      if (!ready(replica) || replica.cutAt !== undefined) continue;
       const line = report(replica);
       if (!silent(replica.uid)) fold.accept(line, now);
     }
@@ -318,6 +328,23 @@ export function createFleet(options: FleetOptions) {
     },
     silence: (which: (uid: string) => boolean) => {
       silent = which;
+    },
+    /** The nodes of so many replicas are cut off: they answer nobody any more. */
+    cutOff: (count: number) => {
+      for (const replica of replicas.filter(ready).slice(0, count)) replica.cutAt = clock;
+    },
+    /** The nodes are back, and what was lost with them. */
+    comeBack: () => {
+      for (const replica of replicas) delete replica.cutAt;
+    },
+    /** Kubernetes gives up what is lost, and makes others. */
+    evict: () => {
+      for (const replica of replicas.filter(isLost)) {
+        replica.deletedAt = clock;
+        replica.queue.length = 0;
+        replica.running.length = 0;
+      }
+      scale(wanted);
     },
     /** The controller starts anew with this history; nothing else is kept. */
     restart: (kept: History | undefined) => {

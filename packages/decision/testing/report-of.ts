@@ -100,3 +100,13 @@ export function podOf(
     ...rest,
   };
 }
+
+/** The same pod once its node has not been heard of for long: what the node controller writes, and nothing else. */
+export const lostOf = (pod: PodFacts): PodFacts => ({
+  ...pod,
+  conditions: [
+    { type: 'PodScheduled', status: 'True' },
+    { type: 'ContainersReady', status: 'True' },
+    { type: 'Ready', status: 'False' },
+  ],
+});

@@ -74,6 +74,11 @@ const killController = () =>
     'delete pod -n kubeai-system -l app.kubernetes.io/name=kubeai-controller --grace-period=0 --force'.split(' '),
   );
 
+const ours = clusterDirectory === undefined ? test.skip : test;
+/** A process of the cluster, by the number it has in its own namespace, which is where we run. */
+const signal = async (name: string, what: NodeJS.Signals) =>
+  process.kill(Number(await readFile(join(layout(clusterDirectory ?? '').pids, name), 'utf8')), what);
+
 describe('the workload goes on serving, and does not shrink, while', () => {
   beforeEach(() => {
     traffic = startTraffic(url);
@@ -209,11 +214,6 @@ describe('the workload goes on serving, and does not shrink, while', () => {
     }
   }, 60_000);
 
-  const ours = clusterDirectory === undefined ? test.skip : test;
-  /** A process of the cluster, by the number it has in its own namespace, which is where we run. */
-  const signal = async (name: string, what: NodeJS.Signals) =>
-    process.kill(Number(await readFile(join(layout(clusterDirectory ?? '').pids, name), 'utf8')), what);
-
   ours(
     'the API server is killed, and comes back',
     async () => {
@@ -255,3 +255,29 @@ describe('the workload goes on serving, and does not shrink, while', () => {
     patience,
   );
 });
+
+ours(
+  'the only replica of a target is replaced when its node is given up, long before Kubernetes does it',
+  async () => {
+    const spec = { minReplicas: 1, maxReplicas: 4, metrics: { concurrency: { targetPerReplica: 4 } } };
+    await apply(...workload({ namespace, name: 'alone' }), policyOf(namespace, 'alone', spec));
+    await available(namespace, 'alone');
+    const alone = () => podsOf(namespace, 'app=alone');
+    const [pod] = await alone();
+    const node = pod!.spec.nodeName!;
+    // The pod goes on, and its agent reports; but no Service leads to a node that is given up.
+    await signal(`kubelet-${node}`, 'SIGSTOP');
+    try {
+      await eventually('another one serves elsewhere', 180, async () =>
+        (await alone()).some((other) => other.spec.nodeName !== node && isReady(other)),
+      );
+      const why = '{.status.decisions[0].reason}';
+      const reason = await kubectl(['get', 'aiap', '-n', namespace, 'alone', '-o', `jsonpath=${why}`]);
+      expect({ reason, pods: (await alone()).length }).toEqual({ reason: 'ReplacingDeadReplicas', pods: 2 });
+    } finally {
+      await signal(`kubelet-${node}`, 'SIGCONT');
+    }
+    await eventually('both are ready', 60, async () => (await alone()).every(isReady));
+  },
+  patience,
+);
