@@ -74,7 +74,7 @@ export function agentContainer(
       { name: names.adminPort, containerPort: ports.admin, protocol: 'TCP' },
     ],
     resources: resourcesFor(pod, settings),
-    volumeMounts: [{ name: names.volume, mountPath: names.mountPath, readOnly: true }],
+    volumeMounts: [{ name: volumeName(pod), mountPath: names.mountPath, readOnly: true }],
     securityContext: {
       runAsNonRoot: true,
       runAsUser: 65_532,
@@ -138,8 +138,16 @@ function isGuaranteed({ resources }: Container): boolean {
 /** Twice a quantity, in its own unit. Long prompts are held while they wait; the request is the ordinary use. */
 const doubled = (quantity: string): string => quantity.replace(/^[\d.]+/, (digits) => String(Number(digits) * 2));
 
-export const credentialsVolume = {
-  name: names.volume,
+/** A name that no volume of the pod has, for a second one of that name would be refused, and another's is not ours to replace. */
+function volumeName({ spec }: Pod): string {
+  const taken = new Set((spec.volumes ?? []).map(({ name }) => name));
+  let name: string = names.volume;
+  for (let number = 2; taken.has(name); number += 1) name = `${names.volume}-${number}`;
+  return name;
+}
+
+export const credentialsVolume = (pod: Pod) => ({
+  name: volumeName(pod),
   projected: {
     sources: [
       { serviceAccountToken: { path: 'token', audience: names.tokenAudience, expirationSeconds: 3_600 } },
@@ -147,7 +155,7 @@ export const credentialsVolume = {
       { configMap: { name: names.bundleConfigMap, optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
     ],
   },
-};
+});
 
 /** The init container of reach `redirect`. */
 export function redirectContainer({ spec }: Pod, { serving, ports }: Eligible, image: string): Container {

@@ -1,6 +1,6 @@
 // Whether a pod gets an agent, and why not. Pure: a pod, its namespace and our settings go in, one word comes out.
 import { annotations, names } from './names.ts';
-import { annotationOf, type Container, isNativeSidecar, labelOf, type Pod } from './pod.ts';
+import { annotationOf, type Container, labelOf, type Pod, runningContainers } from './pod.ts';
 import type { ServiceView } from './service-view.ts';
 import { type ServingPort, servingPortOf } from './serving-port.ts';
 
@@ -118,8 +118,9 @@ const pairs: readonly AgentPorts[] = [
 ];
 
 function agentPortsOf(pod: Pod, namespace: NamespaceView, servingPort: number): AgentPorts | undefined {
-  const running = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter(isNativeSidecar)];
-  const declared = running.flatMap(({ ports }) => (ports ?? []).map(({ containerPort }) => containerPort));
+  const declared = runningContainers(pod).flatMap(({ ports }) =>
+    (ports ?? []).map(({ containerPort }) => containerPort),
+  );
   const taken = new Set([...declared, servingPort]);
   const free = pairs.filter(({ listen, admin }) => !taken.has(listen) && !taken.has(admin));
   return isMeshed(pod, namespace) ? free.find(({ listen }) => listen !== pairs[0]!.listen) : free[0];

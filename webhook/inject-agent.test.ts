@@ -8,7 +8,8 @@ import { parseReview } from './admission-review.ts';
 import { agentContainer, type InjectionConfig } from './agent-container.ts';
 import type { NamespaceView } from './eligibility.ts';
 import { admitPod, mutatePod } from './mutate-pods.ts';
-import { parsePod } from './pod.ts';
+import { type Pod, parsePod } from './pod.ts';
+import { mainContainerOf } from './serving-port.ts';
 import { anyPod } from './testing/any-pod.ts';
 import { config, labelled, modelPod, ownNamespace, reviewOfPod } from './testing/injection.ts';
 import { podProblems, resolvePort, restrictedProblems } from './testing/pod-problems.ts';
@@ -177,12 +178,77 @@ test.each<[string, object, InjectionConfig, NamespaceView, string]>([
   expect(admit(pod, settings, namespace).outcome).toEqual({ kind: 'injected', reach });
 });
 
+// ---- Requests that come in elsewhere --------------------------------------------------------------------------------
+
+interface Made {
+  readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
+  readonly spec: Readonly<Record<'containers' | 'initContainers' | 'volumes', readonly Record<string, unknown>[]>>;
+}
+const front = { name: 'front', ports: [{ name: 'web', containerPort: 9000 }] };
+const atFront = { metadata: { annotations: { 'kubeai.io/port': 'web' } } };
+const drained = { lifecycle: { preStop: { httpGet: { path: '/drain', port: 15_020 } } } };
+
+test('a native sidecar may be named for its port: it gives up the name, and the model waits for the streams', () => {
+  const probe = { httpGet: { path: '/', port: 'web' } };
+  const sidecar = { ...front, restartPolicy: 'Always', readinessProbe: probe };
+  const { pod, warnings, outcome } = admit(modelPod({ ...atFront, spec: { initContainers: [sidecar] } }));
+  expect({ outcome, warnings }).toEqual({ outcome: { kind: 'injected', reach: 'port' }, warnings: [] });
+  expect(podProblems(pod)).toEqual([]);
+  expect(resolvePort(pod, 'web')).toEqual({ container: 'kubeai-agent', port: 15_001 });
+  const { metadata, spec } = pod as Made;
+  expect(spec.initContainers[0]).toEqual({
+    ...sidecar,
+    ports: [{ containerPort: 9000 }],
+    readinessProbe: { httpGet: { path: '/', port: 9000 } },
+  });
+  expect(spec.initContainers[1]!['env']).toContainEqual({ name: 'KUBEAI_UPSTREAM_PORT', value: '9000' });
+  expect(spec.containers).toMatchObject([{ name: 'model', ports: [{ name: 'http' }], ...drained }]);
+  expect(metadata.annotations).toMatchObject({
+    'kubectl.kubernetes.io/default-container': 'model',
+    'kubeai.io/injection-status': expect.stringContaining('"container":"front","port":9000'),
+  });
+});
+
+test('beside a container that is named for its port, the model waits for the streams too', () => {
+  const { pod } = admit(modelPod({ ...atFront, spec: { containers: [front, ...modelPod().spec.containers] } }));
+  const { metadata, spec } = pod as Made;
+  expect(resolvePort(pod, 'web')).toEqual({ container: 'kubeai-agent', port: 15_001 });
+  expect(spec.containers).toMatchObject([
+    { name: 'front', ...drained },
+    { name: 'model', ports: [{ name: 'http' }], ...drained },
+  ]);
+  expect(metadata.annotations['kubectl.kubernetes.io/default-container']).toBe('model');
+});
+
+test('the routing sidecar of llm-d is measured where its own port is asked for', () => {
+  const router = { ...front, name: 'routing-proxy', restartPolicy: 'Always', args: ['--vllm-port=8000'] };
+  const { outcome } = admit(modelPod({ ...atFront, spec: { initContainers: [router] } }));
+  expect(outcome).toEqual({ kind: 'injected', reach: 'port' });
+});
+
+test('a volume that has our name, and a mount at our path, stay what they are', () => {
+  const volumes = [
+    { name: 'kubeai-credentials', emptyDir: {} },
+    { name: 'kubeai-credentials-2', emptyDir: {} },
+  ];
+  const volumeMounts = [{ name: 'kubeai-credentials', mountPath: '/var/run/secrets/kubeai.io' }];
+  const { pod, warnings } = admit(modelPod({ spec: { volumes }, container: { volumeMounts } }));
+  expect({ warnings, problems: podProblems(pod) }).toEqual({ warnings: [], problems: [] });
+  const { spec } = pod as Made;
+  expect(spec.volumes.slice(0, 2)).toEqual(volumes);
+  expect(spec.volumes[2]).toMatchObject({ name: 'kubeai-credentials-3', projected: {} });
+  expect(spec.containers[0]).toMatchObject({ volumeMounts });
+  expect(spec.initContainers[0]).toMatchObject({
+    volumeMounts: [{ name: 'kubeai-credentials-3', mountPath: '/var/run/secrets/kubeai.io' }],
+  });
+});
+
 test('the agent passes Pod Security restricted, native or not', () => {
   for (const settings of [config, oldCluster]) {
     const parsed = parsePod(modelPod());
     const eligible = {
       inject: true,
-      serving: { container: 0, port: 8000 },
+      serving: { container: { name: 'model' }, port: 8000 },
       ports: { listen: 15_001, admin: 15_020 },
     } as const;
     const agent = parsed.ok && agentContainer(parsed.pod, eligible, settings.defaults, 'port', settings);
@@ -275,18 +341,17 @@ test(`applied twice equals once, what is injected is valid, and no neighbour is 
       const known = podProblems(object);
       expect(podProblems(pod).filter((problem) => !known.includes(problem))).toEqual([]);
 
-      const serving = JSON.parse(
-        (pod as { metadata: { annotations: Record<string, string> } }).metadata.annotations[
-          'kubeai.io/injection-status'
-        ]!,
-      ) as { container: string };
-      const { containers, initContainers } = (
-        object as { spec: { containers: { name: string }[]; initContainers?: unknown[] | null } }
-      ).spec;
-      const after = (pod as { spec: { containers: unknown[]; initContainers?: unknown[] } }).spec;
-      expect(after.initContainers?.slice(0, initContainers?.length ?? 0) ?? []).toEqual(initContainers ?? []);
-      for (const [index, container] of containers.entries()) {
-        if (container.name !== serving.container) expect(after.containers[index]).toBe(container);
+      const { metadata, spec } = pod as Made;
+      const touched = [
+        (JSON.parse(metadata.annotations['kubeai.io/injection-status']!) as { container: string }).container,
+        mainContainerOf(object as Pod).name,
+      ];
+      for (const list of ['containers', 'initContainers'] as const) {
+        for (const [index, container] of ((object as Made).spec[list] ?? []).entries()) {
+          const after = spec[list][index]!;
+          if (touched.includes(container['name'] as string)) expect(after['name']).toBe(container['name']);
+          else expect(after).toBe(container);
+        }
       }
     }),
     { numRuns: runs },

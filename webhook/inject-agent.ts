@@ -8,10 +8,11 @@ import {
   redirectContainer,
 } from './agent-container.ts';
 import type { Eligible, NamespaceView, SkipReason } from './eligibility.ts';
-import { annotations, names } from './names.ts';
+import { annotations } from './names.ts';
 import { annotationOf, type Container, type Handler, type Pod } from './pod.ts';
 import { podSettingsOf } from './pod-settings.ts';
 import { type EffectiveReach, reachOf } from './reach.ts';
+import { mainContainerOf } from './serving-port.ts';
 
 export interface Injected {
   readonly pod: Pod;
@@ -28,10 +29,21 @@ export function injectAgent(pod: Pod, eligible: Eligible, namespace: NamespaceVi
     reach === 'redirect' && config.redirectImage !== undefined
       ? [redirectContainer(pod, eligible, config.redirectImage)]
       : [];
-  const main = pod.spec.containers[eligible.serving.container]!;
-  const containers = pod.spec.containers.with(eligible.serving.container, servingContainer(main, eligible, reach));
+  const { serving, ports } = eligible;
+  const main = mainContainerOf(pod);
+  const given = (container: Container): Container =>
+    container === serving.container && reach === 'port' ? withoutPortName(container, serving) : container;
+  // Where nothing passes the agent it could wait for no stream; and native sidecars end after the others anyway.
+  const waits = (container: Container) => reach !== 'none' && (container === serving.container || container === main);
+  const containers = pod.spec.containers.map((container) =>
+    waits(container) ? withDrain(given(container), ports) : container,
+  );
   // Last of the init containers: it starts after the sidecars of others (their network is up) and ends before them.
-  const initContainers = [...(pod.spec.initContainers ?? []), ...redirect, ...(config.nativeSidecars ? [agent] : [])];
+  const initContainers = [
+    ...(pod.spec.initContainers ?? []).map(given),
+    ...redirect,
+    ...(config.nativeSidecars ? [agent] : []),
+  ];
   const grace = gracePeriod(pod, reach, config.drainSeconds);
   return {
     pod: {
@@ -43,14 +55,14 @@ export function injectAgent(pod: Pod, eligible: Eligible, namespace: NamespaceVi
           ...(annotationOf(pod, annotations.defaultContainer) === undefined
             ? { [annotations.defaultContainer]: main.name }
             : {}),
-          [annotations.status]: injectedStatus(eligible, main, reach, config),
+          [annotations.status]: injectedStatus(eligible, reach, config),
         },
       },
       spec: {
         ...pod.spec,
         containers: config.nativeSidecars ? containers : [...containers, agent],
         ...(initContainers.length > 0 ? { initContainers } : {}),
-        volumes: [...(pod.spec.volumes ?? []).filter(({ name }) => name !== names.volume), credentialsVolume],
+        volumes: [...(pod.spec.volumes ?? []), credentialsVolume(pod)],
         ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }),
       },
     },
@@ -68,15 +80,10 @@ export function markSkipped(pod: Pod, reason: SkipReason, version: string): Pod 
   };
 }
 
-function injectedStatus(
-  { serving, ports }: Eligible,
-  main: Container,
-  reach: EffectiveReach,
-  config: InjectionConfig,
-): string {
+function injectedStatus({ serving, ports }: Eligible, reach: EffectiveReach, config: InjectionConfig): string {
   return JSON.stringify({
     status: 'injected',
-    container: main.name,
+    container: serving.container.name,
     port: serving.port,
     reach,
     listenPort: ports.listen,
@@ -86,13 +93,11 @@ function injectedStatus(
   });
 }
 
-/** The container that serves: it gives up the name of its port, and waits for its streams before it ends. */
-function servingContainer(container: Container, { serving, ports }: Eligible, reach: EffectiveReach): Container {
-  if (reach === 'none') return container; // the agent sees no stream and could wait for none
-  const given = reach === 'port' ? withoutPortName(container, serving) : container;
-  if (given.lifecycle?.preStop !== undefined && given.lifecycle.preStop !== null) return given;
-  return { ...given, lifecycle: { ...given.lifecycle, preStop: drainHook(ports.admin) } };
-}
+/** Before it ends it waits for the streams that pass the agent, unless it has something else to do. */
+const withDrain = (container: Container, { admin }: Eligible['ports']): Container =>
+  container.lifecycle?.preStop
+    ? container
+    : { ...container, lifecycle: { ...container.lifecycle, preStop: drainHook(admin) } };
 
 /**
  * The number stays declared, the name goes to the agent. Probes and hooks that used the name mean this container, so they

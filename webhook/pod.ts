@@ -97,7 +97,12 @@ export const annotationOf = (pod: Pod, name: string): string | undefined => own(
 const own = (map: Readonly<Record<string, string>> | null | undefined, key: string): string | undefined =>
   map !== null && map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
 
-export const isNativeSidecar = (container: Container): boolean => container.restartPolicy === 'Always';
+/** What runs as long as the pod does, in the order in which a Service looks for the name of a port. */
+export const runningContainers = ({ spec }: Pod): readonly Container[] => [
+  ...spec.containers,
+  ...(spec.initContainers ?? []).filter(isNativeSidecar),
+];
+const isNativeSidecar = (container: Container): boolean => container.restartPolicy === 'Always';
 export const isPort = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_535;
 /** A port without a protocol is TCP. */
 export const isTcp = (port: ContainerPort): boolean => (port.protocol ?? 'TCP') === 'TCP';

@@ -2,11 +2,11 @@
 // Services that target the port by its name. `redirect`: an init container writes a rule for inbound traffic, which
 // works for everybody but needs NET_ADMIN once. `none`: nothing passes the agent; it reads the engine and the GPU only.
 import { type Eligible, isMeshed, type NamespaceView } from './eligibility.ts';
-import { names } from './names.ts';
-import { type Container, type ContainerPort, isNativeSidecar, type Pod } from './pod.ts';
+import { annotations, names } from './names.ts';
+import { type Container, type ContainerPort, type Pod, runningContainers } from './pod.ts';
 import type { Reach } from './pod-settings.ts';
 import { type ServiceView, serviceByNumber, targetsOf } from './service-view.ts';
-import { servingPorts } from './serving-port.ts';
+import { mainContainerOf, servingPorts } from './serving-port.ts';
 
 export type EffectiveReach = Exclude<Reach, 'auto'>;
 
@@ -29,7 +29,7 @@ export function reachOf(
   const services = [...(namespace.services ?? [])];
   const proxy = proxyInFront(serving, pod, services);
   if (proxy !== undefined && wish === 'auto') {
-    const warning = `container ${proxy.name} passes requests on to port ${serving.port} inside the pod, past the agent; requests are not observed`;
+    const warning = `container ${proxy.name} passes requests on to port ${serving.port} inside the pod, past the agent; requests are not observed; ${annotations.port} with a port of ${proxy.name} puts the agent in front of it`;
     return { reach: 'none', warning };
   }
   if (wish !== 'port' && hindrance === undefined) return { reach: 'redirect' };
@@ -80,8 +80,9 @@ function proxyInFront(
   pod: Pod,
   services: readonly ServiceView[],
 ): Container | undefined {
-  const sidecars = (pod.spec.initContainers ?? []).filter(isNativeSidecar);
-  const others = [...pod.spec.containers.filter((_, index) => index !== container), ...sidecars];
+  // Where another port than the model's was asked for, the model is not what stands in front of it.
+  const here = [container, mainContainerOf(pod)];
+  const others = runningContainers(pod).filter((other) => !here.includes(other));
   const targets = targetsOf(pod, services);
   const isTarget = ({ containerPort, name }: ContainerPort) =>
     targets.has(containerPort) || (typeof name === 'string' && targets.has(name));

@@ -2,18 +2,31 @@ import { expect, test } from '@jest/globals';
 import { parsePod } from './pod.ts';
 import { servingPortOf } from './serving-port.ts';
 
-function chosen(containers: readonly object[], annotations: object = {}, labels: object = {}): string {
-  const parsed = parsePod({ metadata: { annotations, labels }, spec: { containers } });
+function chosen(
+  containers: readonly object[],
+  annotations: object = {},
+  labels: object = {},
+  initContainers: readonly object[] = [],
+): string {
+  const parsed = parsePod({ metadata: { annotations, labels }, spec: { containers, initContainers } });
   if (!parsed.ok) throw new Error(parsed.problem);
   const found = servingPortOf(parsed.pod);
-  return typeof found === 'string' ? found : `${parsed.pod.spec.containers[found.container]!.name}:${found.port}`;
+  return typeof found === 'string' ? found : `${found.container.name}:${found.port}`;
 }
 
 const port = (containerPort: number, name?: string, protocol?: string) => ({ containerPort, name, protocol });
 const model = (more: object = {}) => ({ name: 'model', image: 'registry/own:1', ...more });
 const gpu = { resources: { limits: { 'nvidia.com/gpu': '1' } } };
 
-const rows: readonly [string, string, readonly object[], object?, object?][] = [
+type Row = [
+  evidence: string,
+  expected: string,
+  containers: object[],
+  annotations?: object,
+  labels?: object,
+  init?: object[],
+];
+const rows: readonly Row[] = [
   ['the only port', 'model:9000', [model({ ports: [port(9000)] })]],
   ['the port called http', 'model:8080', [model({ ports: [port(9000, 'grpc'), port(8080, 'http')] })]],
   ['not the metrics', 'model:9000', [model({ ports: [port(9400, 'metrics'), port(9000, 'main')] })]],
@@ -21,6 +34,21 @@ const rows: readonly [string, string, readonly object[], object?, object?][] = [
     'REST before gRPC',
     'model:8080',
     [model({ ports: [port(50051, 'grpc'), port(9190, 'metrics'), port(8080, 'classify-api')] })],
+  ],
+  [
+    'the port of vLLM, whatever it is called: its metrics are behind it too',
+    'model:8000',
+    [model({ image: 'vllm', ports: [port(8000, 'metrics')] })],
+  ],
+  [
+    'the port on the command line, whatever it is called',
+    'model:8100',
+    [model({ ports: [port(8100, 'metrics')], args: ['--port=8100'] })],
+  ],
+  [
+    'no port of metrics beside that of the engine',
+    'NoServingPort',
+    [model({ image: 'tritonserver', ports: [port(8002, 'metrics')] })],
   ],
   ['gRPC where there is nothing else', 'model:50051', [model({ ports: [port(50051, 'grpc')] })]],
   [
@@ -185,6 +213,30 @@ const rows: readonly [string, string, readonly object[], object?, object?][] = [
     [model({ ports: [port(8080, 'http')] }), { name: 'other', ports: [port(7000, 'mine')] }],
     { 'kubeai.io/port': 'mine' },
   ],
+  [
+    'the annotation, by the name of a native sidecar',
+    'proxy:7000',
+    [model({ ports: [port(8080, 'http')] })],
+    { 'kubeai.io/port': 'front' },
+    {},
+    [{ name: 'proxy', restartPolicy: 'Always', ports: [port(7000, 'front')] }],
+  ],
+  [
+    'the annotation, by the number of a native sidecar',
+    'proxy:7000',
+    [model({ ports: [port(8080, 'http')] })],
+    { 'kubeai.io/port': '7000' },
+    {},
+    [{ name: 'proxy', restartPolicy: 'Always', ports: [port(7000)] }],
+  ],
+  [
+    'no annotation for what ends before the model begins',
+    'model:8080',
+    [model({ ports: [port(8080, 'http')] })],
+    { 'kubeai.io/port': 'front' },
+    {},
+    [{ name: 'loader', ports: [port(7000, 'front')] }],
+  ],
   ['the annotation, undeclared', 'model:7000', [model()], { 'kubeai.io/port': '7000' }],
   [
     'an annotation that names nothing',
@@ -205,6 +257,6 @@ const rows: readonly [string, string, readonly object[], object?, object?][] = [
 ];
 
 test.each(rows.map(([evidence, ...row]) => ({ evidence, row })))('the serving port is found: $evidence', ({ row }) => {
-  const [expected, containers, annotations, labels] = row;
-  expect(chosen(containers, annotations, labels)).toBe(expected);
+  const [expected, ...pod] = row;
+  expect(chosen(...pod)).toBe(expected);
 });

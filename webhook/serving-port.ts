@@ -2,12 +2,21 @@
 // is weighed in one order: what the pod's owner says (annotation), what the container declares, what its command line
 // says, what its engine is known for, what its probes ask. A wrong guess costs a measurement; kubeai.io/port settles it.
 import { annotations } from './names.ts';
-import { annotationOf, type Container, type ContainerPort, isPort, isTcp, labelOf, type Pod } from './pod.ts';
+import {
+  annotationOf,
+  type Container,
+  type ContainerPort,
+  isPort,
+  isTcp,
+  labelOf,
+  type Pod,
+  runningContainers,
+} from './pod.ts';
 import { isToldTls, toldPort } from './told-port.ts';
 
 export interface ServingPort {
-  /** Index in spec.containers. */
-  readonly container: number;
+  /** The very object of the pod: a container or a native sidecar. */
+  readonly container: Container;
   readonly port: number;
   /** The declared entry, when there is one. */
   readonly declared?: ContainerPort;
@@ -51,9 +60,8 @@ export function servingPortOf(pod: Pod): ServingPort | NoPort {
     const found = asWished(pod, wish);
     if (found !== undefined) return found;
   }
-  const container = mainContainerOf(pod);
-  const chosen = portOf(pod.spec.containers[container]!, !isGroupWorker(pod));
-  return typeof chosen === 'string' ? chosen : { container, ...chosen };
+  const { container, found } = mainOf(pod);
+  return typeof found === 'string' ? found : { container, ...found };
 }
 
 /** A worker of a LeaderWorkerSet may run the leader's image and serve nobody: only what it declares is believed. */
@@ -64,10 +72,11 @@ function isGroupWorker(pod: Pod): boolean {
 
 /** What the annotation names: a port's name, or a number, declared or not. Undefined when it names nothing. */
 function asWished(pod: Pod, wish: string): ServingPort | undefined {
-  const { containers } = pod.spec;
   const number = /^\d{1,5}$/.test(wish) ? Number(wish) : undefined;
-  for (const [container, { ports }] of containers.entries()) {
-    const declared = ports?.find((port) => isTcp(port) && (port.containerPort === number || port.name === wish));
+  for (const container of runningContainers(pod)) {
+    const declared = container.ports?.find(
+      (port) => isTcp(port) && (port.containerPort === number || port.name === wish),
+    );
     if (declared !== undefined) return { container, port: declared.containerPort, declared };
   }
   if (number === undefined || !isPort(number)) return undefined;
@@ -84,21 +93,22 @@ export const namesPort = (pod: Pod, wish: string): boolean => asWished(pod, wish
  * The container that serves the model: the one with a GPU, else with a known engine, else the first that has a port to
  * serve on and is no sidecar, else the first that is no sidecar.
  */
-export function mainContainerOf(pod: Pod): number {
-  const { containers } = pod.spec;
+export const mainContainerOf = (pod: Pod): Container => mainOf(pod).container;
+
+function mainOf(pod: Pod) {
   const said = annotationOf(pod, annotations.defaultContainer);
-  const rank = (container: Container): number => {
-    if (isSidecar(container)) return 0;
-    return (
+  const guess = !isGroupWorker(pod);
+  const [first, ...others] = pod.spec.containers.map((container) => {
+    const found = portOf(container, guess);
+    const rank =
       1 +
       (hasGpu(container) ? 16 : 0) +
       (container.name === said ? 8 : 0) +
       (knownPort(container) === undefined ? 0 : 4) +
-      (typeof portOf(container, true) === 'string' ? 0 : 2)
-    );
-  };
-  const ranks = containers.map(rank);
-  return ranks.indexOf(Math.max(...ranks));
+      (typeof found === 'string' ? 0 : 2);
+    return { container, found, rank: isSidecar(container) ? 0 : rank };
+  });
+  return others.reduce((best, each) => (each.rank > best.rank ? each : best), first!);
 }
 
 function hasGpu({ resources }: Container): boolean {
@@ -131,7 +141,9 @@ function portOf(container: Container, guess: boolean): Omit<ServingPort, 'contai
     candidates.find(({ name }) => httpName.test(name ?? '')) ??
     candidates.find(({ containerPort }) => containerPort === known) ??
     candidates.find(({ name }) => !grpcName.test(name ?? '')) ??
-    candidates[0];
+    candidates[0] ??
+    // An engine answers for its metrics where it answers for everything: the name says what somebody needed it for.
+    (guess ? all.find((port) => isTcp(port) && port.containerPort === (told ?? known)) : undefined);
   const guessed = guess ? (told ?? (all.length === 0 ? (known ?? probedPort(container)) : undefined)) : undefined;
   const port = declared?.containerPort ?? guessed;
   if (port === undefined) {
