@@ -1,7 +1,7 @@
 // `npm run images`: see images.ts.
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exitWith, readCommandLine } from '@kubeai/daemon';
+import { exitWith, onOutputLost, readCommandLine } from '@kubeai/daemon';
 import { z } from 'zod';
 import { agentOverhead, buildImages, findBuilder } from './images.ts';
 
@@ -30,6 +30,12 @@ const options = readCommandLine(
   process,
 );
 
+const lost = new AbortController();
+// What was begun is put away before the end.
+onOutputLost(process, name, (code) => {
+  process.exitCode = code;
+  lost.abort();
+});
 const builder = await findBuilder();
 if (builder === undefined) {
   exitWith(process, name, [
@@ -44,11 +50,13 @@ try {
     bases: options.bases,
     tag: options.tag,
     ...(archives === undefined ? {} : { archives: resolve(archives) }),
+    signal: lost.signal,
     say: (line) => process.stdout.write(`${line}\n`),
   });
   const overhead = (await agentOverhead(images)) / 2 ** 20;
   process.stdout.write(`The agent's image is ${overhead.toFixed(1)} MiB more than this machine's Node binary\n`);
 } catch (cause) {
+  if (lost.signal.aborted) process.exit();
   const { stderr, message } = cause as { stderr?: string; message: string };
   process.stderr.write(`${name}: ${stderr?.trim() || message}\n`);
   process.exit(1);

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -64,3 +65,12 @@ test.each<[string, () => string[], RegExp]>([
   expect(stderr).toMatch(message);
   expect(code).toBe(2);
 });
+
+test('a reader who leaves ends the cluster, in its own order', async () => {
+  const line = '"$@" | head -1; echo "$PIPESTATUS"';
+  const command = [process.execPath, '--import', './scripts/typescript.mjs', 'packages/local-cluster/main.ts'];
+  const kubeconfig = join(directory, 'kubeconfig');
+  const words = ['-c', line, 'bash', ...command, '--port', '0', '--kubeconfig', kubeconfig];
+  const { stdout, stderr } = await promisify(execFile)('bash', words, { cwd: repository });
+  expect({ stdout, stderr }).toEqual({ stdout: 'Bundling the processes\n141\n', stderr: '' });
+}, 60_000);

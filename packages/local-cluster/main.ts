@@ -4,7 +4,15 @@ import { access, constants, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createLog, exitWith, logLevelOption, onShutdown, portOption, readCommandLine } from '@kubeai/daemon';
+import {
+  createLog,
+  exitWith,
+  logLevelOption,
+  onOutputLost,
+  onShutdown,
+  portOption,
+  readCommandLine,
+} from '@kubeai/daemon';
 import { seconds } from '@kubeai/units';
 import { z } from 'zod';
 import { startLocalCluster } from './cluster.ts';
@@ -85,6 +93,7 @@ const shutdown = onShutdown(process, { deadline: seconds(10), log }, async () =>
   await (await starting).stop();
 });
 if (options.untilStdinCloses) process.stdin.resume().once('close', () => shutdown.begin('standard input closed', 0));
+onOutputLost(process, name, (code) => shutdown.begin('nobody takes the output any more', code));
 process.on('uncaughtException', (cause) => {
   log.error('Something was not handled', { cause });
   shutdown.begin('uncaught exception', 1);

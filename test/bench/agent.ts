@@ -3,11 +3,10 @@
 // ratios of neighbours in a round, and of those the median.
 import { fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readCommandLine } from '@kubeai/daemon';
 import { z } from 'zod';
 import { bundleProcess } from '../../docker/bundle.ts';
 import { type Idle, measureIdle, type Start, startOf, startPort } from './agent/at-rest.ts';
@@ -15,34 +14,31 @@ import { type Endurance, endure } from './agent/endurance.ts';
 import { children, endAll, listening, otherCore, start } from './agent/processes.ts';
 import { agentEnvironment, bundleHelper, startProxies, upstreamPort } from './agent/proxies.ts';
 import { added, cpu, type Measured, measure, type Round, ratio, type Scenario } from './agent/rounds.ts';
-import { jsonOption, keepFigures, wholeNumberOption } from './bench-options.ts';
+import { jsonOption, keepFigures, readBenchLine, wholeNumberOption } from './bench-options.ts';
 import { median, printVerdict, type Verdict } from './verdict.ts';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
 const optionsOf = () =>
-  readCommandLine(
-    {
-      name: 'bench:agent',
-      summary: 'Measures the agent beside nginx, haproxy and other proxies, in one run.',
-      options: {
-        rounds: wholeNumberOption('rounds of each scenario, in random order', 'N', 5),
-        seconds: wholeNumberOption('how long a proxy is measured in a round', 'S', 3),
-        only: {
-          value: 'WORDS',
-          describe: 'part of a scenario’s name, to leave out the others',
-          schema: z.string().default(''),
-        },
-        soak: wholeNumberOption(
-          'how long the agent is watched for growth; what is asked of it is asked over 600',
-          'S',
-          60,
-        ),
-        json: jsonOption,
+  readBenchLine({
+    name: 'bench:agent',
+    summary: 'Measures the agent beside nginx, haproxy and other proxies, in one run.',
+    options: {
+      rounds: wholeNumberOption('rounds of each scenario, in random order', 'N', 5),
+      seconds: wholeNumberOption('how long a proxy is measured in a round', 'S', 3),
+      only: {
+        value: 'WORDS',
+        describe: 'part of a scenario’s name, to leave out the others',
+        schema: z.string().default(''),
       },
+      soak: wholeNumberOption(
+        'how long the agent is watched for growth; what is asked of it is asked over 600',
+        'S',
+        60,
+      ),
+      json: jsonOption,
     },
-    process,
-  );
+  });
 
 const scenarios: readonly Scenario[] = [
   { name: '1 connection, one core', oneCore: true, work: { connections: 1, kind: 'get', pauseMs: 0 } },
@@ -154,12 +150,12 @@ function print(results: ReadonlyMap<string, readonly Round[]>, verdicts: readonl
 async function main({ rounds, seconds, only, soak, json }: ReturnType<typeof optionsOf>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'kubeai-bench-'));
   await mkdir(join(directory, 'logs'), { recursive: true });
+  process.once('exit', () => {
+    endAll();
+    rmSync(directory, { recursive: true, force: true });
+  });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      endAll();
-      rmSync(directory, { recursive: true, force: true });
-      process.exit(128 + constants.signals[signal]);
-    });
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
   try {
     const upstream = start(
@@ -198,7 +194,6 @@ async function main({ rounds, seconds, only, soak, json }: ReturnType<typeof opt
     keepFigures(json, { verdicts, idle, endurance, starting, results: plain });
   } finally {
     endAll();
-    await rm(directory, { recursive: true, force: true });
   }
 }
 

@@ -1,6 +1,13 @@
 // The words that every bench understands, and how it keeps its figures.
 import { writeFileSync } from 'node:fs';
+import { type CommandLine, type CommandOption, onOutputLost, readCommandLine } from '@kubeai/daemon';
 import { z } from 'zod';
+
+/** What a bench was told; it ends when nobody takes its figures any more. */
+export function readBenchLine<Options extends Record<string, CommandOption>>(line: CommandLine<Options>) {
+  onOutputLost(process, line.name);
+  return readCommandLine(line, process);
+}
 
 export const jsonOption = {
   value: 'FILE',

@@ -3,7 +3,6 @@
 // V8 is told what the controller tells it. Shares are of one core of this machine: compare them with others only as ratios.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { readCommandLine } from '@kubeai/daemon';
 import {
   createSignalFold,
   decide,
@@ -18,7 +17,7 @@ import { parseReportLine, type Report } from '@kubeai/protocol';
 import { createSketch } from '@kubeai/sketch';
 import { type Instant, instant } from '@kubeai/units';
 import { beginThrift } from '../../controller/thrift.ts';
-import { jsonOption, keepFigures } from './bench-options.ts';
+import { jsonOption, keepFigures, readBenchLine } from './bench-options.ts';
 import { printVerdict, type Verdict } from './verdict.ts';
 
 beginThrift();
@@ -27,14 +26,11 @@ const podsPerPolicy = 8;
 const seconds = 18;
 const start = 1_700_000_000_000;
 
-const { json } = readCommandLine(
-  {
-    name: 'bench:decide',
-    summary: 'Measures what it costs to decide for many policies each second.',
-    options: { json: jsonOption },
-  },
-  process,
-);
+const { json } = readBenchLine({
+  name: 'bench:decide',
+  summary: 'Measures what it costs to decide for many policies each second.',
+  options: { json: jsonOption },
+});
 
 const parsed = parsePolicy({
   apiVersion: 'kubeai.io/v1alpha1',

@@ -6,15 +6,15 @@
 // bench:reaction: how long a step takes from an agent's socket to the PATCH.
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect as connectSocket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { connect as connectSecurely, createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { ensureCertificates, type SecretStore } from '@kubeai/certificates';
-import { createClock, createLog, readCommandLine } from '@kubeai/daemon';
+import { createClock, createLog } from '@kubeai/daemon';
 import { createSignalFold } from '@kubeai/decision';
 import { parsePolicy } from '@kubeai/policy';
 import {
@@ -33,7 +33,7 @@ import { serveReports } from '../../controller/report-listener.ts';
 import { beginThrift } from '../../controller/thrift.ts';
 import type { TokenReviews } from '../../controller/token-reviews.ts';
 import { bundle } from '../../docker/bundle.ts';
-import { jsonOption, keepFigures, wholeNumberOption } from './bench-options.ts';
+import { jsonOption, keepFigures, readBenchLine, wholeNumberOption } from './bench-options.ts';
 import { median, printVerdict, type Verdict } from './verdict.ts';
 
 const podsPerTarget = 8;
@@ -178,20 +178,18 @@ async function send(): Promise<void> {
     connections,
     seconds: duration,
     json,
-  } = readCommandLine(
-    {
-      name: 'bench:ingest',
-      summary: 'Measures what the reports of many agents cost the controller.',
-      options: {
-        connections: wholeNumberOption('agents', 'N', 10_000),
-        seconds: wholeNumberOption('how long to measure; flatness is asked over 600', 'S', 30),
-        json: jsonOption,
-      },
+  } = readBenchLine({
+    name: 'bench:ingest',
+    summary: 'Measures what the reports of many agents cost the controller.',
+    options: {
+      connections: wholeNumberOption('agents', 'N', 10_000),
+      seconds: wholeNumberOption('how long to measure; flatness is asked over 600', 'S', 30),
+      json: jsonOption,
     },
-    process,
-  );
+  });
   // Beside node_modules, where esbuild is found.
   const directory = await mkdtemp(join(dirname(fileURLToPath(import.meta.url)), '../../node_modules/.bench-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const file = await bundled(directory);
   let receiver = await startReceiver(file, { port: 0 });
   const { port, bundle, secret } = receiver;
@@ -257,7 +255,6 @@ async function send(): Promise<void> {
     keepFigures(json, { connections, duration, verdicts: [...verdicts, ...reaction], returned });
   } finally {
     receiver.child.kill();
-    await rm(directory, { recursive: true, force: true });
   }
   process.exit(0);
 }

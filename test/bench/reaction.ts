@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSecretStore, ensureCertificates } from '@kubeai/certificates';
-import { createClock, createLog, readCommandLine } from '@kubeai/daemon';
+import { createClock, createLog } from '@kubeai/daemon';
 import { createKubeClient, type KubeObject, PooledKubeConfig, resources } from '@kubeai/kube';
 import { milliseconds, seconds } from '@kubeai/units';
 import { parse } from 'yaml';
@@ -25,21 +25,18 @@ import { createMetrics } from '../../controller/metrics.ts';
 import { serveReports } from '../../controller/report-listener.ts';
 import { audience } from '../../controller/token-reviews.ts';
 import { startApiServer } from '../../packages/local-cluster/api-server/api-server.ts';
-import { jsonOption, keepFigures, wholeNumberOption } from './bench-options.ts';
+import { jsonOption, keepFigures, readBenchLine, wholeNumberOption } from './bench-options.ts';
 import { printVerdict, type Verdict } from './verdict.ts';
 
 const targets = 40;
 const quietSeconds = 10;
 const quietLoad = 2;
 const stepLoad = 30;
-const { json, answers } = readCommandLine(
-  {
-    name: 'bench:reaction',
-    summary: 'Measures how long a step of load takes to become a change of size.',
-    options: { json: jsonOption, answers: wholeNumberOption('how long an answer takes', 'MILLISECONDS', 2_000) },
-  },
-  process,
-);
+const { json, answers } = readBenchLine({
+  name: 'bench:reaction',
+  summary: 'Measures how long a step of load takes to become a change of size.',
+  options: { json: jsonOption, answers: wholeNumberOption('how long an answer takes', 'MILLISECONDS', 2_000) },
+});
 const clock = createClock();
 const log = createLog({ level: 'error', name: 'bench' });
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -66,6 +63,7 @@ const local = { clock, host: '127.0.0.1', port: 0 };
 const listener = await serveReports(controller.ingest.receive, identity, local);
 
 const directory = mkdtempSync(join(tmpdir(), 'kubeai-reaction-'));
+process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
 const caFile = join(directory, 'ca.crt');
 writeFileSync(caFile, identity.bundle);
 const server = createServer((_request, response) => {
@@ -109,7 +107,6 @@ process.stdout.write(
   `early reports: ${sum(results.map(({ quietEarly }) => quietEarly))} among ${sum(results.map(({ quietReports }) => quietReports))} before the step, ${sum(results.map(({ early }) => early))} after it\n`,
 );
 keepFigures(json, { bench: 'reaction', verdicts, results });
-rmSync(directory, { recursive: true });
 process.exit(0);
 
 /** One target from quiet to its first growth; spans in milliseconds, from the step on. */

@@ -6,14 +6,14 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { fileURLToPath } from 'node:url';
 import { ensureCertificates, type SecretStore } from '@kubeai/certificates';
-import { createClock, createLog, readCommandLine, serveHttps } from '@kubeai/daemon';
+import { createClock, createLog, serveHttps } from '@kubeai/daemon';
 import { milliseconds } from '@kubeai/units';
 import { parse } from 'yaml';
 import { mutatePod } from '../../webhook/mutate-pods.ts';
 import { config, labelled, ownNamespace, reviewOfPod } from '../../webhook/testing/injection.ts';
 import { createWebhookHandler } from '../../webhook/webhook-handler.ts';
 import { createWebhookMetrics } from '../../webhook/webhook-metrics.ts';
-import { jsonOption, keepFigures } from './bench-options.ts';
+import { jsonOption, keepFigures, readBenchLine } from './bench-options.ts';
 import { printVerdict, type Verdict } from './verdict.ts';
 
 const ratePerSecond = 500;
@@ -57,6 +57,7 @@ async function serve(): Promise<void> {
   const { serving, bundle } = certificates.current();
   const listener = await serveHttps(handler, serving, { host: '127.0.0.1', port: 0 });
   const say = (message: ToParent) => process.send?.(message);
+  process.on('disconnect', () => process.exit(0));
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
     say({ cpuMs: (user + system) / 1_000, rssBytes: process.memoryUsage.rss() });
@@ -65,14 +66,11 @@ async function serve(): Promise<void> {
 }
 
 async function measure(): Promise<void> {
-  const { json } = readCommandLine(
-    {
-      name: 'bench:webhook',
-      summary: 'Measures how fast the webhook answers, and how many admissions a core carries.',
-      options: { json: jsonOption },
-    },
-    process,
-  );
+  const { json } = readBenchLine({
+    name: 'bench:webhook',
+    summary: 'Measures how fast the webhook answers, and how many admissions a core carries.',
+    options: { json: jsonOption },
+  });
   const child = fork(fileURLToPath(import.meta.url), ['serve'], { execArgv: process.execArgv });
   const heard = <Message extends ToParent>() =>
     new Promise<Message>((resolve) => child.once('message', resolve as (message: unknown) => void));

@@ -1,7 +1,7 @@
 // `npm run cluster:real`: a real Kubernetes to play with, with our images on its nodes.
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exitWith, portOption, readCommandLine } from '@kubeai/daemon';
+import { exitWith, onOutputLost, portOption, readCommandLine } from '@kubeai/daemon';
 import { z } from 'zod';
 import { type Builder, findBuilder } from '../../docker/images.ts';
 import { runWithoutTrace } from './cluster-run.ts';
@@ -76,6 +76,8 @@ if (action === 'stop') {
   await removeRealCluster(directory);
   process.exit(0);
 }
+// Who started us may be gone; what is to be ended must be ended all the same.
+onOutputLost(process, name, () => process.kill(process.pid, 'SIGTERM'));
 const look = (mark: string) => machineState(directory, [mark]);
 const code = await runWithoutTrace({ name, directory, look }, process, async (signal) => {
   if (action === 'build') await providePrograms(places, say, signal);
@@ -89,8 +91,6 @@ async function runUntilStopped(signal: AbortSignal, builder: Builder): Promise<v
   const interrupted = new Promise<string>((resolve) => {
     signal.addEventListener('abort', () => resolve('interrupted'));
     if (options.untilStdinCloses) process.stdin.resume().once('close', () => process.kill(process.pid, 'SIGTERM'));
-    // Who started us may be gone, with the other ends of these; what is to be ended must be ended all the same.
-    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   });
   say(`Starting Kubernetes ${await kubernetesVersion()}`);
   const kubeconfig = resolve(options.kubeconfig);

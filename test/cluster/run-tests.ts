@@ -1,11 +1,11 @@
 // `npm run test:cluster`: the contract tests and the scenarios, against a real Kubernetes. One is started for it, and must
 // leave nothing behind; unless KUBECONFIG names one: then it must have our images with the tag dev, and what needs a hand on
 // the node is skipped.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exitWith } from '@kubeai/daemon';
+import { exitWith, onOutputLost } from '@kubeai/daemon';
 import { findBuilder } from '../../docker/images.ts';
 import { runWithoutTrace } from './cluster-run.ts';
 import { defaultDirectory } from './layout.ts';
@@ -17,6 +17,17 @@ const name = 'test:cluster';
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const words = process.argv.slice(2);
+const jest = [
+  process.execPath,
+  '--experimental-vm-modules',
+  '--no-warnings',
+  join(repository, 'node_modules/jest/bin/jest.js'),
+  '--config',
+  'test/cluster/jest.config.mjs',
+] as const;
+// What is started must be ended, whoever reads along.
+onOutputLost(process, name, () => process.kill(process.pid, 'SIGTERM'));
+refuseWrongWords();
 
 const given = process.env['KUBECONFIG'] || undefined;
 const clients = ['kubectl', 'helm'] as const;
@@ -69,10 +80,7 @@ function runTests(
 ): Promise<number> {
   signal.throwIfAborted();
   say(`${since()}: testing`);
-  const [program = '', ...line] = inside([
-    ...[process.execPath, '--experimental-vm-modules', '--no-warnings'],
-    ...[join(repository, 'node_modules/jest/bin/jest.js'), '--config', 'test/cluster/jest.config.mjs', ...words],
-  ]);
+  const [program = '', ...line] = inside([...jest, ...words]);
   const env = {
     ...process.env,
     PATH: [dirname(kubectl), dirname(helm), process.env['PATH'] ?? ''].join(delimiter),
@@ -85,4 +93,22 @@ function runTests(
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   });
+}
+
+/** Words are jest's, so jest is asked what it makes of them, before a minute has gone into a cluster. */
+function refuseWrongWords(): void {
+  const [program, ...line] = jest;
+  const { status, stdout, stderr } = spawnSync(program, [...line, '--listTests', ...words], {
+    cwd: repository,
+    encoding: 'utf8',
+  });
+  if (status !== 0) {
+    process.stderr.write(stderr);
+    process.exit(2);
+  }
+  if (stdout.trim() === '') exitWith(process, name, [{ field: words.join(' '), message: 'matches no test' }]);
+  if (stdout.startsWith('/')) return;
+  // Help, or a version.
+  process.stdout.write(stdout);
+  process.exit(0);
 }

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createClock, exitWith, readCommandLine } from '@kubeai/daemon';
+import { createClock, exitWith, onOutputLost, readCommandLine } from '@kubeai/daemon';
 import { z } from 'zod';
 import { type RivalName, rivalNames } from '../contenders.ts';
 import { defaultPolicy } from '../ours.ts';
@@ -50,6 +50,7 @@ const line = {
   },
 };
 
+onOutputLost(process, line.name);
 const options = readCommandLine(line, process);
 /** What --case calls the section on the forecast. */
 const forecastCase = 'the forecast, off and on';

@@ -4,7 +4,7 @@
 //
 // npm run validate:lab -- --demo FILE [--trace FILE] [--policy FILE]
 import { readFile } from 'node:fs/promises';
-import { exitWith, readCommandLine } from '@kubeai/daemon';
+import { exitWith, onOutputLost, readCommandLine } from '@kubeai/daemon';
 import type { FieldProblem, Result } from '@kubeai/units';
 import { z } from 'zod';
 import { ours } from '../ours.ts';
@@ -46,6 +46,7 @@ const demoSchema = z.object({
   readyEvents: z.array(z.object({ atMs: z.number(), ready: z.number() })).min(1),
 });
 
+onOutputLost(process, line.name);
 const options = readCommandLine(line, process);
 const demo = await readDemo(options.demo);
 if (!demo.ok) exitWith(process, line.name, demo.problems);
