@@ -420,6 +420,14 @@ const rows: readonly Row[] = [
     reason: 'NoFreshSignals',
   },
   {
+    name: 'what is lost comes beside a size to fall back to as well',
+    spec: { fallback: { failureThreshold: 3, behavior: 'static', replicas: 1 } },
+    snapshot: snapshot(undefined, { replicas: 2, ledger: ledger({ serving: 0, lost: 1, credited: 1 }) }),
+    history: calm({ replicas: 2, failedRounds: 9 }),
+    replicas: 2,
+    reason: 'ReplacingDeadReplicas',
+  },
+  {
     name: 'where an outside metric asks for nobody, the minimum is replaced',
     spec: { minReplicas: 2 },
     snapshot: snapshot(0, { replicas: 2, ledger: ledger({ serving: 0, lost: 2 }), traffic: trafficOf(0) }),

@@ -64,10 +64,10 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
   const steps: Step[] = [];
   let size = wish.replicas;
   size = enter(steps, tolerate(snapshot, combined, isLearning, tolerance, size));
-  size = enter(steps, replaceDead(scene, combined, bounds.min, size));
   size = enter(steps, keepSurvivors(snapshot, history, size));
   size = enter(steps, followForecast(policy, snapshot, size));
   size = enter(steps, fallBack(policy, snapshot, history, size));
+  size = enter(steps, replaceDead(scene, combined, bounds.min, size));
   const proposal = size;
   size = enter(steps, holdYoungHistory(policy, history, current, size, now));
   size = enter(steps, stabilizeWish(policy, history, current, size, now));

@@ -16,10 +16,10 @@ export interface Proposal {
 
 export const stages = [
   'tolerance',
-  'ledger',
   'survivors',
   'forecast',
   'fallback',
+  'ledger',
   'history',
   'window',
   'rate',

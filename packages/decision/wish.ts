@@ -1,5 +1,5 @@
-// From the combined proposals to the size that would be right if nothing held it: rounding, tolerance, replicas that will
-// not come, sizes that were tried and failed, the forecast, and what to do when nothing is known.
+// From the combined proposals to the size that would be right if nothing held it: rounding, tolerance, sizes that were
+// tried and failed, the forecast, what to do when nothing is known, and replicas that will not come.
 import type { Policy } from '@kubeai/policy';
 import { elapsed } from '@kubeai/units';
 import type { Combined } from './combination.ts';
@@ -90,6 +90,30 @@ export function tolerate(
   return staged('tolerance', wanted, near ? current : wanted, 'WithinTolerance');
 }
 
+/** A size that was tried at this load and had to be taken back is not tried again before the load is lower. */
+export function keepSurvivors({ replicas, traffic }: Snapshot, { regret }: History, wanted: number): Staged {
+  if (regret === undefined || wanted > regret.replicas || wanted >= replicas) return { replicas: wanted };
+  if (traffic.arrivalsPerSecond < 0.9 * regret.arrivals) return { replicas: wanted };
+  return staged('survivors', wanted, Math.min(replicas, regret.replicas + 1), 'TriedAndFailed');
+}
+
+/** The forecast is a floor, and only while it predicts better than "as now". */
+export function followForecast(policy: Policy, { forecast }: Snapshot, wanted: number): Staged {
+  if (policy.prediction.mode !== 'On' || forecast === undefined) return { replicas: wanted };
+  const { replicas, score } = forecast;
+  if (!(score < 1) || !(replicas >= 0 && replicas <= 1_000_000)) return { replicas: wanted };
+  return staged('forecast', wanted, Math.max(wanted, roundUp(replicas)), 'PredictedLoad');
+}
+
+export function fallBack(policy: Policy, snapshot: Snapshot, { failedRounds }: History, wanted: number): Staged {
+  const { behavior, failureThreshold, replicas } = policy.fallback;
+  if (snapshot.replicas === 0 || failedRounds < failureThreshold || behavior === 'hold' || replicas === undefined) {
+    return { replicas: wanted };
+  }
+  const size = behavior === 'static' ? replicas : Math.max(wanted, replicas);
+  return staged('fallback', wanted, size, 'Fallback');
+}
+
 /** Replicas that crash, never come ready or are lost take a place without serving: a few are bought in their stead.
  * @param least replicas that the policy promises */
 export function replaceDead(
@@ -115,28 +139,4 @@ export function replaceDead(
   // stand in for them: they come beside the lost, and once they serve there may be others.
   const besideLost = lost > 0 ? lost + Math.min(needed, counts.serving + spare) : 0;
   return staged('ledger', wanted, Math.max(wanted, needed + spare, besideLost), 'ReplacingDeadReplicas');
-}
-
-/** A size that was tried at this load and had to be taken back is not tried again before the load is lower. */
-export function keepSurvivors({ replicas, traffic }: Snapshot, { regret }: History, wanted: number): Staged {
-  if (regret === undefined || wanted > regret.replicas || wanted >= replicas) return { replicas: wanted };
-  if (traffic.arrivalsPerSecond < 0.9 * regret.arrivals) return { replicas: wanted };
-  return staged('survivors', wanted, Math.min(replicas, regret.replicas + 1), 'TriedAndFailed');
-}
-
-/** The forecast is a floor, and only while it predicts better than "as now". */
-export function followForecast(policy: Policy, { forecast }: Snapshot, wanted: number): Staged {
-  if (policy.prediction.mode !== 'On' || forecast === undefined) return { replicas: wanted };
-  const { replicas, score } = forecast;
-  if (!(score < 1) || !(replicas >= 0 && replicas <= 1_000_000)) return { replicas: wanted };
-  return staged('forecast', wanted, Math.max(wanted, roundUp(replicas)), 'PredictedLoad');
-}
-
-export function fallBack(policy: Policy, snapshot: Snapshot, { failedRounds }: History, wanted: number): Staged {
-  const { behavior, failureThreshold, replicas } = policy.fallback;
-  if (snapshot.replicas === 0 || failedRounds < failureThreshold || behavior === 'hold' || replicas === undefined) {
-    return { replicas: wanted };
-  }
-  const size = behavior === 'static' ? replicas : Math.max(wanted, replicas);
-  return staged('fallback', wanted, size, 'Fallback');
 }
