@@ -143,3 +143,23 @@ nonsense
     problems: ['no row of the table: "nonsense"'],
   });
 });
+
+test('a share of more than the whole is a problem and no figure', () => {
+  const gpu = '{gpu="0",UUID="GPU-a"}';
+  const page = `DCGM_FI_DEV_GPU_UTIL${gpu} 101\nDCGM_FI_PROF_SM_ACTIVE${gpu} 55.5\nDCGM_FI_PROF_DRAM_ACTIVE${gpu} 1.02\nDCGM_FI_DEV_FB_USED${gpu} -1`;
+  const { devices, problems } = readDcgm(page);
+  expect(devices[0]).toMatchObject({ dramActiveRatio: 1.02 });
+  for (const field of ['utilizationPercent', 'smActiveRatio', 'memoryUsedMiB'])
+    expect(devices[0]).not.toHaveProperty(field);
+  expect(problems).toEqual([
+    '101 is no value of DCGM_FI_DEV_GPU_UTIL',
+    '55.5 is no value of DCGM_FI_PROF_SM_ACTIVE',
+    '-1 is no value of DCGM_FI_DEV_FB_USED',
+  ]);
+  const table = readDcgmiDmon('#Entity  GRACT  GPUTL  POWER\nID\nGPU 0  0.5  250  400.5\nGPU 1  7  99  -3\n');
+  expect(table.rows.map(({ values }) => values)).toEqual([
+    [0.5, undefined, 400.5],
+    [undefined, 99, undefined],
+  ]);
+  expect(table.problems).toHaveLength(3);
+});

@@ -2,8 +2,10 @@
 // node, so it is filtered to the devices of one pod. What it says needs care: utilisation is percent in one family and
 // a ratio in another and the two measure different things, a value that DCGM does not have is a huge integer, a MIG
 // instance carries its parent's UUID, and after a scrape the pod labels may name the exporter.
+import { isVgpuName } from 'node-nvidia-smi-parser';
 import { defined } from './engine-reading.ts';
 import type { Exposition, Labels, Sample } from './exposition.ts';
+import { limits } from './limits.ts';
 import { readPage } from './prometheus-answer.ts';
 
 /** Which devices to read. What is left out does not filter; without any, every device of the page is read. */
@@ -97,6 +99,9 @@ const fields = {
   DCGM_FI_DEV_MEM_CLOCK: 'memoryClockMHz',
   DCGM_FI_DEV_XID_ERRORS: 'lastXid',
 } as const;
+/** What ends somewhere. A counter and its time are read one after the other, so that a ratio may come out a little over 1. */
+const mostOf = (field: string): number =>
+  field.endsWith('Ratio') ? 1.1 : field.endsWith('Percent') ? 100 : Number.POSITIVE_INFINITY;
 const throttleFamilies = ['DCGM_FI_DEV_CLOCKS_EVENT_REASONS', 'DCGM_FI_DEV_CLOCK_THROTTLE_REASONS'];
 
 // The names of dcgm-exporter 1.x, which newer ones still write with `--use-old-namespace`: the same words in small
@@ -116,12 +121,14 @@ function nameToday(name: string): string {
 export function readDcgm(page: string | Exposition, filter: DcgmFilter = {}): DcgmReading {
   const parsed = typeof page === 'string' ? readPage(page) : page;
   const drafts = new Map<string, Draft>();
+  const problems = [...parsed.problems];
   for (const [printedName, samples] of parsed.samples) {
     const name = nameToday(printedName);
     if (!name.startsWith('DCGM_FI_')) continue;
-    for (const sample of samples) take(name, sample, filter, drafts);
+    for (const sample of samples)
+      if (!take(name, sample, filter, drafts) && problems.length < limits.problems)
+        problems.push(`${sample.value} is no value of ${printedName}`);
   }
-  const problems = [...parsed.problems];
   if (drafts.size === 0) problems.push('no DCGM series stands on the page');
   const devices = [...drafts.values()].filter(({ wanted }) => wanted).map(finish);
   return { devices, seen: drafts.size, problems };
@@ -142,28 +149,31 @@ interface Draft {
   readonly values: Partial<Record<(typeof fields)[keyof typeof fields], number>>;
 }
 
-function take(name: string, { labels, value }: Sample, filter: DcgmFilter, drafts: Map<string, Draft>): void {
+/** False when the value is none that its family can have. */
+function take(name: string, { labels, value }: Sample, filter: DcgmFilter, drafts: Map<string, Draft>): boolean {
   const gpu = labels['gpu'];
   const identity = uuidOf(labels) ?? (gpu === undefined ? undefined : `${hostOf(labels) ?? ''} ${gpu}`);
-  if (identity === undefined) return; // switches, links and CPUs have series of the same kind
+  if (identity === undefined) return true; // switches, links and CPUs have series of the same kind
   const key = `${identity} ${labels['GPU_I_ID'] ?? ''}`;
   const draft = drafts.get(key) ?? { labels, wanted: false, throttleBits: 0, pods: new Set(), values: {} };
   drafts.set(key, draft);
   const owner = ownerOf(labels);
   if (owner !== undefined) draft.pods.add(`${owner.namespace}/${owner.pod}`);
   // A time-sliced GPU has a series for every pod that shares it, so samples are filtered, not devices.
-  if (!passes(labels, owner, filter)) return;
+  if (!passes(labels, owner, filter)) return true;
   // Some families carry more labels than others; the fullest set describes the device.
   if (!draft.wanted || Object.keys(labels).length > Object.keys(draft.labels).length) draft.labels = labels;
   draft.wanted = true;
-  if (isBlank(value)) return;
+  if (isBlank(value)) return true;
   if (throttleFamilies.includes(name)) draft.throttleBits = value;
   const field = fields[name as keyof typeof fields];
-  if (field === undefined) return;
+  if (field === undefined) return true;
   // Cards without a memory sensor say 0 degrees, and so does a vGPU guest about its core.
   const isTemperature = field === 'memoryTemperatureCelsius' || field === 'temperatureCelsius';
-  if (isTemperature ? value === 0 : value < 0) return;
+  if (isTemperature && value === 0) return true;
+  if (value > mostOf(field) || (value < 0 && !isTemperature)) return false;
   draft.values[field] = value;
+  return true;
 }
 
 function passes(labels: Labels, owner: DcgmDevice['owner'], filter: DcgmFilter): boolean {
@@ -197,15 +207,12 @@ function ownerOf(labels: Labels): DcgmDevice['owner'] {
 const looksLikeExporter = (labels: Labels): boolean =>
   /exporter|dcgm/.test(labels['container'] ?? '') || /dcgm/.test(labels['pod'] ?? '');
 
-/** `GRID T4-8C` and later `NVIDIA A16-2Q`, `NVIDIA A100-1-5C`; four boards were called GRID too. */
-const vgpuName = /^(?:NVIDIA )?GRID (?!K(?:1|2|340|520)\b)|vGPU|-\d{1,3}(?:-\d{1,3})?[ABCQ][A-Z\d]{0,4}$/;
-
 function finish({ labels, values, throttleBits, pods }: Draft): DcgmDevice {
   const gpu = labels['gpu'] ?? labels['device'] ?? '?';
   const instance = labels['GPU_I_ID'] === '' ? undefined : labels['GPU_I_ID'];
   const uuid = uuidOf(labels);
   const model = labels['modelName'];
-  const vgpu = vgpuName.test(model ?? '') || /-[0-9a-f]{4}00000000$/i.test(uuid ?? '');
+  const vgpu = isVgpuName(model ?? '') || /-[0-9a-f]{4}00000000$/i.test(uuid ?? '');
   const { memoryUsedMiB, memoryFreeMiB, memoryReservedMiB } = values;
   // Used and free leave out what the driver keeps for itself.
   const total =

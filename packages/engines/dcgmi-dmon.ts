@@ -18,6 +18,10 @@ export interface DcgmiReading {
   readonly problems: readonly string[];
 }
 
+/** What ends somewhere; see `dcgm.ts` for ratios over 1. */
+const mostOf = (column: string): number =>
+  /UTL$/.test(column) ? 100 : /ACT$|^(?:SMOCC|TENSO|DRAMA)$|^FP\d\dA$/.test(column) ? 1.1 : Number.POSITIVE_INFINITY;
+
 /** Never throws. */
 export function readDcgmiDmon(text: string): DcgmiReading {
   let columns: readonly string[] = [];
@@ -37,9 +41,12 @@ export function readDcgmiDmon(text: string): DcgmiReading {
       if (problems.length < limits.problems) problems.push(`no row of the table: ${quoted(line)}`);
       continue;
     }
-    const values = cells.map((cell) => {
+    const values = cells.map((cell, index) => {
       const value = numberFrom(cell);
-      return value === undefined || isBlank(value) ? undefined : value;
+      if (value === undefined || isBlank(value)) return undefined;
+      if (value >= 0 && value <= mostOf(columns[index]!)) return value;
+      if (problems.length < limits.problems) problems.push(`${cell} is no value of ${columns[index]}`);
+      return undefined;
     });
     rows.push({ entity: numbered ? `${words[0]} ${words[1]}` : words[0]!, values });
   }

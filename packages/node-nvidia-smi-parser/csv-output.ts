@@ -98,7 +98,7 @@ function linesOf(text: string): string[] {
   return lines;
 }
 
-const isOfProcesses = ({ columns }: Header): boolean =>
+export const isOfProcesses = ({ columns }: Header): boolean =>
   columns.some((column) => column === 'pid' || column === 'process_name' || /^used_(?:gpu_)?memory$/.test(column));
 
 /** Adds what a row says to the draft. `runs` tells which run of nvidia-smi printed it; without it, the first. */

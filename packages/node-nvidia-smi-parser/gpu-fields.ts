@@ -9,26 +9,22 @@ export type Printed = Readonly<Record<string, string>>;
 interface NumberRow {
   readonly unit: 'MiB' | '%' | 'C' | 'W' | 'MHz' | '';
   readonly names: readonly string[];
+  /** A share of a whole ends at 100; others have no end. */
+  readonly atMost?: number;
 }
+
+/** A share of something, in percent. */
+const share = <const Names extends readonly string[]>(...names: Names) => ({ unit: '%', names, atMost: 100 }) as const;
 
 const gpuNumbers = {
   memoryTotalMiB: { unit: 'MiB', names: ['fb_memory_usage/total', 'memory_usage/total', 'memory.total'] },
   memoryReservedMiB: { unit: 'MiB', names: ['fb_memory_usage/reserved', 'memory.reserved'] },
   memoryUsedMiB: { unit: 'MiB', names: ['fb_memory_usage/used', 'memory_usage/used', 'memory.used', 'fb'] },
   memoryFreeMiB: { unit: 'MiB', names: ['fb_memory_usage/free', 'memory_usage/free', 'memory.free'] },
-  utilizationGpuPercent: { unit: '%', names: ['utilization/gpu_util', 'utilization/gpu', 'utilization.gpu', 'sm'] },
-  utilizationMemoryPercent: {
-    unit: '%',
-    names: ['utilization/memory_util', 'utilization/memory', 'utilization.memory', 'mem'],
-  },
-  utilizationEncoderPercent: {
-    unit: '%',
-    names: ['utilization/encoder_util', 'utilization/encoder', 'utilization.encoder', 'enc'],
-  },
-  utilizationDecoderPercent: {
-    unit: '%',
-    names: ['utilization/decoder_util', 'utilization/decoder', 'utilization.decoder', 'dec'],
-  },
+  utilizationGpuPercent: share('utilization/gpu_util', 'utilization/gpu', 'utilization.gpu', 'sm'),
+  utilizationMemoryPercent: share('utilization/memory_util', 'utilization/memory', 'utilization.memory', 'mem'),
+  utilizationEncoderPercent: share('utilization/encoder_util', 'utilization/encoder', 'utilization.encoder', 'enc'),
+  utilizationDecoderPercent: share('utilization/decoder_util', 'utilization/decoder', 'utilization.decoder', 'dec'),
   temperatureCelsius: {
     unit: 'C',
     names: [
@@ -74,6 +70,7 @@ const gpuNumbers = {
       'table:cap',
     ],
   },
+  // Of the speed that is quiet enough, which a hot card exceeds.
   fanPercent: { unit: '%', names: ['fan_speed', 'fan.speed', 'table:fan'] },
   clockGraphicsMHz: {
     unit: 'MHz',
@@ -115,10 +112,10 @@ const processNumbers = {
     unit: 'MiB',
     names: ['used_memory', 'used_gpu_memory', 'usage', 'fb'],
   },
-  smPercent: { unit: '%', names: ['sm'] },
-  memoryPercent: { unit: '%', names: ['mem'] },
-  encoderPercent: { unit: '%', names: ['enc'] },
-  decoderPercent: { unit: '%', names: ['dec'] },
+  smPercent: share('sm'),
+  memoryPercent: share('mem'),
+  encoderPercent: share('enc'),
+  decoderPercent: share('dec'),
 } as const satisfies Record<string, NumberRow>;
 
 const processWords = {
@@ -158,14 +155,18 @@ export interface Place {
   readonly units?: Readonly<Record<string, string>>;
 }
 
-function numberOf({ names, unit }: NumberRow, printed: Printed, place: Place): number | undefined {
+function numberOf(
+  { names, unit, atMost = Number.POSITIVE_INFINITY }: NumberRow,
+  printed: Printed,
+  place: Place,
+): number | undefined {
   for (const name of names) {
     const text = printed[name];
     if (text === undefined) continue;
     const cell = cellOf(text);
     if (cell.is === 'absent') continue;
     const value = cell.is === 'value' ? numberIn(cell.text, unit, place.units?.[name]) : undefined;
-    if (value !== undefined) return value;
+    if (value !== undefined && value <= atMost) return value;
     complain(
       place.draft,
       cell.is === 'error' ? 'ValueInError' : 'UnreadableValue',
@@ -187,7 +188,10 @@ function wordOf(names: readonly string[], printed: Printed, place: Place, noneIs
 }
 
 /** Names of vGPUs are `GRID T4-8C` and later `NVIDIA A16-2Q`, `NVIDIA A100-1-5C`; four boards were called GRID too. */
-const vgpuName = /^(?:NVIDIA )?GRID (?!K(?:1|2|340|520)\b)|-\d{1,3}(?:-\d{1,3})?[ABCQ][A-Z\d]{0,4}$/;
+const vgpuName = /^(?:NVIDIA )?GRID (?!K(?:1|2|340|520)\b)|vGPU|-\d{1,3}(?:-\d{1,3})?[ABCQ][A-Z\d]{0,4}$/;
+
+/** Whether a card of this name is a virtual one, as its guest sees it. */
+export const isVgpuName = (name: string): boolean => vgpuName.test(name);
 
 type Fields<Names extends string, Value> = { -readonly [Name in Names]?: Value };
 
@@ -211,11 +215,17 @@ export function gpuOf(printed: Printed, position: number, place: Place, migDevic
   const power =
     numberOf(plainPowerDraw, printed, place) ?? numbers.averagePowerDrawWatts ?? numbers.instantPowerDrawWatts;
   const mode = wordOf(virtualizationMode, printed, place, true);
-  const isVgpu = mode === 'VGPU' || vgpuName.test(words.name ?? '') || /0{8}$/.test(lastOf(words.uuid));
+  const isVgpu = mode === 'VGPU' || isVgpuName(words.name ?? '') || /0{8}$/.test(lastOf(words.uuid));
   // A guest sees no sensor and no clock, and is told 0.
   if (isVgpu)
     for (const name of ['temperatureCelsius', 'clockGraphicsMHz', 'clockSmMHz', 'clockMemoryMHz'] as const)
       if (numbers[name] === 0) delete numbers[name];
+  // Layers that share a card out count down below zero, which reads as terabytes; a little over the total is a limit passed.
+  const { memoryUsedMiB: used = 0, memoryTotalMiB: total = used } = numbers;
+  if (used > 2 * total) {
+    complain(place.draft, 'UnreadableValue', `${place.what}: ${used} MiB of ${total} are used`);
+    delete numbers.memoryUsedMiB;
+  }
   const index = Number(printed['index'] ?? printed['gpu'] ?? printed['idx'] ?? position);
   return {
     document: place.document,

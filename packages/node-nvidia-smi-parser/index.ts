@@ -1,3 +1,4 @@
+export { isVgpuName } from './gpu-fields.ts';
 export { type ParseOptions, parseNvidiaSmi } from './nvidia-smi.ts';
 export {
   type Gpu,

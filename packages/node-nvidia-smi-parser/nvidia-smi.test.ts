@@ -74,6 +74,30 @@ test('two documents in one log are told apart, and one that breaks off says so',
   expect(cut.problems.map(({ reason }) => reason)).toEqual(['Truncated']);
 });
 
+test('XML that somebody cut out of one GPU is that GPU', () => {
+  const { gpus, documents, problems } = parseNvidiaSmi(
+    '</clocks_event_reasons><fb_memory_usage>\n<used>5 MiB</used></fb_memory_usage><utilization><gpu_util>7 %</gpu_util></utilization></gpu>',
+  );
+  expect(gpus).toMatchObject([{ index: 0, memoryUsedMiB: 5, utilizationGpuPercent: 7 }]);
+  expect(documents).toBe(1);
+  expect(problems.map(({ reason }) => reason)).toEqual(['Truncated']);
+});
+
+test('what cannot be is a problem and no value: a share above the whole, and memory that ran below zero', () => {
+  const read = (rows: string) =>
+    parseNvidiaSmi(`utilization.gpu [%], memory.used [MiB], memory.total [MiB], fan.speed [%]\n${rows}\n`);
+  const wrong = read('101 %, 17592186044134 MiB, 100 MiB, 130 %');
+  expect(wrong.gpus).toMatchObject([{ memoryTotalMiB: 100, fanPercent: 130 }]);
+  for (const field of ['utilizationGpuPercent', 'memoryUsedMiB']) expect(wrong.gpus[0]).not.toHaveProperty(field);
+  expect(wrong.problems.map(({ reason }) => reason)).toEqual(['UnreadableValue', 'UnreadableValue']);
+  expect(read('100 %, 103 MiB, 100 MiB, 30 %')).toMatchObject({ gpus: [{ memoryUsedMiB: 103 }], problems: [] });
+});
+
+test('XML below the header of a monitoring agent is read whole', () => {
+  const sections = `<<<<host>>>>\n<<<nvidia_smi:sep(9)>>>\n${xml('<fan_speed>7 %</fan_speed>')}<<<df>>>\n`;
+  expect(parseNvidiaSmi(sections)).toMatchObject({ gpus: [{ fanPercent: 7 }], problems: [] });
+});
+
 test('XML that lost its beginning is read from the next document on, and says so', () => {
   const whole = xml('<fb_memory_usage><used>5 MiB</used></fb_memory_usage>');
   const { gpus, problems } = parseNvidiaSmi(whole.slice(whole.indexOf('<used>')) + whole);

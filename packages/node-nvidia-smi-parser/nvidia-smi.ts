@@ -1,17 +1,17 @@
 // Turns what nvidia-smi prints into numbers, whichever of its outputs it is. Drivers rename fields, add new ones and
 // print "[N/A]", so parsing never fails: what cannot be read becomes a problem beside what could.
 // Starting the process is not done here.
-import { headerOf, readCsvOutput } from './csv-output.ts';
+import { headerOf, isOfProcesses, readCsvOutput } from './csv-output.ts';
 import { failureIn, noteFailures } from './failures.ts';
 import { limits } from './limits.ts';
 import { monitorColumnsOf, readMonitorOutput } from './monitor-output.ts';
 import { logTitle, tableTitle } from './printed-value.ts';
 import { complain, type Draft, draftOf, type Kind, type Reading } from './reading.ts';
 import { listedGpu, readListOutput, readVersionOutput, versionLine } from './short-outputs.ts';
-import { readTableOutput } from './table-output.ts';
+import { readTableOutput, rowOfGpu } from './table-output.ts';
 import { bareSection, gpuLine, readTextOutput } from './text-output.ts';
 import { unwrapped } from './wrapping.ts';
-import { readXmlOutput } from './xml-output.ts';
+import { bareElement, readXmlOutput } from './xml-output.ts';
 
 export interface ParseOptions {
   /** The fields of `--query-gpu` or `--query-compute-apps`, for an output without header (`noheader`). */
@@ -64,19 +64,19 @@ function readAs(kind: Kind, text: string, options: ParseOptions): Draft {
 
 /**
  * Which output a text is, by the first line that only one of them has; failures may stand before it. A report often
- * begins with the list or the version: a table, a text or a CSV below says more.
+ * begins with the list, the version, a monitor or the processes: a table, a text or a CSV of GPUs below says more.
  */
 function kindOf(text: string, { fields }: ParseOptions): Kind {
   if (text.trim() === '') return 'empty';
-  if (/<nvidia_smi_log[\s>]|<!DOCTYPE nvidia_smi_log|<gpu id=/.test(text)) return 'xml';
+  if (/<nvidia_smi_log[\s>]|<!DOCTYPE nvidia_smi_log|<gpu id=/.test(text) || bareElement.test(text)) return 'xml';
   let hasFailure = false;
-  let short: 'list' | 'version' | undefined;
+  let short: Kind | undefined;
   for (const line of text.split('\n')) {
     const content = line.trim();
     if (content === '') continue;
     const kind = content.length > limits.tableLine ? kindOfLongLine(content) : kindOfLine(content);
-    if (kind === 'list' || kind === 'version') short ??= kind;
-    else if (kind !== undefined && (short === undefined || saysMore.has(kind))) return kind;
+    if (kind !== undefined && saysMore.has(kind)) return kind;
+    if (kind !== undefined && (short === undefined || (isIntroduction(short) && !isIntroduction(kind)))) short = kind;
     // Rows without header may follow a warning.
     hasFailure ||= (failureIn(content) ?? 'Warning') !== 'Warning';
   }
@@ -87,16 +87,19 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
 }
 
 const saysMore: ReadonlySet<Kind> = new Set(['table', 'text', 'query-gpu']);
+const isIntroduction = (kind: Kind): boolean => kind === 'list' || kind === 'version';
 
-const kindOfLongLine = (content: string): Kind | undefined =>
-  headerOf(content) === undefined ? undefined : 'query-gpu';
+function kindOfLongLine(content: string): Kind | undefined {
+  const header = headerOf(content);
+  return header === undefined ? undefined : isOfProcesses(header) ? 'query-compute-apps' : 'query-gpu';
+}
 
 /** Columns divide it, which they do not in the tables of `nvidia-smi mig`. */
 const tableHeading = /^\|\s{0,20}GPU\s{1,10}(?:Name|Fan)\b[^|]{0,80}\|\s{0,20}[^|\s]/;
 
 function kindOfLine(content: string): Kind | undefined {
   if (logTitle.test(content) || gpuLine.test(content)) return 'text';
-  if (content.search(tableTitle) === 0 || tableHeading.test(content)) return 'table';
+  if (content.search(tableTitle) === 0 || tableHeading.test(content) || rowOfGpu.test(content)) return 'table';
   if (monitorColumnsOf(content) !== undefined) return 'dmon';
   if (listedGpu.test(content)) return 'list';
   if (versionLine.test(content)) return 'version';

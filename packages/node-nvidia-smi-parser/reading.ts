@@ -35,6 +35,7 @@ export const problemReasons = {
   Truncated: 'the output ends before its end',
   GpusMissing: 'fewer or more GPUs are described than the output says are attached',
   TooMuch: 'the output is longer than is read',
+  OtherOutput: 'another output stands in the same text, and is not read',
   Empty: 'there is no output',
   UnknownOutput: 'this is none of the outputs of nvidia-smi',
 } as const;

@@ -64,3 +64,47 @@ test('a GPU that shares the memory of its host, and tells no power, still tells 
   expect(reading.gpus[0]).not.toHaveProperty('memoryUsedMiB');
   expect(reading.problems).toEqual([]);
 });
+
+test('GPUs that somebody cut out of a table are read', () => {
+  const reading = parseNvidiaSmi(`nvidia-smi
+[...]
++-----------------------------------------+------------------------+----------------------+
+|  13  NVIDIA X99 Ada Gene...         On  |   00000000:C9:00.0 Off |                  Off |
+|ERR!   33C    P8              4W /  130W |       1MiB /  20475MiB |      7%      Default |
+|                                         |                        |                  N/A |
++-----------------------------------------+------------------------+----------------------+
+`);
+  expect(reading).toMatchObject({
+    kind: 'table',
+    gpus: [{ index: 13, powerLimitWatts: 130, utilizationGpuPercent: 7 }],
+  });
+  expect(reading.problems.map(({ reason }) => reason)).toEqual(['ValueInError']);
+});
+
+test('a GPU whose memory only its instances tell has none', () => {
+  const reading = parseNvidiaSmi(`| NVIDIA-SMI 535.00     Driver Version: 535.00     |
+|   0  NVIDIA X            On  | 00000000:01:00.0 Off |                   On |
+| N/A   44C    P0    67W / 400W |                  N/A |     N/A      Default |
+|                               |                      |              Enabled |
+`);
+  expect(reading.gpus).toMatchObject([{ migMode: 'Enabled' }]);
+  expect(reading.gpus[0]).not.toHaveProperty('memoryTotalMiB');
+  expect(reading.problems).toEqual([]);
+});
+
+test('of several outputs the one that says most of GPUs is read, and the others are named', () => {
+  const table = `| NVIDIA-SMI 535.00     Driver Version: 535.00     |
+|   0  NVIDIA X            On  | 00000000:01:00.0 Off |                    0 |
+| N/A   44C    P0    67W / 400W |     10MiB /   100MiB |      7%      Default |
+`;
+  for (const first of [
+    '# gpu    pwr     sm\n# Idx      W      %\n    0     90     40\n',
+    '# gpu        pid  type   command\n    0         71     C   train\n',
+    'pid, process_name, used_gpu_memory [MiB]\n71, train, 9 MiB\n',
+  ]) {
+    const both = parseNvidiaSmi(first + table);
+    expect(both).toMatchObject({ kind: 'table', gpus: [{ utilizationGpuPercent: 7, memoryUsedMiB: 10 }] });
+    expect(both.problems.map(({ reason }) => reason)).toEqual(['OtherOutput']);
+    expect(parseNvidiaSmi(table + first).problems).toEqual(both.problems);
+  }
+});

@@ -3,6 +3,7 @@
 import { noteFailures } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
+import { noteOtherOutput } from './other-output.ts';
 import { dateLine } from './printed-value.ts';
 import { complain, complainOfMore, type Draft, draftOf, type MigDevice } from './reading.ts';
 
@@ -21,9 +22,11 @@ const firstLine = /^(\d{1,4}) {1,8}(.{1,100}?) {1,60}(On|Off|WDDM|TCC|MCDM|N\/A|
 // GPU's all the same.
 const firstLineOf310 = /^(\d{1,4})\.? {1,8}(.{1,100})$/;
 const busId = /^[0-9a-f]{4,8}:[0-9a-f]{1,2}:[0-9a-f]{1,2}\.\d(?=\s|$)/i;
+/** What only the first line of a GPU says, for tables that somebody cut out below their heading. */
+export const rowOfGpu = /^\|[^|]{1,60}\|\s{1,9}[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.\d\s[^|]{1,9}\|[^|]{1,30}\|$/i;
 const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}(?: C)?) {1,8}(\S{1,8}) {1,40}(\S{1,20}?) {0,2}\/ {0,20}(\S{1,20})$/;
 // Until driver 310 the share stood before the two.
-const memory = /^(?:\d{1,3}% {1,8})?(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
+const memory = /^(?:\d{1,3}% {1,8})?(?!N\/A$)(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
 const banner =
   /NVIDIA-SMI (\S{1,20})(?:.{1,80}?(?:Driver|KMD) Version: (\S{1,20}))?(?:.{1,80}?CUDA (?:UMD )?Version: (\S{1,20}))?/;
 const processType = /^(?:[CGM]|C\+G|M\+C)$/;
@@ -50,7 +53,7 @@ export function readTableOutput(text: string): Draft {
     if (content === '' || content.length > limits.tableLine) continue;
     if (!content.startsWith('|')) {
       if (dateLine.test(content)) draft.timestamp ??= content;
-      else if (!content.startsWith('+')) noteFailures(draft, [content]);
+      else if (!content.startsWith('+') && !noteOtherOutput(draft, content)) noteFailures(draft, [content]);
       continue;
     }
     const cells = content.replace(/^\||\|$/g, '').split('|');

@@ -3,6 +3,7 @@
 import { failureIn } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
+import { noteOtherOutput } from './other-output.ts';
 import { logTitle, versionIn } from './printed-value.ts';
 import { complain, complainOfMore, type Draft, draftOf } from './reading.ts';
 
@@ -82,6 +83,7 @@ export function readTextOutput(text: string): Draft {
     const colon = content.indexOf(' : ');
     const ends = content.endsWith(' :');
     if (colon === -1 && !ends) {
+      if (noteOtherOutput(draft, content)) continue;
       const failure = failureIn(content);
       if (failure !== undefined) {
         complain(draft, failure, content);
@@ -100,6 +102,7 @@ export function readTextOutput(text: string): Draft {
     }
     if (block === undefined) {
       if (value !== undefined) headers.at(-1)![name] ??= value;
+      lostBeginning ||= value !== undefined && documents === 0 && indent > 4;
       continue;
     }
     while (sections.length > 0 && sections.at(-1)!.indent >= indent) sections.pop();

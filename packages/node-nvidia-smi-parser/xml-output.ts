@@ -9,11 +9,16 @@ import { leavesOf, readXml, type XmlElement } from './xml.ts';
 
 const lists = new Set(['mig_devices', 'processes', 'compute_processes', 'accounted_processes', 'supported_clocks']);
 
+/** Elements that say how busy a GPU is, for XML that somebody cut out of one. */
+export const bareElement = /<(?:fb_memory_usage|utilization|temperature|(?:gpu_)?power_readings|clocks)>\s{0,40}<\w/;
+
 /** Never throws. */
 export function readXmlOutput(text: string): Draft {
   const draft = draftOf('xml');
   const { roots, doctypes, stray, truncated, lostBeginning, tooMany } = readXml(text);
   const documents = roots.filter((root) => root.name === 'nvidia_smi_log' || gpusIn(root).length > 0);
+  if (documents.length === 0 && bareElement.test(text))
+    documents.push({ name: 'gpu', attributes: {}, children: [...roots], text: '' });
   draft.documents = Math.max(1, documents.length);
   const version = /_(v\d+)/.exec(doctypes[0] ?? '')?.[1];
   if (version !== undefined) draft.dtd = version;

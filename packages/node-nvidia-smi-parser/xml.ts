@@ -67,6 +67,12 @@ export function readXml(text: string): XmlInput {
       break;
     }
     addText(text.slice(at, tag));
+    // No tag, but the header of a monitoring agent's section: `<<<nvidia_smi>>>`.
+    if (text[tag + 1] === '<') {
+      at = tag + 2;
+      while (text[at] === '<') at += 1;
+      continue;
+    }
     const [opening, closing] = text.startsWith('<!--', tag)
       ? ['<!--', '-->']
       : text.startsWith('<![CDATA[', tag)

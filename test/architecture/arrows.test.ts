@@ -31,7 +31,7 @@ const mayImport: Record<string, readonly string[]> = {
   'packages/policy': ['units'],
   'packages/decision': ['units', 'sketch', 'protocol', 'policy'],
   'packages/peers': ['units', 'decision'],
-  'packages/engines': ['units'],
+  'packages/engines': ['units', 'node-nvidia-smi-parser'],
   'packages/forecast': ['units'],
   'packages/daemon': ['units'],
   'packages/kube': ['units', 'daemon'],

@@ -1,0 +1,18 @@
+// Whether a line begins an output of another kind than the one it stands in: a report may hold several, of which one is read.
+import { headerOf } from './csv-output.ts';
+import { monitorColumnsOf } from './monitor-output.ts';
+import { tableTitle } from './printed-value.ts';
+import { complain, type Draft } from './reading.ts';
+
+function beginsOutput(line: string): boolean {
+  if (line.startsWith('#')) return monitorColumnsOf(line) !== undefined;
+  if (line.startsWith('|')) return line.search(tableTitle) === 0;
+  return line.includes(', ') && (headerOf(line)?.columns.length ?? 0) > 1;
+}
+
+/** Says once that the text holds another output, which is not read; true when the line begins one. */
+export function noteOtherOutput(draft: Draft, line: string): boolean {
+  if (!beginsOutput(line)) return false;
+  if (!draft.problems.some(({ reason }) => reason === 'OtherOutput')) complain(draft, 'OtherOutput', line);
+  return true;
+}
