@@ -306,3 +306,10 @@ test.each([
 ])('%s is no answer of Prometheus', (text, problem) => {
   expect(readPrometheusAnswer(text)).toMatchObject({ ok: false, problems: [expect.stringContaining(problem)] });
 });
+
+test('more than a whole cache is a problem and no share, but a little over is not', () => {
+  const { problems, ...rest } = reading('vllm:num_requests_running 1\nvllm:kv_cache_usage_perc 87.5');
+  expect(rest).not.toHaveProperty('kvCacheRatio');
+  expect(problems).toEqual(['87.5 is no share of a cache']);
+  expect(reading('sglang:token_usage 1.01')).toMatchObject({ kvCacheRatio: 1.01, problems: [] });
+});

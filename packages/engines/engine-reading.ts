@@ -68,16 +68,23 @@ export function readEngine(page: string | Exposition, options: PageOptions = {})
   if (engine === undefined) return { ok: false, reason: 'UnknownEngine', problems };
 
   const rows: EngineEntry = engineTable[engine];
+  const { kvCacheRatio, ...others } = known(rows, series);
+  const isRatio = kvCacheRatio !== undefined && kvCacheRatio <= mostRatio;
   const value = {
     engine,
     models: modelsOf(series),
-    ...known(rows, series),
+    ...others,
+    ...(isRatio ? { kvCacheRatio } : {}),
     more: each(rows.more, (row) => numberOf(row, series)),
     moreHistograms: each(rows.moreHistograms, (row) => histogram(row, series)),
-    problems,
+    problems:
+      isRatio || kvCacheRatio === undefined ? problems : [...problems, `${kvCacheRatio} is no share of a cache`],
   };
   return { ok: true, value };
 }
+
+/** Blocks are counted one after the other, so that a full cache may come out a little over 1. */
+const mostRatio = 1.1;
 
 /** Requests that wait for the engine: those in its queue and those it had to put back. */
 export const queueLengthOf = (reading: EngineReading): number | undefined =>

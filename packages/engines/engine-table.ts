@@ -75,7 +75,7 @@ const likeVllm = (prefix: string): EngineRows => ({
   interTokenLatency: row(`${prefix}inter_token_latency_seconds`),
   timePerOutputToken: row(`${prefix}time_per_output_token_seconds`, `${prefix}request_time_per_output_token_seconds`),
   requestLatency: row(`${prefix}e2e_request_latency_seconds`),
-  queueTime: row(`${prefix}request_queue_time_seconds`),
+  queueTime: row(`${prefix}request_queue_time_seconds`, `${prefix}time_in_queue_requests`),
   more: { preemptions: row(`${prefix}num_preemptions_total`, `${prefix}num_preemptions`) },
 });
 

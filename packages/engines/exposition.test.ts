@@ -106,6 +106,12 @@ test('what prom-client writes is read back', async () => {
   );
 });
 
+test('lines that somebody quotes are lines', () => {
+  const { samples, problems } = parseExposition('> a{b="c"} 1\n>a 2\n> # a comment\n');
+  expect([...samples]).toMatchObject([['a', [{ value: 1 }]]]);
+  expect(problems).toHaveLength(1);
+});
+
 test('anything at all is read without throwing', () => {
   const piece = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),

@@ -60,10 +60,11 @@ export function parseExposition(text: string, { brief = false }: PageOptions = {
       lineNumber += 1;
       continue;
     }
-    const line = text.slice(start, end).trim();
+    let line = text.slice(start, end).trim();
     start = end + 1;
     lineNumber += 1;
     if (line === '') continue;
+    if (line.startsWith('> ')) line = line.slice(2).trimStart(); // somebody quotes the page
     if (line.startsWith('#')) {
       describe(line, families);
       continue;

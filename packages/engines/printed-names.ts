@@ -81,8 +81,9 @@ function successOf(page: Exposition, reading: EngineReading): unknown {
   const part = parts[reading.engine];
   if (part === undefined) return reading.requestsSucceeded ?? null;
   const counts: Record<string, number> = {};
-  const bareName = part[0].replace('trtllm_', '');
-  for (const { labels, value } of page.samples.get(part[0]) ?? page.samples.get(bareName) ?? []) {
+  const names = [part[0], part[0].replace('trtllm_', ''), part[0].replace('_', ':')];
+  const name = names.find((each) => page.samples.has(each));
+  for (const { labels, value } of page.samples.get(name ?? '') ?? []) {
     const key = labels[part[1]] ?? '';
     if (value > 0) counts[key] = (counts[key] ?? 0) + value;
   }
