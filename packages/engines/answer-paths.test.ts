@@ -260,6 +260,56 @@ test.each<[string, string, Partial<TokenReading>]>([
     '{"usage":{"completion_tokens":99999999999999999999}}',
     { completionTokens: undefined },
   ],
+  [
+    'Hunyuan, whose keys are written large',
+    events(
+      { Choices: [{ Delta: { Content: 'a' }, FinishReason: '' }], Usage: { PromptTokens: 3, CompletionTokens: 1 } },
+      { Choices: [{ Delta: { Content: 'b' }, FinishReason: 'stop' }], Usage: { PromptTokens: 3, CompletionTokens: 2 } },
+    ),
+    { eventsWithText: 2, finishReason: 'stop', promptTokens: 3, completionTokens: 2 },
+  ],
+  [
+    'Hunyuan in one piece',
+    '{"Response":{"Choices":[{"Message":{"Content":"a"},"FinishReason":"stop"}],"Usage":{"PromptTokens":3,"CompletionTokens":1}}}',
+    { eventsWithText: 1, finishReason: 'stop', promptTokens: 3, completionTokens: 1 },
+  ],
+  ['an error of Hunyuan', '{"Response":{"Error":{"Code":"Auth","Message":"wrong"}}}', { error: 'wrong' }],
+  [
+    "Vertex' text-bison",
+    '{"predictions":[{"content":"a"}],"metadata":{"tokenMetadata":{"inputTokenCount":{"totalTokens":7},"outputTokenCount":{"totalTokens":2}}}}',
+    { eventsWithText: 1, promptTokens: 7, completionTokens: 2 },
+  ],
+  [
+    "Cohere's model on Bedrock, which counts at its end",
+    '{"text":"a","is_finished":false}\n{"finish_reason":"COMPLETE","is_finished":true,"amazon-bedrock-invocationMetrics":{"inputTokenCount":9,"outputTokenCount":3}}',
+    { eventsWithText: 1, finishReason: 'COMPLETE', promptTokens: 9, completionTokens: 3 },
+  ],
+  [
+    "Cohere's model on Bedrock in one piece",
+    '{"generations":[{"text":"a","finish_reason":"MAX_TOKENS"}],"prompt":"b"}',
+    { eventsWithText: 1, finishReason: 'MAX_TOKENS' },
+  ],
+  [
+    'an error of MiniMax',
+    '{"choices":null,"base_resp":{"status_code":1004,"status_msg":"no key"}}',
+    { error: 'no key' },
+  ],
+  [
+    'MiniMax that did not fail',
+    '{"reply":"","base_resp":{"status_code":0,"status_msg":"success"}}',
+    { error: undefined },
+  ],
+  ['an error of Ernie', '{"error_code":110,"error_msg":"no token"}', { error: 'no token' }],
+  ['an error of Elastic', '{"error":{"type":"status_exception","reason":"no endpoint"}}', { error: 'no endpoint' }],
+  [
+    'an error of Mistral or a gateway, which only says so',
+    '{"message":"Unauthorized","request_id":"1"}',
+    { error: 'Unauthorized' },
+  ],
+  ['a message beside an answer', '{"message":"hello","choices":[{"text":"a"}]}', { error: undefined }],
+  ['a message that all is well', '{"status":"ok","message":"up"}', { error: undefined }],
+  ['a message of a thing that has a name', '{"object":"batch","message":"accepted"}', { error: undefined }],
+  ['a message in an event', events({ message: 'hello' }), { error: undefined }],
   ["FastAPI's error with words of its own", '{"detail":{"error":"loading","code":503}}', { error: 'loading' }],
 ])('%s', (_what, body, expected) => {
   expect(read(body)).toMatchObject(expected);

@@ -13,11 +13,16 @@ const timedCache = 4;
 const timedCompletion = 5;
 export const finishReason = 1;
 export const errorMessage = 2;
-const rootMessage = 3;
+export const rootMessage = 3;
+const ownMessage = 5;
+/** Says that all is well, or anything else. */
+export const statusWord = 8;
 /** A code in words, such as `InvalidApiKey`; servers without failure write `Success` or a number there. */
 export const errorCode = 4;
 /** An HTTP status that the body repeats. */
 export const statusCode = 6;
+/** A number that is 0 unless the request failed. */
+export const failureNumber = 7;
 const typeName = 1;
 export const objectName = 2;
 export const deltaType = 3;
@@ -124,10 +129,19 @@ export const pathsOfAnswers = {
     'contentBlockDelta.delta.reasoningContent.text': reasoning,
     'contentBlockDelta.delta.toolUse.input': tool,
     'output.message.content.text': text,
-    // Bedrock's own models
+    // Bedrock's own models, and Cohere's there
     generation: text,
     outputText: text,
     'results.outputText': text,
+    'generations.text': text,
+    // Vertex' text-bison and chat-bison
+    'predictions.content': text,
+    'predictions.candidates.content': text,
+    'outputs.structVal.content.stringVal': text,
+    // Hunyuan, whose unstreamed answers stand in a `Response`
+    'Choices.Delta.Content': text,
+    'Choices.Delta.ReasoningContent': reasoning,
+    'Response.Choices.Message.Content': text,
   },
   number: {
     ...usage(''),
@@ -187,6 +201,15 @@ export const pathsOfAnswers = {
     'metadata.usage.outputTokens': completionTokens,
     'usageMetadata.promptTokenCount': promptTokens,
     'usageMetadata.candidatesTokenCount': completionTokens,
+    'metadata.tokenMetadata.inputTokenCount.totalTokens': promptTokens,
+    'metadata.tokenMetadata.outputTokenCount.totalTokens': completionTokens,
+    'amazon-bedrock-invocationMetrics.inputTokenCount': promptTokens,
+    'amazon-bedrock-invocationMetrics.outputTokenCount': completionTokens,
+    'Usage.PromptTokens': promptTokens,
+    'Usage.CompletionTokens': completionTokens,
+    'Response.Usage.PromptTokens': promptTokens,
+    'Response.Usage.CompletionTokens': completionTokens,
+    'base_resp.status_code': failureNumber,
     code: statusCode,
     status: statusCode,
     statusCode,
@@ -217,6 +240,9 @@ export const pathsOfAnswers = {
     'event.stop_reason': finishReason,
     'completion_message.stop_reason': finishReason,
     'outputs.stop_reason': finishReason,
+    'generations.finish_reason': finishReason,
+    'Choices.FinishReason': finishReason,
+    'Response.Choices.FinishReason': finishReason,
     error: errorMessage,
     'error.message': errorMessage,
     'choices.error.message': errorMessage,
@@ -229,8 +255,16 @@ export const pathsOfAnswers = {
     'detail.msg': errorMessage,
     'detail.message': errorMessage,
     'detail.error': errorMessage,
+    // Elastic; Ernie; Hunyuan
+    'error.reason': errorMessage,
+    error_msg: errorMessage,
+    'ErrorMsg.Msg': errorMessage,
+    'Response.Error.Message': errorMessage,
     message: rootMessage,
+    // MiniMax, which says something here also where nothing failed
+    'base_resp.status_msg': ownMessage,
     code: errorCode,
+    status: statusWord,
   },
   word: { type: typeName, event_type: typeName, event: typeName, 'delta.type': deltaType, object: objectName },
   yes: { done: 1, stop: 1 },

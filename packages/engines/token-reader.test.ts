@@ -415,6 +415,48 @@ test.each<[string, string, string, Partial<TokenReading>]>([
     'data: {"message":"gone"}\nevent: error\n\n',
     { events: 1, error: 'gone' },
   ],
+  [
+    'an error of Dynamo’s, which only a comment tells',
+    stream,
+    `${events(chat({ content: 'a' }))}event: error\n: no image there\n\n`,
+    { tokenEvents: 1, events: 1, error: 'no image there' },
+  ],
+  [
+    'an error written behind an event that broke off',
+    stream,
+    'event: response.completed\ndata: {"response":{"output":[{"content":[{"text":"Hel\ndata: {"error":{"message":"lost"}}\n\n',
+    { events: 2, eventsNotJson: 1, error: 'lost' },
+  ],
+  [
+    'JSON of an error behind the events of a stream',
+    stream,
+    `${events({ candidates: [{ content: { parts: [{ text: 'a' }] } }] })}{\n  "error": {\n    "code": 503,\n    "message": "busy"\n  }\n}\n`,
+    { tokenEvents: 1, dataLines: 1, events: 2, jsonEvents: 2, error: 'busy' },
+  ],
+  [
+    'JSON that is called a stream',
+    stream,
+    '{"error":{"message":"no such model"}}',
+    { events: 1, jsonEvents: 1, dataLines: 0, error: 'no such model' },
+  ],
+  [
+    'JSON lines that are called a stream',
+    stream,
+    ollama.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    { tokenEvents: 2, events: 3, promptTokens: 11, completionTokens: 9, done: true },
+  ],
+  [
+    'an unstreamed answer that is called a stream',
+    stream,
+    '{"choices":[{"message":{"content":"a"}}]}',
+    { tokenEvents: 1, completionTokens: undefined },
+  ],
+  [
+    'a line between events that only begins like JSON',
+    stream,
+    `${events(chat({ content: 'a' }))}{ [5 bytes data]\n${events(chat({ content: 'b' }))}`,
+    { tokenEvents: 2, jsonEvents: 2, eventsNotJson: 1 },
+  ],
   ['an error that is null', stream, events({ error: null, choices: [] }), { error: undefined }],
   [
     'a media type of no interest',
@@ -437,6 +479,7 @@ test.each([
   ['other fields', `id: 1\nretry: 10\nevent: message\n${events(chat({ content: 'a' }), '[DONE]')}`],
   ['several data lines an event', `data: {"choices":\ndata: [{"delta":{"content":"a"}}]}\n\ndata: [DONE]\n\n`],
   ['no blank line between events', `data: ${JSON.stringify(chat({ content: 'a' }))}\ndata: [DONE]\n\n`],
+  ['indented lines', events(chat({ content: 'a' }), '[DONE]').replaceAll('data', '\t  data')],
   ['blanks inside the JSON', 'data: {"choices" : [ {"delta" : { "content" : "a" } } ] }\n\ndata:  [DONE] \n\n'],
   ['an escape in the text', events(chat({ content: '\\"content":"' }), '[DONE]')],
 ])('a stream with %s is read', (_what, body) => {
@@ -472,6 +515,22 @@ test('without a content type the first bytes tell', () => {
   const untyped = createTokenReader(undefined);
   expect(untyped.feed(Buffer.from(' \n{"choices":[{"text":"a"}]}'))).toBe(1);
   expect(untyped.end().kind).toBe('json');
+});
+
+test('below the head of an answer stands a stream or JSON', () => {
+  const head = 'HTTP/1.1 200 OK\r\ncontent-type: any\r\n\r\n';
+  const untyped = (body: string) => {
+    const reader = createTokenReader(undefined);
+    reader.feed(Buffer.from(head + body));
+    return reader.end();
+  };
+  expect(untyped(events(chat({ content: 'a' }), '[DONE]'))).toMatchObject({ tokenEvents: 1, events: 2 });
+  expect(untyped('{"choices":[{"text":"a"}],\n"usage":{"completion_tokens":3}}')).toMatchObject({
+    tokenEvents: 1,
+    events: 1,
+    completionTokens: 3,
+  });
+  expect(untyped('{"detail":"Not Found"}* Connection #0 left intact\n')).toMatchObject({ error: 'Not Found' });
 });
 
 test('a stream that breaks off keeps what it had', () => {
@@ -533,6 +592,8 @@ test('any bytes, cut anywhere, give the same reading and never throw', () => {
     fc
       .constantFrom(
         'data: ',
+        'event: error\n',
+        ': ',
         '{"choices":[{"delta":{"content":"',
         '"}}]}',
         '\n',

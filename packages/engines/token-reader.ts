@@ -9,11 +9,14 @@ import {
   deltaType,
   errorCode,
   errorMessage,
+  failureNumber,
   finishReason,
   objectName,
   pathsOfAnswers,
   promptTokens,
+  rootMessage,
   statusCode,
+  statusWord,
   text,
   timedPrompt,
 } from './answer-paths.ts';
@@ -100,6 +103,10 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
   let isRepeat = false;
   let isOtherOutput = false;
   let message: string | undefined;
+  /** It says what it is, that all is well, or where its message belongs. */
+  let saysMore = false;
+  /** What the first value says where it says nothing else that is read: Mistral and gateways tell of failures so. */
+  let onlyMessage: string | undefined;
 
   /** What kind of event it is; false when that changes nothing. */
   const noteName = (hash: number): boolean => {
@@ -123,6 +130,11 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     number(code, value) {
       if (code === statusCode) {
         hasFailed ||= value >= 400 && value <= 599;
+        saysMore ||= value < 400;
+        return;
+      }
+      if (code === failureNumber) {
+        hasFailed ||= value !== 0;
         return;
       }
       if (code >= timedPrompt) {
@@ -137,10 +149,17 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     string(code, value) {
       if (code === finishReason) finish = noReason.has(value.toLowerCase()) ? finish : value;
       else if (code === errorMessage) error = value === '' ? error : value;
-      else if (code === errorCode) hasFailed ||= failureName.test(value) && !wellDone.has(value.toLowerCase());
-      else message = value;
+      else if (code === errorCode || code === statusWord) {
+        const isWell = wellDone.has(value.toLowerCase());
+        saysMore ||= isWell;
+        hasFailed ||= code === errorCode && !isWell && failureName.test(value);
+      } else {
+        message = value;
+        saysMore ||= code !== rootMessage;
+      }
     },
     word(code, hash) {
+      saysMore = true;
       if (code === deltaType) {
         isOtherOutput ||= hash === thoughtWord;
         return hash === thoughtWord;
@@ -173,6 +192,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     isRepeat = false;
     isOtherOutput = false;
     message = undefined;
+    saysMore = false;
     skim.reset();
   };
 
@@ -187,6 +207,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     if (hasUsage) eventsWithUsage += 1;
     if (isErrorObject) error = message ?? error ?? unnamedError;
     else if (hasFailed && message !== '') error ??= message;
+    if (events === 1 && !saysMore && !hasOutput && !hasUsage) onlyMessage = message;
     beginEvent();
   };
 
@@ -196,8 +217,8 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
     dataLine: () => {
       dataLines += 1;
     },
-    errorField: () => {
-      error ??= unnamedError;
+    errorWithoutData: (comment) => {
+      error ??= comment ?? unnamedError;
     },
     named: (hash) => {
       isErrorObject = hash === errorWord;
@@ -210,7 +231,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
 
   const reading = (): TokenReading => {
     // A body that is one JSON value is not a stream, and its one "event" says nothing about the number of tokens.
-    const streamed = kind === 'sse' || events > 1;
+    const streamed = dataLines > 0 || events > 1;
     const counted = streamed && tokenEvents > 0 ? tokenEvents : undefined;
     const [timedPromptTokens, timedCacheTokens, timedTokens] = timed as [number, number, number];
     // A server that does not count says 0, also of an answer that had output.
@@ -224,7 +245,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       completionTokens: told ?? counted,
       completionTokensFrom: told !== undefined ? 'usage' : counted !== undefined ? 'events' : undefined,
       finishReason: finish,
-      error,
+      error: error ?? (streamed || done || finish !== undefined || onlyMessage === '' ? undefined : onlyMessage),
       done: done || finish !== undefined,
       doneMarker,
       dataLines,
@@ -266,6 +287,7 @@ export function createTokenReader(contentType: string | undefined): TokenReader 
       jsonEvents = 0;
       eventsNotJson = 0;
       eventsWithUsage = 0;
+      onlyMessage = undefined;
       beginEvent();
       skim.forget();
       json.reset();
