@@ -103,7 +103,7 @@ test.each([
   ]);
 });
 
-test('lines that divide a report, and a table below, are neither rows nor problems', () => {
+test('lines that divide a report are neither rows nor problems, and a table below is another output', () => {
   const { kind, gpus, processes, problems } = parseNvidiaSmi(`=== GPU ===
 name, memory.used [MiB]
 Tesla T4, 5 MiB
@@ -112,7 +112,8 @@ gpu02 | CHANGED | rc=0 >>
 pid, used_gpu_memory [MiB]
 7, 4 MiB
 ${table}`);
-  expect({ kind, problems }).toEqual({ kind: 'query-gpu', problems: [] });
+  expect(kind).toBe('query-gpu');
+  expect(problems.map(({ reason }) => reason)).toEqual(['OtherOutput']);
   expect(gpus).toHaveLength(1);
   expect(processes).toMatchObject([{ pid: 7, usedMemoryMiB: 4 }]);
 });

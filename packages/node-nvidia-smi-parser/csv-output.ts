@@ -1,44 +1,13 @@
 // `--query-gpu=… --format=csv` and `--query-compute-apps=…`, with and without header and units. Columns are found by
 // name: every driver has others, and a query may ask for any of them in any order.
+
+import { type Header, headerAgain, headerOf, headerOfFields, isOfProcesses } from './csv-header.ts';
 import { failureIn, noteFailures } from './failures.ts';
 import { gpuOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
+import { noteOtherOutput } from './other-output.ts';
 import { cellOf, dateLine, versionIn } from './printed-value.ts';
 import { complain, complainOfMore, type Draft, draftOf } from './reading.ts';
-
-export interface Header {
-  readonly columns: readonly string[];
-  readonly units: Readonly<Record<string, string>>;
-  /** What stands between cells; a header of one column leaves it open. */
-  readonly separator: ', ' | ',' | '","';
-}
-
-const heading = /^([a-z][\w.-]{0,80})(?: ?\[([^\][]{1,16})\])?$/;
-const plain = new Set(
-  'index name uuid serial count timestamp pstate pid type gpu_name gpu_uuid gpu_bus_id gpu_serial process_name used_memory used_gpu_memory driver_version compute_mode compute_cap persistence_mode display_mode display_active vbios_version'.split(
-    ' ',
-  ),
-);
-
-/** The columns that a line names, or undefined when it is no header. */
-export function headerOf(line: string): Header | undefined {
-  const isQuoted = line.startsWith('"') && line.endsWith('"') && line.includes('","');
-  const separator = isQuoted ? '","' : line.includes(', ') || !line.includes(',') ? ', ' : ',';
-  const columns: string[] = [];
-  const units: Record<string, string> = Object.create(null);
-  let known = false;
-  for (const cell of (isQuoted ? line.slice(1, -1) : line).split(separator)) {
-    const match = heading.exec(cell.trim());
-    if (match === null || columns.length >= limits.entries) return undefined;
-    columns.push(match[1]!);
-    if (match[2] !== undefined) units[match[1]!] = match[2];
-    known ||= plain.has(match[1]!) || /^[a-zA-Z_]+\./.test(match[1]!);
-  }
-  return known ? { columns, units, separator } : undefined;
-}
-
-/** A header made of the fields that a query asked for. */
-export const headerOfFields = (fields: readonly string[]): Header => ({ columns: fields, units: {}, separator: ', ' });
 
 /**
  * Columns of rows without header: those whose cells show by their shape what they are have their name, the others are
@@ -63,12 +32,6 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/^(?:NVIDIA(?! System Management)|Tesla|GeForce|Quadro|GRID|TITAN)\b[\w .()/+-]{0,60}$/, 'name'],
   [/^P\d{1,2}$/, 'pstate'],
 ];
-
-/** The header that a line among rows is: the same again, or that of another query in the same log. */
-export function headerAgain(line: string, { columns }: Header): Header | undefined {
-  const next = headerOf(line.trim());
-  return next !== undefined && (next.columns.length > 1 || next.columns.join() === columns.join()) ? next : undefined;
-}
 
 /** A row's cells. A process name may hold commas itself: then it takes what is too much. */
 export function cellsOf(line: string, { columns, separator }: Header): string[] {
@@ -97,9 +60,6 @@ function linesOf(text: string): string[] {
   }
   return lines;
 }
-
-export const isOfProcesses = ({ columns }: Header): boolean =>
-  columns.some((column) => column === 'pid' || column === 'process_name' || /^used_(?:gpu_)?memory$/.test(column));
 
 /** Adds what a row says to the draft. `runs` tells which run of nvidia-smi printed it; without it, the first. */
 export function addRow(
@@ -200,7 +160,8 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
     return draft;
   }
   const draft = draftOf(isOfProcesses(table.header) ? 'query-compute-apps' : 'query-gpu');
-  noteFailures(draft, [...lines.slice(0, table.from), ...remarks]);
+  const above = lines.slice(0, table.isPrinted ? table.from - 1 : table.from);
+  noteFailures(draft, [...above.filter((line) => !noteOtherOutput(draft, line.trim())), ...remarks]);
   const { columns } = table.header;
   const unnamed = columns.filter((column) => /^column\d+$/.test(column));
   if (!table.isPrinted && unnamed.length > 0)
@@ -244,7 +205,7 @@ function readRows(draft: Draft, { header: first, isPrinted }: Table, lines: read
 
 /** A line with too few or too many cells: a message, a rule, somebody's remark, or a row that broke off. */
 function noteOddLine(draft: Draft, line: string, cells: number, header: Header, isLast: boolean): void {
-  if (isRuled(line) || dateLine.test(line.trim())) return;
+  if (noteOtherOutput(draft, line.trim()) || isRuled(line) || dateLine.test(line.trim())) return;
   const failure = failureIn(line);
   if (failure !== undefined) complain(draft, failure, line);
   // Only the last row can have broken off in its first cell; elsewhere a line of one cell is somebody's remark.

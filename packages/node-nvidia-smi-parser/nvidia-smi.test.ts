@@ -93,6 +93,19 @@ test('what cannot be is a problem and no value: a share above the whole, and mem
   expect(read('100 %, 103 MiB, 100 MiB, 30 %')).toMatchObject({ gpus: [{ memoryUsedMiB: 103 }], problems: [] });
 });
 
+test.each([
+  ['above a CSV', (csv: string, other: string) => other + csv],
+  ['below a CSV', (csv: string, other: string) => csv + other],
+])('a monitor or a table %s is not read, which is said', (_where, both) => {
+  const csv = 'index, memory.used [MiB]\n0, 5 MiB\n';
+  const processes = '# gpu        pid  type   command\n    0         71     C   train\n';
+  const reading = parseNvidiaSmi(both(csv, processes));
+  expect(reading).toMatchObject({ kind: 'query-gpu', gpus: [{ memoryUsedMiB: 5 }], processes: [] });
+  expect(reading.problems.map(({ reason }) => reason)).toContain('OtherOutput');
+  expect(reasons(csv + table)).toContain('OtherOutput');
+  expect(reasons(xml('<fan_speed>7 %</fan_speed>') + table)).toContain('OtherOutput');
+});
+
 test('XML below the header of a monitoring agent is read whole', () => {
   const sections = `<<<<host>>>>\n<<<nvidia_smi:sep(9)>>>\n${xml('<fan_speed>7 %</fan_speed>')}<<<df>>>\n`;
   expect(parseNvidiaSmi(sections)).toMatchObject({ gpus: [{ fanPercent: 7 }], problems: [] });

@@ -1,7 +1,8 @@
 // Turns what nvidia-smi prints into numbers, whichever of its outputs it is. Drivers rename fields, add new ones and
 // print "[N/A]", so parsing never fails: what cannot be read becomes a problem beside what could.
 // Starting the process is not done here.
-import { headerOf, isOfProcesses, readCsvOutput } from './csv-output.ts';
+import { headerOf, isOfProcesses } from './csv-header.ts';
+import { readCsvOutput } from './csv-output.ts';
 import { failureIn, noteFailures } from './failures.ts';
 import { limits } from './limits.ts';
 import { monitorColumnsOf, readMonitorOutput } from './monitor-output.ts';

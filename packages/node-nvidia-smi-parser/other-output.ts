@@ -1,5 +1,5 @@
 // Whether a line begins an output of another kind than the one it stands in: a report may hold several, of which one is read.
-import { headerOf } from './csv-output.ts';
+import { headerOf } from './csv-header.ts';
 import { monitorColumnsOf } from './monitor-output.ts';
 import { tableTitle } from './printed-value.ts';
 import { complain, type Draft } from './reading.ts';

@@ -1,15 +1,7 @@
 // Reads the endless output of `nvidia-smi --loop`, dmon and pmon: chunks in, cut anywhere, a reading out for every
 // document (XML, text, table) or row (CSV, dmon, pmon). Memory is bounded; a document that never ends is dropped.
-import {
-  addRow,
-  cellsOf,
-  createRunCounter,
-  type Header,
-  headerAgain,
-  headerOf,
-  headerOfFields,
-  isRemark,
-} from './csv-output.ts';
+import { type Header, headerAgain, headerOf, headerOfFields } from './csv-header.ts';
+import { addRow, cellsOf, createRunCounter, isRemark } from './csv-output.ts';
 import { failureIn } from './failures.ts';
 import { limits } from './limits.ts';
 import { beginsLikeRow, monitorCellsOf, monitorColumnsOf, monitorEntryOf, monitorKindOf } from './monitor-output.ts';

@@ -1,6 +1,6 @@
 // What terminals, logs and programs put around an output: colours, the time or the name of a container before every
 // line, marks of comments and quotations, and the string of JSON that holds the whole of it.
-import { headerOf } from './csv-output.ts';
+import { headerOf } from './csv-header.ts';
 import { limits } from './limits.ts';
 import { logTitle, tableTitle } from './printed-value.ts';
 
