@@ -55,6 +55,8 @@ export const limits = {
   startupSamples: 16,
   /** Longer ones are readiness that came and went, not starts. */
   startupCeiling: minutes(60) as Milliseconds,
+  /** Work that starts longer than this are asked for is tolerated to be short by as much less: what is short is so until they serve. */
+  toleratedStart: minutes(1) as Milliseconds,
   /** Replacements bought for replicas that will not come, as a share of what is needed. */
   replacementShare: 0.25,
   /** After we were away ourselves, replicas are believed to be lost only now: nodes that an API server had not heard of either tell it

@@ -72,18 +72,20 @@ function notable(proposals: readonly Proposal[]): Reason | undefined {
 }
 
 /** Small differences are noise, unless work is short while requests wait at every pod, or a small step is the way to learn.
- * Shrinking is judged on the load itself, not on what survivors have to spare. */
+ * Work has room for its noise in what it needs; what is tolerated beyond is missing for as long as a start takes. Shrinking is judged on the load itself, not on what survivors have to spare. */
 export function tolerate(
-  { traffic, replicas: current }: Snapshot,
+  { traffic, ledger, replicas: current }: Snapshot,
   combined: Combined,
   isLearning: boolean,
   tolerance: { readonly up: number; readonly down: number },
   wanted: number,
 ): Staged {
   if (current === 0) return { replicas: wanted };
+  const byWork = combined.winner === 'work';
+  const up = byWork ? tolerance.up * Math.min(1, limits.toleratedStart / ledger.startupP90Ms) : tolerance.up;
   const near =
     wanted > current
-      ? !(combined.winner === 'work' && traffic.saturated) && combined.needs <= current * (1 + tolerance.up)
+      ? !(byWork && traffic.saturated) && combined.needs <= current * (1 + up)
       : wanted < current &&
         !isLearning &&
         (combined.keeps ?? current) * limits.survivorHeadroom >= current * (1 - tolerance.down);
