@@ -181,5 +181,8 @@ function driftOf(minutes: readonly number[], span: number, usual: number): numbe
 /** The work of now, with what chance alone may add. */
 export const workByChance = ({ usual, spread }: WorkLevels): number => usual + limits.spreadTimes * spread;
 
+/** How much of the room for chance may be lacking before any is asked for. */
+export const chanceTolerated = ({ levels }: History): number => limits.spreadTolerated * (levels?.spread ?? 0);
+
 /** The work to be ready for by whoever promised something, until what is asked for now would serve. */
 export const workToReckonWith = (levels: WorkLevels): number => Math.max(workByChance(levels), levels.burst);

@@ -63,7 +63,7 @@ export function decide(policy: Policy, snapshot: Snapshot, past: History, now: I
 
   const steps: Step[] = [];
   let size = wish.replicas;
-  size = enter(steps, tolerate(snapshot, combined, isLearning, tolerance, size));
+  size = enter(steps, tolerate(snapshot, combined, isLearning, tolerance, history, size));
   size = enter(steps, keepSurvivors(snapshot, history, size));
   size = enter(steps, followForecast(policy, snapshot, size));
   size = enter(steps, fallBack(policy, snapshot, history, size));

@@ -55,8 +55,9 @@ export const limits = {
   startupSamples: 16,
   /** Longer ones are readiness that came and went, not starts. */
   startupCeiling: minutes(60) as Milliseconds,
-  /** Work that starts longer than this are asked for is tolerated to be short by as much less: what is short is so until they serve. */
-  toleratedStart: minutes(1) as Milliseconds,
+  /** With starts of this length all that a policy tolerates may be lacking of work, and as much less as they take longer: what is tolerated is
+   * lacking until replicas serve that are asked for later. */
+  toleratedStart: seconds(90) as Milliseconds,
   /** Replacements bought for replicas that will not come, as a share of what is needed. */
   replacementShare: 0.25,
   /** After we were away ourselves, replicas are believed to be lost only now: nodes that an API server had not heard of either tell it
@@ -123,6 +124,8 @@ export const limits = {
   /** Mean deviations of work that room is kept for: of a normal one, about two and a half standard deviations. What goes
    * beyond is a burst, for which those of late keep room. */
   spreadTimes: 3,
+  /** Of these, so many may always be lacking before replicas are asked for: a third of the room is kept. */
+  spreadTolerated: 2,
   /** Mean deviations by which a burst is taken to be smaller than it looks: more, and true bursts are met late. */
   burstDoubt: 0.5,
   /** What lasts for more starts than this is no burst: most of it is served by replicas that are asked for when it begins. */

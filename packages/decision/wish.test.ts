@@ -1,8 +1,9 @@
-// What is tolerated of a need: a share of the size, and of work less, the longer a replica takes to come.
+// What is tolerated of a need: a share of the size, and of work less where a replica takes long to come, down to what chance explains.
 import { expect, test } from '@jest/globals';
 import type { MetricName } from '@kubeai/policy';
 import { instant, seconds } from '@kubeai/units';
 import type { Combined } from './combination.ts';
+import { emptyHistory, type History } from './history.ts';
 import type { Snapshot } from './snapshot.ts';
 import { trafficOf } from './testing/traffic-of.ts';
 import { tolerate } from './wish.ts';
@@ -16,6 +17,7 @@ const counts = {
   warming: 0,
   serving: 40,
   failing: 0,
+  lost: 0,
   draining: 0,
 };
 const fleet = (startSeconds: number): Snapshot => ({
@@ -37,19 +39,43 @@ const needing = (needs: number, winner: MetricName): Combined => ({
   algorithm: { name: 'MaxRatio', valid: true },
 });
 
-test.each<[MetricName, number, number, 'tolerated' | 'followed']>([
-  ['work', 60, 43.9, 'tolerated'],
-  ['work', 60, 44.1, 'followed'],
-  ['work', 10, 43.9, 'tolerated'],
-  ['work', 10, 44.1, 'followed'],
-  ['work', 120, 41.9, 'tolerated'],
-  ['work', 120, 42.1, 'followed'],
-  ['work', 300, 40.7, 'tolerated'],
-  ['work', 300, 40.9, 'followed'],
-  ['concurrency', 300, 43.9, 'tolerated'],
-  ['concurrency', 300, 44.1, 'followed'],
-])('of forty replicas, %s with starts of %i s that needs %f is %s', (winner, start, needs, outcome) => {
+/** Work of late that is off its mean by so much. */
+const wandering = (spread: number): History => {
+  const levels = {
+    each: 1,
+    usual: 38,
+    felt: 38,
+    spread,
+    lately: 38,
+    top: 38,
+    since: instant(0),
+    minutes: [],
+    burst: 0,
+  };
+  return { ...emptyHistory(40, instant(0)), levels };
+};
+
+test.each<[MetricName, number, number, number, 'tolerated' | 'followed']>([
+  // A tenth, where a replica comes within a minute and a half …
+  ['work', 60, 0.2, 43.9, 'tolerated'],
+  ['work', 60, 0.2, 44.1, 'followed'],
+  ['work', 10, 0.2, 43.9, 'tolerated'],
+  ['work', 10, 0.2, 44.1, 'followed'],
+  // … less, where it takes longer …
+  ['work', 180, 0.2, 41.9, 'tolerated'],
+  ['work', 180, 0.2, 42.1, 'followed'],
+  ['work', 300, 0.2, 41.1, 'tolerated'],
+  ['work', 300, 0.2, 41.3, 'followed'],
+  // … but two mean deviations, and never more than a tenth.
+  ['work', 300, 1, 41.9, 'tolerated'],
+  ['work', 300, 1, 42.1, 'followed'],
+  ['work', 300, 3, 43.9, 'tolerated'],
+  ['work', 300, 3, 44.1, 'followed'],
+  ['concurrency', 300, 0.2, 43.9, 'tolerated'],
+  ['concurrency', 300, 0.2, 44.1, 'followed'],
+])('of forty replicas, %s with starts of %i s, off its mean by %f, that needs %f is %s', (...row) => {
+  const [winner, start, spread, needs, outcome] = row;
   const wanted = Math.ceil(needs);
-  const { replicas } = tolerate(fleet(start), needing(needs, winner), false, tolerance, wanted);
+  const { replicas } = tolerate(fleet(start), needing(needs, winner), false, tolerance, wandering(spread), wanted);
   expect(replicas).toBe(outcome === 'followed' ? wanted : 40);
 });

@@ -2,6 +2,7 @@
 // tried and failed, the forecast, what to do when nothing is known, and replicas that will not come.
 import type { Policy } from '@kubeai/policy';
 import { elapsed } from '@kubeai/units';
+import { chanceTolerated } from './arriving-work.ts';
 import type { Combined } from './combination.ts';
 import { type Staged, staged } from './constraints.ts';
 import type { Proposal } from './decision.ts';
@@ -72,20 +73,23 @@ function notable(proposals: readonly Proposal[]): Reason | undefined {
 }
 
 /** Small differences are noise, unless work is short while requests wait at every pod, or a small step is the way to learn.
- * Work has room for its noise in what it needs; what is tolerated beyond is missing for as long as a start takes. Shrinking is judged on the load itself, not on what survivors have to spare. */
+ * Work has room for its noise in what it needs, and what is tolerated is lacking for as long as a start takes. Shrinking is judged on the load itself, not on what survivors have to spare. */
 export function tolerate(
   { traffic, ledger, replicas: current }: Snapshot,
   combined: Combined,
   isLearning: boolean,
   tolerance: { readonly up: number; readonly down: number },
+  history: History,
   wanted: number,
 ): Staged {
   if (current === 0) return { replicas: wanted };
   const byWork = combined.winner === 'work';
-  const up = byWork ? tolerance.up * Math.min(1, limits.toleratedStart / ledger.startupP90Ms) : tolerance.up;
+  const share = tolerance.up * current;
+  const byStart = share * (limits.toleratedStart / ledger.startupP90Ms);
+  const lacking = byWork ? Math.min(share, Math.max(chanceTolerated(history), byStart)) : share;
   const near =
     wanted > current
-      ? !(byWork && traffic.saturated) && combined.needs <= current * (1 + up)
+      ? !(byWork && traffic.saturated) && combined.needs <= current + lacking
       : wanted < current &&
         !isLearning &&
         (combined.keeps ?? current) * limits.survivorHeadroom >= current * (1 - tolerance.down);

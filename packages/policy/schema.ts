@@ -178,7 +178,9 @@ const scalingRules = (direction: 'up' | 'down', byDefault: string) =>
       .max(1)
       .optional()
       .describe(
-        `Share by which a metric may be off its target without any change. Default ${direction === 'up' ? '0.1' : '0.2'}.`,
+        direction === 'up'
+          ? 'Share by which a metric may be off its target without any change; of work less where replicas take more than a minute and a half to start. Default 0.1.'
+          : 'Share by which a metric may be off its target without any change. Default 0.2.',
       ),
     selectPolicy: z
       .enum(['Max', 'Min', 'Disabled'])
