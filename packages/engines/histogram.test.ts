@@ -44,6 +44,13 @@ test('a histogram without _count counts by its last bucket, and one without anyt
   expect(histogramOf({ counts: [], sums: [], buckets: [] })).toBeUndefined();
 });
 
+test('a sum that a page leaves out, or that is no number, is not known', () => {
+  expect(histogramOf({ counts: [plain(1)], sums: [], buckets: [] })?.sum).toBeUndefined();
+  expect(histogramOf({ counts: [plain(1)], sums: [plain(Number.NaN)], buckets: [] })?.sum).toBeUndefined();
+  const without: Histogram = { count: 4, sum: undefined, buckets: [] };
+  expect(histogramSince({ ...without, count: 1 }, without)).toEqual({ count: 3, sum: undefined, buckets: [] });
+});
+
 test('milliseconds become seconds, bounds and sum alike', () => {
   const parts = { counts: [plain(1)], sums: [plain(500)], buckets: [bucket('1000', 1)] };
   expect(histogramOf(parts, 1e-3)).toEqual({ count: 1, sum: 0.5, buckets: [{ atMost: 1, count: 1 }] });

@@ -4,8 +4,8 @@ import type { Sample } from './exposition.ts';
 
 export interface Histogram {
   readonly count: number;
-  /** In the unit that the field holding the histogram names. */
-  readonly sum: number;
+  /** In the unit that the field holding the histogram names; undefined where the page has none. */
+  readonly sum: number | undefined;
   /** Cumulative, ascending by upper bound; the bucket without bound is left out, since it equals `count`. */
   readonly buckets: readonly { readonly atMost: number; readonly count: number }[];
 }
@@ -38,11 +38,11 @@ export function histogramOf({ counts, sums, buckets }: Parts, scale = 1): Histog
     .filter(([bound, entry]) => Number.isFinite(bound) && entry.series === series)
     .sort(([left], [right]) => left - right)
     .map(([bound, entry]) => ({ atMost: bound * scale, count: entry.count }));
-  return { count, sum: total(sums) * scale, buckets: shared };
+  const told = sums.filter(({ value }) => Number.isFinite(value));
+  return { count, sum: told.length > 0 ? total(told) * scale : undefined, buckets: shared };
 }
 
-const total = (samples: readonly Sample[]): number =>
-  samples.reduce((sum, { value }) => (Number.isFinite(value) ? sum + value : sum), 0);
+const total = (samples: readonly Sample[]): number => samples.reduce((sum, { value }) => sum + value, 0);
 
 /** What was observed after `earlier` was read; undefined when the server restarted or the layout changed. */
 export function histogramSince(earlier: Histogram, later: Histogram): Histogram | undefined {
@@ -53,7 +53,8 @@ export function histogramSince(earlier: Histogram, later: Histogram): Histogram 
     if (before.atMost !== bucket.atMost || before.count > bucket.count) return undefined;
     buckets.push({ atMost: bucket.atMost, count: bucket.count - before.count });
   }
-  return { count: later.count - earlier.count, sum: later.sum - earlier.sum, buckets };
+  const sum = later.sum === undefined || earlier.sum === undefined ? undefined : later.sum - earlier.sum;
+  return { count: later.count - earlier.count, sum, buckets };
 }
 
 /** A quantile; `atLeast` marks one in the last bucket, of which only the lower bound is known. */

@@ -95,7 +95,7 @@ function printedHistogram(histogram: Histogram | undefined): unknown {
   const p95 = quantileOf(histogram, 0.95);
   return {
     count: histogram.count,
-    sum: histogram.sum,
+    sum: histogram.sum ?? null,
     p95: p95?.value ?? null,
     ...(p95?.atLeast === true ? { p95IsLowerBound: true } : {}),
   };
