@@ -62,8 +62,9 @@ withPrometheus(
   async () => {
     await applyPolicy('by-prometheus', 'Active', 'prometheus');
     await applyPolicy('by-agents', 'Recommend', 'agents');
-    // Two requests a second that take nine seconds each: 18 or more at once, which eight a replica makes three.
-    loaded = sendLoad(2);
+    // Requests that take nine seconds each: 23 or more at once, which eight a replica makes three, and so does what is left of
+    // them when a busy machine scrapes one of three too late.
+    loaded = sendLoad(2.6);
 
     await system.until('the target has grown and both policies are content with it', async () => {
       const { byPrometheus, byAgents } = await look();
