@@ -8,7 +8,7 @@ import { redirectContainer } from './agent-container.ts';
 
 const eligible = {
   inject: true,
-  serving: { container: { name: 'model' }, port: 8000 },
+  serving: { container: { name: 'model' }, port: 8000, main: { name: 'model' } },
   ports: { listen: 15_001, admin: 15_020 },
 } as const;
 const script = redirectContainer({ spec: { containers: [] } }, eligible, 'kubeai/redirect:1').command!.at(-1)!;

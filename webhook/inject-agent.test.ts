@@ -9,7 +9,7 @@ import { agentContainer, type InjectionConfig } from './agent-container.ts';
 import type { NamespaceView } from './eligibility.ts';
 import { admitPod, mutatePod } from './mutate-pods.ts';
 import { type Pod, parsePod } from './pod.ts';
-import { mainContainerOf } from './serving-port.ts';
+import { type ServingPort, servingPortOf } from './serving-port.ts';
 import { anyPod } from './testing/any-pod.ts';
 import { config, labelled, modelPod, ownNamespace, reviewOfPod } from './testing/injection.ts';
 import { podProblems, resolvePort, restrictedProblems } from './testing/pod-problems.ts';
@@ -248,7 +248,7 @@ test('the agent passes Pod Security restricted, native or not', () => {
     const parsed = parsePod(modelPod());
     const eligible = {
       inject: true,
-      serving: { container: { name: 'model' }, port: 8000 },
+      serving: { container: { name: 'model' }, port: 8000, main: { name: 'model' } },
       ports: { listen: 15_001, admin: 15_020 },
     } as const;
     const agent = parsed.ok && agentContainer(parsed.pod, eligible, settings.defaults, 'port', settings);
@@ -344,7 +344,7 @@ test(`applied twice equals once, what is injected is valid, and no neighbour is 
       const { metadata, spec } = pod as Made;
       const touched = [
         (JSON.parse(metadata.annotations['kubeai.io/injection-status']!) as { container: string }).container,
-        mainContainerOf(object as Pod).name,
+        (servingPortOf(object as Pod) as ServingPort).main.name,
       ];
       for (const list of ['containers', 'initContainers'] as const) {
         for (const [index, container] of ((object as Made).spec[list] ?? []).entries()) {

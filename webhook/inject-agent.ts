@@ -12,7 +12,6 @@ import { annotations } from './names.ts';
 import { annotationOf, type Container, type Handler, type Pod } from './pod.ts';
 import { podSettingsOf } from './pod-settings.ts';
 import { type EffectiveReach, reachOf } from './reach.ts';
-import { mainContainerOf } from './serving-port.ts';
 
 export interface Injected {
   readonly pod: Pod;
@@ -30,7 +29,7 @@ export function injectAgent(pod: Pod, eligible: Eligible, namespace: NamespaceVi
       ? [redirectContainer(pod, eligible, config.redirectImage)]
       : [];
   const { serving, ports } = eligible;
-  const main = mainContainerOf(pod);
+  const { main } = serving;
   const given = (container: Container): Container =>
     container === serving.container && reach === 'port' ? withoutPortName(container, serving) : container;
   // Where nothing passes the agent it could wait for no stream; and native sidecars end after the others anyway.

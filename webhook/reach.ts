@@ -6,7 +6,7 @@ import { annotations, names } from './names.ts';
 import { type Container, type ContainerPort, type Pod, runningContainers } from './pod.ts';
 import type { Reach } from './pod-settings.ts';
 import { type ServiceView, serviceByNumber, targetsOf } from './service-view.ts';
-import { mainContainerOf, servingPorts } from './serving-port.ts';
+import { servingPorts } from './serving-port.ts';
 
 export type EffectiveReach = Exclude<Reach, 'auto'>;
 
@@ -76,12 +76,12 @@ function hasOwnName({ declared }: Eligible['serving'], { spec }: Pod): boolean {
  * holds the number; else by the Services: they lead to it, and none leads to the serving port.
  */
 function proxyInFront(
-  { container, port, declared }: Eligible['serving'],
+  { container, port, declared, main }: Eligible['serving'],
   pod: Pod,
   services: readonly ServiceView[],
 ): Container | undefined {
   // Where another port than the model's was asked for, the model is not what stands in front of it.
-  const here = [container, mainContainerOf(pod)];
+  const here = [container, main];
   const others = runningContainers(pod).filter((other) => !here.includes(other));
   const targets = targetsOf(pod, services);
   const isTarget = ({ containerPort, name }: ContainerPort) =>

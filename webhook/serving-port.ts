@@ -20,6 +20,8 @@ export interface ServingPort {
   readonly port: number;
   /** The declared entry, when there is one. */
   readonly declared?: ContainerPort;
+  /** The container that serves the model, which need not be the one in front of which the agent was asked to stand. */
+  readonly main: Container;
 }
 
 export type NoPort = 'NoServingPort' | 'UnsupportedProtocol';
@@ -55,13 +57,11 @@ const grpcName = /grpc/;
 
 /** The serving port, or why there is none. */
 export function servingPortOf(pod: Pod): ServingPort | NoPort {
+  const { container: main, found } = mainOf(pod);
   const wish = annotationOf(pod, annotations.port);
-  if (wish !== undefined) {
-    const found = asWished(pod, wish);
-    if (found !== undefined) return found;
-  }
-  const { container, found } = mainOf(pod);
-  return typeof found === 'string' ? found : { container, ...found };
+  const wished = wish === undefined ? undefined : asWished(pod, wish, main);
+  if (wished !== undefined) return wished;
+  return typeof found === 'string' ? found : { container: main, main, ...found };
 }
 
 /** A worker of a LeaderWorkerSet may run the leader's image and serve nobody: only what it declares is believed. */
@@ -71,30 +71,28 @@ function isGroupWorker(pod: Pod): boolean {
 }
 
 /** What the annotation names: a port's name, or a number, declared or not. Undefined when it names nothing. */
-function asWished(pod: Pod, wish: string): ServingPort | undefined {
+function asWished(pod: Pod, wish: string, main: Container): ServingPort | undefined {
   const number = /^\d{1,5}$/.test(wish) ? Number(wish) : undefined;
   for (const container of runningContainers(pod)) {
     const declared = container.ports?.find(
       (port) => isTcp(port) && (port.containerPort === number || port.name === wish),
     );
-    if (declared !== undefined) return { container, port: declared.containerPort, declared };
+    if (declared !== undefined) return { container, port: declared.containerPort, declared, main };
   }
   if (number === undefined || !isPort(number)) return undefined;
-  return { container: mainContainerOf(pod), port: number };
+  return { container: main, port: number, main };
 }
 
 /** Whether a port of this name serves something else than requests: metrics, health, peers. */
 const isSideDoor = (name: string | null | undefined): boolean => otherName.test(name ?? '');
 
 /** Whether the annotation's text names a port of this pod. */
-export const namesPort = (pod: Pod, wish: string): boolean => asWished(pod, wish) !== undefined;
+export const namesPort = (pod: Pod, wish: string): boolean => asWished(pod, wish, mainOf(pod).container) !== undefined;
 
 /**
  * The container that serves the model: the one with a GPU, else with a known engine, else the first that has a port to
  * serve on and is no sidecar, else the first that is no sidecar.
  */
-export const mainContainerOf = (pod: Pod): Container => mainOf(pod).container;
-
 function mainOf(pod: Pod) {
   const said = annotationOf(pod, annotations.defaultContainer);
   const guess = !isGroupWorker(pod);
@@ -130,7 +128,7 @@ export const servingPorts = ({ ports }: Container): readonly ContainerPort[] =>
   (ports ?? []).filter((port) => isTcp(port) && isPort(port.containerPort) && !isSideDoor(port.name));
 
 /** `guess`: whether a port may be taken that is not declared. */
-function portOf(container: Container, guess: boolean): Omit<ServingPort, 'container'> | NoPort {
+function portOf(container: Container, guess: boolean): Omit<ServingPort, 'container' | 'main'> | NoPort {
   const all = container.ports ?? [];
   const told = toldPort(container);
   const known = knownPort(container);

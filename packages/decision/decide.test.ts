@@ -1,14 +1,14 @@
 // Each stage of a decision by itself: what it does to the size, and the reason it gives.
 import { expect, test } from '@jest/globals';
 import type { Policy, SpecInput } from '@kubeai/policy';
-import { instant, milliseconds } from '@kubeai/units';
+import { instant } from '@kubeai/units';
 import { decide } from './decide.ts';
 import { continueHistory, emptyHistory, type History, restoreHistory, withEvent, withHigh } from './history.ts';
-import type { Ledger } from './ledger.ts';
 import { limits } from './limits.ts';
 import type { Reason } from './reasons.ts';
 import type { Signal } from './signal.ts';
 import type { Snapshot } from './snapshot.ts';
+import { ledgerWith } from './testing/ledger-with.ts';
 import { policyOf } from './testing/policy-of.ts';
 import { trafficOf } from './testing/traffic-of.ts';
 
@@ -36,22 +36,9 @@ const signal = (value: number | undefined, facts: Partial<Signal> = {}): Signal 
   ...facts,
 });
 
-const ledger = (facts: Partial<Ledger & Ledger['counts']> = {}): Ledger => {
-  const { unschedulable = 0, warming = 0, serving = 4, failing = 0, lost = 0, ...rest } = facts;
-  return {
-    counts: { requested: 0, unschedulable, pulling: 0, loading: 0, warming, serving, failing, lost, draining: 0 },
-    credited: 0,
-    dead: failing + lost,
-    startup: { samples: [milliseconds(60_000)], lastReady: instant(0) },
-    startupP50Ms: 60_000,
-    startupP90Ms: 60_000,
-    ...rest,
-  };
-};
-
 const snapshot = (total: number | undefined, facts: Partial<Snapshot> = {}): Snapshot => ({
   replicas: 4,
-  ledger: ledger(),
+  ledger: ledgerWith(),
   signals: [signal(total)],
   traffic: trafficOf(total ?? 0),
   ...facts,
@@ -159,7 +146,7 @@ const rows: readonly Row[] = [
       replicas: 5,
       signals: [signal(10, { measured: 4, silent: 1, assumed: 10 })],
       traffic: trafficOf(10, { measured: 4, silent: 1 }),
-      ledger: ledger({ serving: 5 }),
+      ledger: ledgerWith({ serving: 5 }),
     }),
     history: calm({ replicas: 5 }),
     replicas: 3,
@@ -319,53 +306,53 @@ const rows: readonly Row[] = [
   },
   {
     name: 'a crash-looping replica is replaced',
-    snapshot: snapshot(40, { ledger: ledger({ serving: 3, failing: 1 }) }),
+    snapshot: snapshot(40, { ledger: ledgerWith({ serving: 3, failing: 1 }) }),
     replicas: 5,
     reason: 'ReplacingDeadReplicas',
   },
   {
     name: 'but no more than a quarter of what is needed',
-    snapshot: snapshot(40, { ledger: ledger({ serving: 1, failing: 3 }) }),
+    snapshot: snapshot(40, { ledger: ledgerWith({ serving: 1, failing: 3 }) }),
     replicas: 5,
     reason: 'ReplacingDeadReplicas',
   },
   {
     name: 'an unschedulable one is not: another would not fit either',
-    snapshot: snapshot(40, { ledger: ledger({ serving: 3, dead: 0 }) }),
+    snapshot: snapshot(40, { ledger: ledgerWith({ serving: 3, dead: 0 }) }),
     replicas: 4,
     reason: 'WithinTarget',
   },
   {
     name: 'the only replica, lost with its node, is replaced',
-    snapshot: snapshot(undefined, { replicas: 1, ledger: ledger({ serving: 0, lost: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, ledger: ledgerWith({ serving: 0, lost: 1 }) }),
     history: calm({ replicas: 1 }),
     replicas: 2,
     reason: 'ReplacingDeadReplicas',
   },
   {
     name: 'once: what stands in for it starts',
-    snapshot: snapshot(undefined, { replicas: 2, ledger: ledger({ serving: 0, lost: 1, credited: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 2, ledger: ledgerWith({ serving: 0, lost: 1, credited: 1 }) }),
     history: calm({ replicas: 2 }),
     replicas: 2,
     reason: 'NoFreshSignals',
   },
   {
     name: 'or finds no node',
-    snapshot: snapshot(undefined, { replicas: 2, ledger: ledger({ serving: 0, lost: 1, unschedulable: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 2, ledger: ledgerWith({ serving: 0, lost: 1, unschedulable: 1 }) }),
     history: calm({ replicas: 2 }),
     replicas: 2,
     reason: 'NoFreshSignals',
   },
   {
     name: 'or crashes',
-    snapshot: snapshot(undefined, { replicas: 2, ledger: ledger({ serving: 0, lost: 1, failing: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 2, ledger: ledgerWith({ serving: 0, lost: 1, failing: 1 }) }),
     history: calm({ replicas: 2 }),
     replicas: 2,
     reason: 'NoFreshSignals',
   },
   {
     name: 'the only replica, crash-looping, is not: nobody knows that another would do better',
-    snapshot: snapshot(undefined, { replicas: 1, ledger: ledger({ serving: 0, failing: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, ledger: ledgerWith({ serving: 0, failing: 1 }) }),
     history: calm({ replicas: 1 }),
     replicas: 1,
     reason: 'NoFreshSignals',
@@ -373,48 +360,48 @@ const rows: readonly Row[] = [
   {
     name: 'nor by a mean, to which what is not known is as many as now, and one more each second',
     spec: { algorithm: { name: 'AverageRatio' } },
-    snapshot: snapshot(undefined, { replicas: 1, ledger: ledger({ serving: 0, failing: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, ledger: ledgerWith({ serving: 0, failing: 1 }) }),
     history: calm({ replicas: 1 }),
     replicas: 1,
     reason: 'NoFreshSignals',
   },
   {
     name: 'nor one that is overdue',
-    snapshot: snapshot(undefined, { replicas: 1, ledger: ledger({ serving: 0, warming: 1, dead: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, ledger: ledgerWith({ serving: 0, warming: 1, dead: 1 }) }),
     history: calm({ replicas: 1 }),
     replicas: 1,
     reason: 'NoFreshSignals',
   },
   {
     name: 'nor one that is ready and silent',
-    snapshot: snapshot(undefined, { replicas: 1, ledger: ledger({ serving: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, ledger: ledgerWith({ serving: 1 }) }),
     history: calm({ replicas: 1 }),
     replicas: 1,
     reason: 'NoFreshSignals',
   },
   {
     name: 'of a fleet that is lost, a quarter is replaced',
-    snapshot: snapshot(undefined, { replicas: 8, ledger: ledger({ serving: 0, lost: 8 }) }),
+    snapshot: snapshot(undefined, { replicas: 8, ledger: ledgerWith({ serving: 0, lost: 8 }) }),
     history: calm({ replicas: 8 }),
     replicas: 10,
     reason: 'ReplacingDeadReplicas',
   },
   {
     name: 'what is needed beside one that serves comes beside the lost, however many there were to spare',
-    snapshot: snapshot(20, { ledger: ledger({ serving: 1, lost: 3 }) }),
+    snapshot: snapshot(20, { ledger: ledgerWith({ serving: 1, lost: 3 }) }),
     replicas: 5,
     reason: 'ReplacingDeadReplicas',
   },
   {
     name: 'what serves is enough, whatever was lost',
-    snapshot: snapshot(10, { ledger: ledger({ serving: 1, lost: 3 }) }),
+    snapshot: snapshot(10, { ledger: ledgerWith({ serving: 1, lost: 3 }) }),
     history: calm({ coveredFrom: ago(200) }),
     replicas: 4,
     reason: 'HistoryTooShort',
   },
   {
     name: 'after an absence of our own nothing is lost for a minute',
-    snapshot: snapshot(undefined, { replicas: 1, ledger: ledger({ serving: 0, lost: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, ledger: ledgerWith({ serving: 0, lost: 1 }) }),
     history: calm({ replicas: 1, coveredFrom: ago(59) }),
     replicas: 1,
     reason: 'NoFreshSignals',
@@ -422,7 +409,7 @@ const rows: readonly Row[] = [
   {
     name: 'what is lost comes beside a size to fall back to as well',
     spec: { fallback: { failureThreshold: 3, behavior: 'static', replicas: 1 } },
-    snapshot: snapshot(undefined, { replicas: 2, ledger: ledger({ serving: 0, lost: 1, credited: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 2, ledger: ledgerWith({ serving: 0, lost: 1, credited: 1 }) }),
     history: calm({ replicas: 2, failedRounds: 9 }),
     replicas: 2,
     reason: 'ReplacingDeadReplicas',
@@ -430,7 +417,7 @@ const rows: readonly Row[] = [
   {
     name: 'where an outside metric asks for nobody, the minimum is replaced',
     spec: { minReplicas: 2 },
-    snapshot: snapshot(0, { replicas: 2, ledger: ledger({ serving: 0, lost: 2 }), traffic: trafficOf(0) }),
+    snapshot: snapshot(0, { replicas: 2, ledger: ledgerWith({ serving: 0, lost: 2 }), traffic: trafficOf(0) }),
     history: calm({ replicas: 2 }),
     replicas: 3,
     reason: 'ReplacingDeadReplicas',
@@ -438,7 +425,7 @@ const rows: readonly Row[] = [
   {
     name: 'and nobody where there need not be any',
     spec: { minReplicas: 0 },
-    snapshot: snapshot(0, { replicas: 2, ledger: ledger({ serving: 0, lost: 2 }), traffic: trafficOf(0) }),
+    snapshot: snapshot(0, { replicas: 2, ledger: ledgerWith({ serving: 0, lost: 2 }), traffic: trafficOf(0) }),
     history: calm({ replicas: 2 }),
     replicas: 1,
     reason: 'MetricBelowTarget',
@@ -446,7 +433,7 @@ const rows: readonly Row[] = [
   {
     name: 'nothing is replaced while the policy is paused',
     spec: { paused: true },
-    snapshot: snapshot(undefined, { replicas: 1, ledger: ledger({ serving: 0, lost: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, ledger: ledgerWith({ serving: 0, lost: 1 }) }),
     history: calm({ replicas: 1 }),
     replicas: 1,
     reason: 'Paused',
@@ -454,21 +441,21 @@ const rows: readonly Row[] = [
   {
     name: 'nor at the maximum',
     spec: { maxReplicas: 1 },
-    snapshot: snapshot(undefined, { replicas: 1, ledger: ledger({ serving: 0, lost: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, ledger: ledgerWith({ serving: 0, lost: 1 }) }),
     history: calm({ replicas: 1 }),
     replicas: 1,
     reason: 'AtMaximum',
   },
   {
     name: 'nor above the GPU budget',
-    snapshot: snapshot(undefined, { replicas: 1, gpuReplicas: 1, ledger: ledger({ serving: 0, lost: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 1, gpuReplicas: 1, ledger: ledgerWith({ serving: 0, lost: 1 }) }),
     history: calm({ replicas: 1 }),
     replicas: 1,
     reason: 'GpuBudget',
   },
   {
     name: 'nor where somebody stopped the target',
-    snapshot: snapshot(undefined, { replicas: 0, ledger: ledger({ serving: 0, lost: 1 }) }),
+    snapshot: snapshot(undefined, { replicas: 0, ledger: ledgerWith({ serving: 0, lost: 1 }) }),
     history: calm({ replicas: 0 }),
     replicas: 0,
     reason: 'StoppedByHand',

@@ -1,7 +1,7 @@
 // What holds for every policy, snapshot and past, tried on thousands of made-up ones.
 import { expect, test } from '@jest/globals';
 import type { MetricName, Policy, SpecInput } from '@kubeai/policy';
-import { type Instant, instant, milliseconds } from '@kubeai/units';
+import { type Instant, instant } from '@kubeai/units';
 import fc from 'fast-check';
 import { decide } from './decide.ts';
 import { emptyHistory, type History, restoreHistory } from './history.ts';
@@ -10,6 +10,7 @@ import { decodeRecord, encodeRecord, recordOf, replay } from './record.ts';
 import type { Signal, Traffic } from './signal.ts';
 import { createSignalFold, foldSignals } from './signal-fold.ts';
 import type { Snapshot } from './snapshot.ts';
+import { ledgerWith } from './testing/ledger-with.ts';
 import { policyOf } from './testing/policy-of.ts';
 import { podOf, reportOf } from './testing/report-of.ts';
 
@@ -83,24 +84,10 @@ const trafficFor = (measured: number, silent: number) =>
       }),
     );
 
-const ledgerFor = (replicas: number, serving: number, dead: number): Ledger => ({
-  counts: {
-    requested: 0,
-    unschedulable: 0,
-    pulling: 0,
-    loading: Math.max(0, replicas - serving - dead),
-    warming: 0,
-    serving,
-    failing: dead,
-    lost: 0,
-    draining: 0,
-  },
-  credited: Math.max(0, replicas - serving - dead),
-  dead,
-  startup: { samples: [milliseconds(60_000)], lastReady: instant(0) },
-  startupP50Ms: 60_000,
-  startupP90Ms: 60_000,
-});
+const ledgerFor = (replicas: number, serving: number, dead: number): Ledger => {
+  const starting = Math.max(0, replicas - serving - dead);
+  return ledgerWith({ loading: starting, serving, failing: dead, credited: starting });
+};
 
 const snapshotsOf = (policy: Policy): fc.Arbitrary<Snapshot> =>
   fc

@@ -5,31 +5,14 @@ import { instant, seconds } from '@kubeai/units';
 import type { Combined } from './combination.ts';
 import { emptyHistory, type History } from './history.ts';
 import type { Snapshot } from './snapshot.ts';
+import { ledgerWith } from './testing/ledger-with.ts';
 import { trafficOf } from './testing/traffic-of.ts';
 import { tolerate } from './wish.ts';
 
 const tolerance = { up: 0.1, down: 0.2 };
-const counts = {
-  requested: 0,
-  unschedulable: 0,
-  pulling: 0,
-  loading: 0,
-  warming: 0,
-  serving: 40,
-  failing: 0,
-  lost: 0,
-  draining: 0,
-};
 const fleet = (startSeconds: number): Snapshot => ({
   replicas: 40,
-  ledger: {
-    counts,
-    credited: 0,
-    dead: 0,
-    startup: { samples: [], lastReady: instant(0) },
-    startupP50Ms: seconds(startSeconds),
-    startupP90Ms: seconds(startSeconds),
-  },
+  ledger: ledgerWith({ serving: 40, startupP50Ms: seconds(startSeconds), startupP90Ms: seconds(startSeconds) }),
   signals: [],
   traffic: trafficOf(400),
 });

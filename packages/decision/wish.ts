@@ -73,7 +73,8 @@ function notable(proposals: readonly Proposal[]): Reason | undefined {
 }
 
 /** Small differences are noise, unless work is short while requests wait at every pod, or a small step is the way to learn.
- * Work has room for its noise in what it needs, and what is tolerated is lacking for as long as a start takes. Shrinking is judged on the load itself, not on what survivors have to spare. */
+ * Work has room for its noise in what it needs, and what is tolerated is lacking for as long as a start takes. Shrinking
+ * is judged on the load itself, not on what survivors have to spare. */
 export function tolerate(
   { traffic, ledger, replicas: current }: Snapshot,
   combined: Combined,

@@ -99,9 +99,9 @@ const fields = {
   DCGM_FI_DEV_MEM_CLOCK: 'memoryClockMHz',
   DCGM_FI_DEV_XID_ERRORS: 'lastXid',
 } as const;
-/** What ends somewhere. A counter and its time are read one after the other, so that a ratio may come out a little over 1. */
+/** What ends somewhere. */
 const mostOf = (field: string): number =>
-  field.endsWith('Ratio') ? 1.1 : field.endsWith('Percent') ? 100 : Number.POSITIVE_INFINITY;
+  field.endsWith('Ratio') ? limits.fullShare : field.endsWith('Percent') ? 100 : Number.POSITIVE_INFINITY;
 const throttleFamilies = ['DCGM_FI_DEV_CLOCKS_EVENT_REASONS', 'DCGM_FI_DEV_CLOCK_THROTTLE_REASONS'];
 
 // The names of dcgm-exporter 1.x, which newer ones still write with `--use-old-namespace`: the same words in small

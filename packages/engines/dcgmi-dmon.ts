@@ -18,9 +18,13 @@ export interface DcgmiReading {
   readonly problems: readonly string[];
 }
 
-/** What ends somewhere; see `dcgm.ts` for ratios over 1. */
+/** What ends somewhere. */
 const mostOf = (column: string): number =>
-  /UTL$/.test(column) ? 100 : /ACT$|^(?:SMOCC|TENSO|DRAMA)$|^FP\d\dA$/.test(column) ? 1.1 : Number.POSITIVE_INFINITY;
+  /UTL$/.test(column)
+    ? 100
+    : /ACT$|^(?:SMOCC|TENSO|DRAMA)$|^FP\d\dA$/.test(column)
+      ? limits.fullShare
+      : Number.POSITIVE_INFINITY;
 
 /** Never throws. */
 export function readDcgmiDmon(text: string): DcgmiReading {

@@ -16,6 +16,7 @@ import {
 } from './engine-table.ts';
 import { type Exposition, type PageOptions, parseExposition, type Sample } from './exposition.ts';
 import { type Histogram, histogramOf } from './histogram.ts';
+import { limits } from './limits.ts';
 
 export interface EngineReading {
   readonly engine: EngineName;
@@ -69,7 +70,7 @@ export function readEngine(page: string | Exposition, options: PageOptions = {})
 
   const rows: EngineEntry = engineTable[engine];
   const { kvCacheRatio, ...others } = known(rows, series);
-  const isRatio = kvCacheRatio !== undefined && kvCacheRatio <= mostRatio;
+  const isRatio = kvCacheRatio !== undefined && kvCacheRatio <= limits.fullShare;
   const value = {
     engine,
     models: modelsOf(series),
@@ -82,9 +83,6 @@ export function readEngine(page: string | Exposition, options: PageOptions = {})
   };
   return { ok: true, value };
 }
-
-/** Blocks are counted one after the other, so that a full cache may come out a little over 1. */
-const mostRatio = 1.1;
 
 /** Requests that wait for the engine: those in its queue and those it had to put back. */
 export const queueLengthOf = (reading: EngineReading): number | undefined =>

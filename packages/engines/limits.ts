@@ -20,6 +20,8 @@ export const limits = {
   stringBytesReadSingly: 48,
   /** Bytes kept of a finish reason, an event name or an error message in a stream. */
   capturedBytes: 200,
+  /** What is counted one after the other, or a counter and its time, makes a full share come out a little over 1. */
+  fullShare: 1.1,
 } as const;
 
 /** Somebody else's text, short enough for a log line. */

@@ -5,7 +5,7 @@ import { type Header, headerAgain, headerOf, headerOfFields, isOfProcesses } fro
 import { failureIn, noteFailures } from './failures.ts';
 import { gpuOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
-import { noteOtherOutput } from './other-output.ts';
+import { noteOtherOutput, noteStray } from './other-output.ts';
 import { cellOf, dateLine, versionIn } from './printed-value.ts';
 import { complain, complainOfMore, type Draft, draftOf } from './reading.ts';
 
@@ -161,7 +161,8 @@ export function readCsvOutput(text: string, fields?: readonly string[]): Draft {
   }
   const draft = draftOf(isOfProcesses(table.header) ? 'query-compute-apps' : 'query-gpu');
   const above = lines.slice(0, table.isPrinted ? table.from - 1 : table.from);
-  noteFailures(draft, [...above.filter((line) => !noteOtherOutput(draft, line.trim())), ...remarks]);
+  noteStray(draft, above);
+  noteFailures(draft, remarks);
   const { columns } = table.header;
   const unnamed = columns.filter((column) => /^column\d+$/.test(column));
   if (!table.isPrinted && unnamed.length > 0)

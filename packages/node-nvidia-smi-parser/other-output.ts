@@ -1,5 +1,6 @@
 // Whether a line begins an output of another kind than the one it stands in: a report may hold several, of which one is read.
 import { headerOf } from './csv-header.ts';
+import { noteFailures } from './failures.ts';
 import { monitorColumnsOf } from './monitor-output.ts';
 import { tableTitle } from './printed-value.ts';
 import { complain, type Draft } from './reading.ts';
@@ -15,4 +16,12 @@ export function noteOtherOutput(draft: Draft, line: string): boolean {
   if (!beginsOutput(line)) return false;
   if (!draft.problems.some(({ reason }) => reason === 'OtherOutput')) complain(draft, 'OtherOutput', line);
   return true;
+}
+
+/** What stands between or around an output: failures, and the beginnings of others. */
+export function noteStray(draft: Draft, lines: readonly string[]): void {
+  noteFailures(
+    draft,
+    lines.filter((line) => !noteOtherOutput(draft, line.trim())),
+  );
 }

@@ -1,9 +1,8 @@
 // The plain table, the one for people. It cuts names off and rounds power, but in many logs it is all there is. Each
 // GPU takes two or three lines, MIG devices two, a process one; prompts, dates and indentation may stand around.
-import { noteFailures } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
-import { noteOtherOutput } from './other-output.ts';
+import { noteStray } from './other-output.ts';
 import { dateLine } from './printed-value.ts';
 import { complain, complainOfMore, type Draft, draftOf, type MigDevice } from './reading.ts';
 
@@ -53,7 +52,7 @@ export function readTableOutput(text: string): Draft {
     if (content === '' || content.length > limits.tableLine) continue;
     if (!content.startsWith('|')) {
       if (dateLine.test(content)) draft.timestamp ??= content;
-      else if (!content.startsWith('+') && !noteOtherOutput(draft, content)) noteFailures(draft, [content]);
+      else if (!content.startsWith('+')) noteStray(draft, [content]);
       continue;
     }
     const cells = content.replace(/^\||\|$/g, '').split('|');

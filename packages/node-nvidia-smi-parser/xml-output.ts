@@ -1,9 +1,8 @@
 // `nvidia-smi -q -x`, of every DTD version: fields are found by element names, whatever the DTD is called.
 
-import { noteFailures } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place, processOf } from './gpu-fields.ts';
 import { limits } from './limits.ts';
-import { noteOtherOutput } from './other-output.ts';
+import { noteStray } from './other-output.ts';
 import { versionIn } from './printed-value.ts';
 import { complain, complainOfMore, type Draft, draftOf } from './reading.ts';
 import { leavesOf, readXml, type XmlElement } from './xml.ts';
@@ -39,10 +38,7 @@ export function readXmlOutput(text: string): Draft {
         complain(draft, 'GpusMissing', `${attached} GPUs are attached, ${gpus.length} are described`);
     }
   }
-  noteFailures(
-    draft,
-    stray.filter((line) => !noteOtherOutput(draft, line.trim())),
-  );
+  noteStray(draft, stray);
   if (tooMany) complainOfMore(draft, 'elements in one');
   if (lostBeginning) complain(draft, 'Truncated', 'the XML begins inside an element');
   if (truncated) complain(draft, 'Truncated', 'the XML ends inside an element');
