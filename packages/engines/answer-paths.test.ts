@@ -290,6 +290,16 @@ test.each<[string, string, Partial<TokenReading>]>([
     { eventsWithText: 1, finishReason: 'MAX_TOKENS' },
   ],
   [
+    'Cohere that says only what it bills',
+    '{"text":"a","meta":{"billed_units":{"input_tokens":4,"output_tokens":1}}}',
+    { eventsWithText: 1, promptTokens: 4, completionTokens: 1 },
+  ],
+  [
+    'Cohere that bills less than it reads',
+    '{"event_type":"stream-end","response":{"meta":{"tokens":{"input_tokens":9,"output_tokens":1},"billed_units":{"input_tokens":4,"output_tokens":1}}}}',
+    { promptTokens: 9, completionTokens: 1 },
+  ],
+  [
     'an error of MiniMax',
     '{"choices":null,"base_resp":{"status_code":1004,"status_msg":"no key"}}',
     { error: 'no key' },

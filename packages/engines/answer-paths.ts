@@ -38,6 +38,14 @@ const usage = (owner: string) => ({
   [`${owner}usage.output_tokens`]: completionTokens,
 });
 
+/** What Cohere bills is less than what it reads, and counts where it says nothing else. */
+const cohere = (owner: string) => ({
+  [`${owner}.tokens.input_tokens`]: promptTokens,
+  [`${owner}.tokens.output_tokens`]: completionTokens,
+  [`${owner}.billed_units.input_tokens`]: timedPrompt,
+  [`${owner}.billed_units.output_tokens`]: timedCompletion,
+});
+
 export const pathsOfAnswers = {
   text: {
     ...choice('content', text),
@@ -191,10 +199,10 @@ export const pathsOfAnswers = {
     'timings.predicted_n': timedCompletion,
     'meta_info.prompt_tokens': promptTokens,
     'meta_info.completion_tokens': completionTokens,
-    'delta.usage.tokens.input_tokens': promptTokens,
-    'delta.usage.tokens.output_tokens': completionTokens,
-    'usage.tokens.input_tokens': promptTokens,
-    'usage.tokens.output_tokens': completionTokens,
+    ...cohere('delta.usage'),
+    ...cohere('usage'),
+    ...cohere('meta'),
+    ...cohere('response.meta'),
     'usage.inputTokens': promptTokens,
     'usage.outputTokens': completionTokens,
     'metadata.usage.inputTokens': promptTokens,

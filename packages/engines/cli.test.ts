@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from '@jest/globals';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -39,6 +40,8 @@ test('pages, tables and bodies become JSON', async () => {
   expect(JSON.parse((await run(['engine', file('c.txt', powershell)])).out)).toMatchObject({ running: 2 });
   const body = await run(['sse', file('a.sse', 'data: {"choices":[{"text":"a"}]}\n\ndata: [DONE]')]);
   expect(JSON.parse(body.out)).toMatchObject({ events: 2, eventsWithText: 1, doneMarker: true, usageReported: false });
+  const packed = await run(['sse', file('b.sse', gzipSync('data: [DONE]\n\n'))]);
+  expect(JSON.parse(packed.out)).toEqual({ file: expect.any(String), problems: [expect.stringContaining('gzip')] });
 });
 
 test('what cannot be read or understood is one line and exit code 2', async () => {

@@ -23,6 +23,10 @@ function decode(bytes: Buffer): string {
   return new TextDecoder(mark === 'fffe' ? 'utf-16le' : mark === 'feff' ? 'utf-16be' : 'utf-8').decode(bytes);
 }
 
+/** A body as the wire had it: nothing in it may be guessed. */
+const isPacked = (bytes: Buffer): boolean => bytes.subarray(0, 2).toString('hex') === '1f8b';
+const packed = 'the file is compressed with gzip; unpack it first';
+
 function bodyOf(file: string, text: string): Record<string, unknown> {
   const type = /\.sse$/.test(file) ? 'text/event-stream' : /jsonl?$/.test(file) ? 'application/json' : undefined;
   const reader = createTokenReader(type);
@@ -53,7 +57,7 @@ function main([what, ...files]: readonly string[]): number {
     } catch (cause) {
       return refuse(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
-    printed.push({ file, ...parse(file, decode(bytes)) });
+    printed.push({ file, ...(isPacked(bytes) ? { problems: [packed] } : parse(file, decode(bytes))) });
   }
   process.stdout.write(`${JSON.stringify(printed.length === 1 ? printed[0] : printed, null, 2)}\n`);
   return 0;

@@ -121,6 +121,17 @@ DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-44d2411e-1604-478f-aa96-5a3c00000000"} 
   });
 });
 
+test('a collector that writes names and labels small hides no instance', () => {
+  const page = [2, 5].map(
+    (id) =>
+      `dcgm_fi_prof_gr_engine_active{gpu="0",uuid="gpu-a",gpu_i_id="${id}",gpu_i_profile="1g.9gb",modelname="x"} 0.${id}`,
+  );
+  expect(readDcgm(page.join('\n')).devices).toMatchObject([
+    { device: '0/2', migProfile: '1g.9gb', model: 'x', engineActiveRatio: 0.2 },
+    { device: '0/5', migProfile: '1g.9gb', model: 'x', engineActiveRatio: 0.5 },
+  ]);
+});
+
 test('a page without DCGM series says so', () => {
   expect(readDcgm('up 1')).toEqual({ devices: [], seen: 0, problems: ['no DCGM series stands on the page'] });
 });
@@ -130,6 +141,7 @@ test('dcgmi dmon gives rows, and N/A is not zero', () => {
 ID               W
 GPU 0     N/A    N/A      N/A
 GPU 0     37     61.5     0.125
+# somebody says what comes now
 GPU-I 3   N/A    N/A      0.5
 nonsense
 `;

@@ -154,7 +154,7 @@ function take(name: string, { labels, value }: Sample, filter: DcgmFilter, draft
   const gpu = labels['gpu'];
   const identity = uuidOf(labels) ?? (gpu === undefined ? undefined : `${hostOf(labels) ?? ''} ${gpu}`);
   if (identity === undefined) return true; // switches, links and CPUs have series of the same kind
-  const key = `${identity} ${labels['GPU_I_ID'] ?? ''}`;
+  const key = `${identity} ${labelOf(labels, 'GPU_I_ID') ?? ''}`;
   const draft = drafts.get(key) ?? { labels, wanted: false, throttleBits: 0, pods: new Set(), values: {} };
   drafts.set(key, draft);
   const owner = ownerOf(labels);
@@ -180,14 +180,16 @@ function passes(labels: Labels, owner: DcgmDevice['owner'], filter: DcgmFilter):
   if (filter.namespace !== undefined && owner?.namespace !== filter.namespace) return false;
   if (filter.pod !== undefined && owner?.pod !== filter.pod) return false;
   if (filter.container !== undefined && owner?.container !== filter.container) return false;
-  if (filter.migInstance !== undefined && labels['GPU_I_ID'] !== filter.migInstance) return false;
+  if (filter.migInstance !== undefined && labelOf(labels, 'GPU_I_ID') !== filter.migInstance) return false;
   return filter.uuids === undefined || filter.uuids.some((uuid) => uuid === uuidOf(labels));
 }
 
-const uuidOf = (labels: Labels): string | undefined => labels['UUID'] ?? labels['gpu_uuid'] ?? labels['uuid'];
+const uuidOf = (labels: Labels): string | undefined => labelOf(labels, 'UUID') ?? labels['gpu_uuid'];
 
-/** Written small since the summer of 2026. */
-const hostOf = (labels: Labels): string | undefined => labels['Hostname'] ?? labels['hostname'];
+const hostOf = (labels: Labels): string | undefined => labelOf(labels, 'Hostname');
+
+/** Some collectors write all labels small, and the exporter does so with the host since the summer of 2026. */
+const labelOf = (labels: Labels, name: string): string | undefined => labels[name] ?? labels[name.toLowerCase()];
 
 /**
  * The pod that owns the device. After a scrape without `honorLabels` the owner stands in `exported_pod`, and `pod`
@@ -209,9 +211,9 @@ const looksLikeExporter = (labels: Labels): boolean =>
 
 function finish({ labels, values, throttleBits, pods }: Draft): DcgmDevice {
   const gpu = labels['gpu'] ?? labels['device'] ?? '?';
-  const instance = labels['GPU_I_ID'] === '' ? undefined : labels['GPU_I_ID'];
+  const [instance, profile] = ['GPU_I_ID', 'GPU_I_PROFILE'].map((name) => labelOf(labels, name) || undefined);
   const uuid = uuidOf(labels);
-  const model = labels['modelName'];
+  const model = labelOf(labels, 'modelName');
   const vgpu = isVgpuName(model ?? '') || /-[0-9a-f]{4}00000000$/i.test(uuid ?? '');
   const { memoryUsedMiB, memoryFreeMiB, memoryReservedMiB } = values;
   // Used and free leave out what the driver keeps for itself.
@@ -232,9 +234,9 @@ function finish({ labels, values, throttleBits, pods }: Draft): DcgmDevice {
       model,
       pciBusId: labels['pci_bus_id'],
       hostname: hostOf(labels),
-      driverVersion: labels['DCGM_FI_DRIVER_VERSION'],
+      driverVersion: labelOf(labels, 'DCGM_FI_DRIVER_VERSION'),
       migInstance: instance,
-      migProfile: labels['GPU_I_PROFILE'] === '' ? undefined : labels['GPU_I_PROFILE'],
+      migProfile: profile,
       owner: ownerOf(labels),
       ...values,
       memoryTotalMiB: total,

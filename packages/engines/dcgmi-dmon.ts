@@ -35,6 +35,7 @@ export function readDcgmiDmon(text: string): DcgmiReading {
     const words = line.trim().split(/\s+/);
     if (words[0] === '') continue;
     if (words[0]!.startsWith('#')) {
+      if (!/^#\s?Entity\b/.test(line.trim())) continue; // somebody's comment between the runs
       columns = (words[0] === '#' ? words.slice(2) : words.slice(1)).filter((word) => word !== '');
       continue;
     }

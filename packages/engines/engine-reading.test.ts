@@ -66,6 +66,21 @@ test.each<[string, string, Partial<EngineReading>]>([
     { engine: 'trtllm-serve', waiting: 7, kvCacheRatio: 0.3, maxRunning: 64 },
   ],
   [
+    'the first page of trtllm-serve, whose names began with the language',
+    'pytrtllm:num_requests_running 2\npytrtllm:request_failed_total 3',
+    { engine: 'trtllm-serve', running: 2, requestsFailed: 3 },
+  ],
+  [
+    'SGLang beside one stray series of vLLM',
+    'sglang:num_running_reqs 2\nsglang:num_queue_reqs 1\nvllm:num_requests_running 9',
+    { engine: 'sglang', running: 2, waiting: 1 },
+  ],
+  [
+    'vLLM inside of Triton, of which one series is left',
+    'nv_inference_count 5\nnv_inference_request_success 5\nvllm:num_requests_running 9',
+    { engine: 'vllm', running: 9 },
+  ],
+  [
     'trtllm-serve that has paused requests, and counts blocks',
     'trtllm_num_requests_waiting 7\ntrtllm_num_paused_requests 2\ntrtllm_kv_cache_used_blocks 40\ntrtllm_kv_cache_max_blocks 100',
     { engine: 'trtllm-serve', waiting: 7, swapped: 2, kvCacheRatio: 0.4 },

@@ -12,6 +12,7 @@ import {
   type EngineName,
   type EngineRows,
   engineTable,
+  hosts,
   type Row,
 } from './engine-table.ts';
 import { type Exposition, type PageOptions, parseExposition, type Sample } from './exposition.ts';
@@ -90,7 +91,8 @@ export const queueLengthOf = (reading: EngineReading): number | undefined =>
 
 type Series = ReadonlyMap<string, readonly Sample[]>;
 
-const canonical = (name: string): string => name.replaceAll(':', '_').replace(/^ray_/, '');
+/** TensorRT-LLM's PyTorch server wrote `py` before its names for a while. */
+const canonical = (name: string): string => name.replaceAll(':', '_').replace(/^ray_|^py(?=trtllm_)/, '');
 
 /** Until version 1.2 trtllm-serve wrote vLLM's names without any prefix, beside a label of its own. */
 function nameOf(name: string, samples: readonly Sample[]): string {
@@ -123,13 +125,20 @@ function firstRanks(samples: readonly Sample[]): readonly Sample[] {
   return [...first.values()];
 }
 
+/** The first engine of which more than one stray series stands on the page, else the first of which any does. */
 function engineOf(names: readonly string[]): EngineName | undefined {
   const seen = (marks: readonly string[]) =>
-    names.some((name) => marks.some((mark) => name === mark || (mark.endsWith('_') && name.startsWith(mark))));
+    names.filter((name) => marks.some((mark) => name === mark || (mark.endsWith('_') && name.startsWith(mark)))).length;
   const isBare = () => bareNames.filter((name) => names.includes(name)).length >= 2;
-  for (const [engine, { seenBy }] of Object.entries(engineTable))
-    if (seen(seenBy) && (!bareEngines.includes(engine) || isBare())) return engine as EngineName;
-  return undefined;
+  let stray: EngineName | undefined;
+  for (const [engine, { seenBy }] of Object.entries(engineTable)) {
+    const count = seen(seenBy);
+    const hasBareNames = bareEngines.includes(engine);
+    if (count === 0 || (hasBareNames && !isBare())) continue;
+    if (hasBareNames || (count > 1 && !(stray !== undefined && hosts.includes(engine)))) return engine as EngineName;
+    stray ??= engine as EngineName;
+  }
+  return stray;
 }
 
 function modelsOf(series: Series): string[] {

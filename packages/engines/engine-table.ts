@@ -120,6 +120,8 @@ export const bareNames: readonly string[] = [
   'npu_cache_usage_perc',
 ];
 export const bareEngines: readonly string[] = ['mindie', 'nim'];
+/** These pass another engine's page through: one series of it says that it runs inside. */
+export const hosts: readonly string[] = ['triton', 'dynamo', 'kserve', 'ray-serve'];
 
 // Order matters: what passes another engine's page through (Dynamo, Triton, KServe) comes after the engine itself.
 export const engineTable = {
@@ -156,7 +158,7 @@ export const engineTable = {
   'trtllm-serve': {
     seenBy: ['trtllm_'],
     ...likeVllm('trtllm_'),
-    requestsFailed: row('trtllm_request_error_total'),
+    requestsFailed: row('trtllm_request_error_total', 'trtllm_request_failed_total'),
     maxRunning: row('trtllm_max_num_active_requests'),
     // Paused: their cache was given up, and they wait to come back.
     swapped: row('trtllm_num_paused_requests'),

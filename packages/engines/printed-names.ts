@@ -81,7 +81,8 @@ function successOf(page: Exposition, reading: EngineReading): unknown {
   const part = parts[reading.engine];
   if (part === undefined) return reading.requestsSucceeded ?? null;
   const counts: Record<string, number> = {};
-  const names = [part[0], part[0].replace('trtllm_', ''), part[0].replace('_', ':')];
+  const withColon = part[0].replace('_', ':');
+  const names = [part[0], part[0].replace('trtllm_', ''), withColon, `py${withColon}`];
   const name = names.find((each) => page.samples.has(each));
   for (const { labels, value } of page.samples.get(name ?? '') ?? []) {
     const key = labels[part[1]] ?? '';

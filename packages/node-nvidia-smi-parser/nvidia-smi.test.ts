@@ -106,6 +106,21 @@ test.each([
   expect(reasons(xml('<fan_speed>7 %</fan_speed>') + table)).toContain('OtherOutput');
 });
 
+test('links below the list are another output, and the list says more than the version', () => {
+  const list = 'GPU 0: Tesla X (UUID: GPU-1)\n';
+  const version = 'NVIDIA-SMI version  : 600.1\n';
+  expect(parseNvidiaSmi(`${list}\t Link 0: 25 GB/s\n\t Link 1: 25 GB/s\n`)).toMatchObject({
+    gpus: [{ uuid: 'GPU-1' }],
+    problems: [{ reason: 'OtherOutput' }],
+  });
+  for (const both of [list + version, version + list]) expect(parseNvidiaSmi(both)).toMatchObject({ kind: 'list' });
+});
+
+test('XML of which a shell escaped the quotes names its GPUs', () => {
+  const escaped = xml('<fan_speed>7 %</fan_speed>').replaceAll('"', String.raw`\"`);
+  expect(parseNvidiaSmi(escaped).gpus).toMatchObject([{ pciBusId: gpu(xml('')).pciBusId, fanPercent: 7 }]);
+});
+
 test('XML below the header of a monitoring agent is read whole', () => {
   const sections = `<<<<host>>>>\n<<<nvidia_smi:sep(9)>>>\n${xml('<fan_speed>7 %</fan_speed>')}<<<df>>>\n`;
   expect(parseNvidiaSmi(sections)).toMatchObject({ gpus: [{ fanPercent: 7 }], problems: [] });

@@ -6,9 +6,9 @@ import { readCsvOutput } from './csv-output.ts';
 import { failureIn, noteFailures } from './failures.ts';
 import { limits } from './limits.ts';
 import { monitorColumnsOf, readMonitorOutput } from './monitor-output.ts';
-import { logTitle, tableTitle } from './printed-value.ts';
+import { listedGpu, logTitle, tableTitle } from './printed-value.ts';
 import { complain, type Draft, draftOf, type Kind, type Reading } from './reading.ts';
-import { listedGpu, readListOutput, readVersionOutput, versionLine } from './short-outputs.ts';
+import { readListOutput, readVersionOutput, versionLine } from './short-outputs.ts';
 import { readTableOutput, rowOfGpu } from './table-output.ts';
 import { bareSection, gpuLine, readTextOutput } from './text-output.ts';
 import { unwrapped } from './wrapping.ts';
@@ -77,7 +77,7 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
     if (content === '') continue;
     const kind = content.length > limits.tableLine ? kindOfLongLine(content) : kindOfLine(content);
     if (kind !== undefined && saysMore.has(kind)) return kind;
-    if (kind !== undefined && (short === undefined || (isIntroduction(short) && !isIntroduction(kind)))) short = kind;
+    if (kind !== undefined && (short === undefined || weightOf(kind) > weightOf(short))) short = kind;
     // Rows without header may follow a warning.
     hasFailure ||= (failureIn(content) ?? 'Warning') !== 'Warning';
   }
@@ -88,7 +88,8 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
 }
 
 const saysMore: ReadonlySet<Kind> = new Set(['table', 'text', 'query-gpu']);
-const isIntroduction = (kind: Kind): boolean => kind === 'list' || kind === 'version';
+/** Of the others the list says more than the version, and both introduce what follows. */
+const weightOf = (kind: Kind): number => (kind === 'version' ? 0 : kind === 'list' ? 1 : 2);
 
 function kindOfLongLine(content: string): Kind | undefined {
   const header = headerOf(content);

@@ -2,12 +2,17 @@
 import { headerOf } from './csv-header.ts';
 import { noteFailures } from './failures.ts';
 import { monitorColumnsOf } from './monitor-output.ts';
-import { tableTitle } from './printed-value.ts';
+import { listedGpu, tableTitle } from './printed-value.ts';
 import { complain, type Draft } from './reading.ts';
+
+/** Of `nvlink --status`, which begins like the list. */
+const nvlinkLine = /^Link \d{1,2}: /;
 
 function beginsOutput(line: string): boolean {
   if (line.startsWith('#')) return monitorColumnsOf(line) !== undefined;
   if (line.startsWith('|')) return line.search(tableTitle) === 0;
+  if (line.startsWith('GPU ')) return listedGpu.test(line);
+  if (line.startsWith('Link ')) return nvlinkLine.test(line);
   return line.includes(', ') && (headerOf(line)?.columns.length ?? 0) > 1;
 }
 

@@ -56,5 +56,7 @@ export const versionIn = (text: string | undefined): string | undefined =>
 export const logTitle = /(?<!=)={4,}\s?NVSMI LOG\s?={4,}/;
 /** The first line of a table. */
 export const tableTitle = /\|[ \t]{0,20}NVIDIA-SMI \d/;
+/** A line of the list. */
+export const listedGpu = /^GPU (\d{1,4}): (.{1,200}?) \(UUID: ([^()]{1,100})\)?$/;
 /** The line above a table. */
 export const dateLine = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d \d{4}$/;

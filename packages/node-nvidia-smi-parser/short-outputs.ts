@@ -2,10 +2,10 @@
 import { noteFailures } from './failures.ts';
 import { gpuOf, migDeviceOf, type Place } from './gpu-fields.ts';
 import { limits } from './limits.ts';
-import { versionIn } from './printed-value.ts';
+import { noteStray } from './other-output.ts';
+import { listedGpu, versionIn } from './printed-value.ts';
 import { complainOfMore, type Draft, draftOf, type MigDevice } from './reading.ts';
 
-export const listedGpu = /^GPU (\d{1,4}): (.{1,200}?) \(UUID: ([^()]{1,100})\)?$/;
 const listedMig = /^MIG (\S{1,40}) {1,20}Device {1,8}(\d{1,4}): \(UUID: ([^()]{1,200})\)?$/;
 
 /** Never throws. Every line is an entry: where logs of several pods are joined, a UUID can stand twice. */
@@ -27,7 +27,7 @@ export function readListOutput(text: string): Draft {
       draft.gpus.push(gpuOf(printed, draft.gpus.length, place, migDevices));
     } else if (mig !== null) {
       migDevices.push(migDeviceOf({ profile: mig[1]!, index: mig[2]!, uuid: mig[3]! }, place));
-    } else noteFailures(draft, [content]);
+    } else noteStray(draft, [content]);
   }
   return draft;
 }

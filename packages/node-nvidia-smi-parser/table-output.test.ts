@@ -92,12 +92,22 @@ test('a GPU whose memory only its instances tell has none', () => {
   expect(reading.problems).toEqual([]);
 });
 
+test('rows below a title that lost its bars have its versions', () => {
+  const reading = parseNvidiaSmi(`NVIDIA-SMI 535.00   Driver Version: 535.10   CUDA Version: 12.2
+
+|   0  NVIDIA X            On  | 00000000:01:00.0 Off |                    0 |
+| N/A   44C    P0    67W / 400W |     10MiB /   100MiB |      7%      Default |
+`);
+  expect(reading).toMatchObject({ driverVersion: '535.10', cudaVersion: '12.2', documents: 1, problems: [] });
+});
+
 test('of several outputs the one that says most of GPUs is read, and the others are named', () => {
   const table = `| NVIDIA-SMI 535.00     Driver Version: 535.00     |
 |   0  NVIDIA X            On  | 00000000:01:00.0 Off |                    0 |
 | N/A   44C    P0    67W / 400W |     10MiB /   100MiB |      7%      Default |
 `;
   for (const first of [
+    'GPU 0: NVIDIA X (UUID: GPU-1)\n',
     '# gpu    pwr     sm\n# Idx      W      %\n    0     90     40\n',
     '# gpu        pid  type   command\n    0         71     C   train\n',
     'pid, process_name, used_gpu_memory [MiB]\n71, train, 9 MiB\n',

@@ -28,6 +28,8 @@ const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}(?: C)?) {1,8}(\S{1,8}) {1,40}(\S{1,
 const memory = /^(?:\d{1,3}% {1,8})?(?!N\/A$)(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
 const banner =
   /NVIDIA-SMI (\S{1,20})(?:.{1,80}?(?:Driver|KMD) Version: (\S{1,20}))?(?:.{1,80}?CUDA (?:UMD )?Version: (\S{1,20}))?/;
+/** The title without its bars, as people copy it. */
+const bareTitle = /^NVIDIA-SMI \d/;
 const processType = /^(?:[CGM]|C\+G|M\+C)$/;
 
 /** Never throws; linear in the length of the text. */
@@ -50,7 +52,7 @@ export function readTableOutput(text: string): Draft {
   for (const line of lines) {
     const content = line.trim();
     if (content === '' || content.length > limits.tableLine) continue;
-    if (!content.startsWith('|')) {
+    if (!content.startsWith('|') && !bareTitle.test(content)) {
       if (dateLine.test(content)) draft.timestamp ??= content;
       else if (!content.startsWith('+')) noteStray(draft, [content]);
       continue;

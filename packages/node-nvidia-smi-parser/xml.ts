@@ -127,7 +127,7 @@ function attributesOf(text: string): Record<string, string> {
   const attributes: Record<string, string> = {};
   for (const [, name, quote, apostrophe] of text
     .slice(0, 2_000)
-    .matchAll(/([\w:-]{1,100})\s?=\s?(?:"([^"]*)"|'([^']*)')/g))
+    .matchAll(/([\w:-]{1,100})\s?=\s?(?:\\?"([^"\\]*)|'([^']*)')/g))
     attributes[name!] = decode(quote ?? apostrophe ?? '');
   return attributes;
 }
