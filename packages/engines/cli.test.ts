@@ -26,7 +26,13 @@ const file = (name: string, content: string | Buffer) => {
 
 test('pages, tables and bodies become JSON', async () => {
   const page = await run(['engine', '-'], 'vllm:num_requests_waiting{model_name="m"} 4\n');
-  expect(JSON.parse(page.out)).toMatchObject({ engine: 'vllm', waiting: 4, running: null, models: 1 });
+  expect(JSON.parse(page.out)).toMatchObject({
+    engine: 'vllm',
+    waiting: 4,
+    running: null,
+    preemptions: null,
+    models: 1,
+  });
   const dcgm = await run([
     'dcgm',
     file('a.txt', '#Entity GRACT\nID\nGPU 0 N/A\n'),

@@ -3,6 +3,7 @@
 import type { DcgmReading } from './dcgm.ts';
 import type { DcgmiReading } from './dcgmi-dmon.ts';
 import { type EngineReading, readEngine } from './engine-reading.ts';
+import { type EngineEntry, engineTable } from './engine-table.ts';
 import type { Exposition, Sample } from './exposition.ts';
 import type { Histogram } from './histogram.ts';
 import { quantileOf } from './histogram.ts';
@@ -62,6 +63,7 @@ function flatEngine(page: Exposition, reading: EngineReading): Record<string, un
     timePerOutputToken: printedHistogram(reading.timePerOutputToken),
     e2e: printedHistogram(reading.requestLatency),
     queueTime: printedHistogram(reading.queueTime),
+    ...unsaid(reading.engine),
     ...more,
     ...(kvBlocksUsed === undefined ? {} : { kvBlocks: blocks }),
     ...Object.fromEntries(
@@ -69,6 +71,13 @@ function flatEngine(page: Exposition, reading: EngineReading): Record<string, un
     ),
     problems: reading.problems,
   };
+}
+
+/** What only this engine says is null where its page does not say it, as what all engines say is. */
+function unsaid(engine: EngineReading['engine']): Record<string, null> {
+  const rows: EngineEntry = engineTable[engine];
+  const names = Object.keys({ ...rows.more, ...rows.moreHistograms });
+  return Object.fromEntries(names.filter((name) => !name.startsWith('kvBlocks')).map((name) => [name, null]));
 }
 
 /** Where an engine tells its answers apart by model or by reason, so does this; those without any are left out. */

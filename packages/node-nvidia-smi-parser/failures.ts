@@ -21,6 +21,8 @@ const messages: readonly (readonly [RegExp, ProblemReason])[] = [
     /failed to (?:initialize|properly shut down) NVML|unable to (?:initialize|load).{0,40}nvml/i,
     'InitialisationFailed',
   ],
+  // From the start of a line: as a value it stands in every output.
+  [/^(?:the feature is )?not supported (?:on the device|in this configuration)/i, 'NotSupported'],
   // ssh and shells warn too.
   [/^warning: .{0,200}\b(?:infoROM|GPU|device|persistence)\b/i, 'Warning'],
 ];

@@ -298,6 +298,8 @@ test.each([
   ['Unable to determine the device handle for GPU 0000:02:00.0: GPU is lost.  Reboot the system', 'DeviceLost'],
   ['Failed to initialize NVML: Insufficient Permissions', 'NoPermission'],
   ['Field "memory.usd" is not a valid field to query.', 'InvalidUsage'],
+  ['Not supported on the device(s)\nFailed to process command line', 'NotSupported'],
+  ['The feature is not supported in this configuration', 'NotSupported'],
 ])('%s is a failure: %s', (input, reason) => {
   const reading = parseNvidiaSmi(input);
   expect(reading).toMatchObject({ kind: 'failure', gpus: [] });

@@ -9,7 +9,7 @@ import { monitorColumnsOf, readMonitorOutput } from './monitor-output.ts';
 import { listedGpu, logTitle, tableTitle } from './printed-value.ts';
 import { complain, type Draft, draftOf, type Kind, type Reading } from './reading.ts';
 import { readListOutput, readVersionOutput, versionLine } from './short-outputs.ts';
-import { readTableOutput, rowOfGpu } from './table-output.ts';
+import { bareRows, readTableOutput, rowOfGpu } from './table-output.ts';
 import { bareSection, gpuLine, readTextOutput } from './text-output.ts';
 import { unwrapped } from './wrapping.ts';
 import { bareElement, readXmlOutput } from './xml-output.ts';
@@ -82,6 +82,7 @@ function kindOf(text: string, { fields }: ParseOptions): Kind {
     hasFailure ||= (failureIn(content) ?? 'Warning') !== 'Warning';
   }
   if (short !== undefined) return short;
+  if (bareRows.test(text)) return 'table';
   if (hasFailure && fields === undefined && !bareSection.test(text)) return 'failure';
   if (fields !== undefined) return 'query-gpu';
   return bareSection.test(text) ? 'text' : 'unknown';

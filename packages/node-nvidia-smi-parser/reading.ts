@@ -28,6 +28,7 @@ export const problemReasons = {
   Warning: 'nvidia-smi warns, of a corrupted infoROM for instance; the values stand',
   NoPermission: 'the caller may not ask for this',
   InvalidUsage: 'nvidia-smi refused its arguments',
+  NotSupported: 'the GPU or its driver does not offer what was asked, as a monitor on many cards',
   ValueInError: 'nvidia-smi printed an error where a value should stand',
   UnreadableValue: 'a value is not what its field should hold',
   UnreadableRow: 'a line does not fit the output that it stands in',

@@ -81,6 +81,34 @@ test('GPUs that somebody cut out of a table are read', () => {
   expect(reading.problems.map(({ reason }) => reason)).toEqual(['ValueInError']);
 });
 
+test('the end of a table gives its processes, and says of which GPUs the rows are lost', () => {
+  const reading = parseNvidiaSmi(`+-----------------------------------------------------------------------------+
+| MIG devices:                                                                |
++------------------+----------------------+-----------+-----------------------+
+|  7    3   0   0  |     11MiB /   990MiB | 28      0 |  2   0    1    0    0 |
++------------------+----------------------+-----------+-----------------------+
+| Processes:                                                                  |
+|    7    3    0       4242      C   train                              11MiB |
+`);
+  expect(reading).toMatchObject({
+    kind: 'table',
+    gpus: [],
+    processes: [{ gpu: 7, gpuInstanceId: '3', pid: 4242, usedMemoryMiB: 11 }],
+  });
+  expect(reading.problems.map(({ reason }) => reason)).toEqual(['UnreadableRow', 'Truncated']);
+});
+
+test('a monitor that the card does not offer is named beside the table below', () => {
+  const reading = parseNvidiaSmi(`# nvidia-smi pmon
+Not supported on the device(s)
+| NVIDIA-SMI 535.00     Driver Version: 535.00     |
+|   0  NVIDIA X            On  | 00000000:01:00.0 Off |                    0 |
+| N/A   44C    P0    67W / 400W |     10MiB /   100MiB |     N/A      Default |
+`);
+  expect(reading.gpus).toMatchObject([{ memoryUsedMiB: 10 }]);
+  expect(reading.problems.map(({ reason }) => reason)).toEqual(['NotSupported']);
+});
+
 test('a GPU whose memory only its instances tell has none', () => {
   const reading = parseNvidiaSmi(`| NVIDIA-SMI 535.00     Driver Version: 535.00     |
 |   0  NVIDIA X            On  | 00000000:01:00.0 Off |                   On |

@@ -23,6 +23,8 @@ const firstLineOf310 = /^(\d{1,4})\.? {1,8}(.{1,100})$/;
 const busId = /^[0-9a-f]{4,8}:[0-9a-f]{1,2}:[0-9a-f]{1,2}\.\d(?=\s|$)/i;
 /** What only the first line of a GPU says, for tables that somebody cut out below their heading. */
 export const rowOfGpu = /^\|[^|]{1,60}\|\s{1,9}[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.\d\s[^|]{1,9}\|[^|]{1,30}\|$/i;
+/** What begins the rows below those of the GPUs, for a table of which only its end is there. */
+export const bareRows = /^[ \t]*\| {0,9}(?:MIG devices|(?:Compute )?processes): /im;
 const secondLine = /^(\S{1,8}) {1,8}(\S{1,8}(?: C)?) {1,8}(\S{1,8}) {1,40}(\S{1,20}?) {0,2}\/ {0,20}(\S{1,20})$/;
 // Until driver 310 the share stood before the two.
 const memory = /^(?:\d{1,3}% {1,8})?(?!N\/A$)(\S{1,20}) ?\/ {0,20}(\S{1,20})$/;
@@ -123,7 +125,10 @@ function readMigLine(cells: readonly string[], blocks: readonly Block[], open: M
   const used = memory.exec(usage);
   if (numbers.length < 4 || !numbers.every((number) => /^\d{1,4}$/.test(number)) || used === null) return open;
   const block = blocks.find(({ index }) => index === Number(numbers[0]));
-  if (block === undefined) return undefined;
+  if (block === undefined) {
+    complain(draft, 'UnreadableRow', `${ids}: the table does not show its GPU`);
+    return undefined;
+  }
   const printed: Record<string, string> = Object.create(null);
   Object.assign(printed, {
     gpu_instance_id: numbers[1],
