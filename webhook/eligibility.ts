@@ -44,7 +44,7 @@ export interface NamespaceView {
   /** Undefined when unknown: then the webhook configuration's own selector is trusted to have looked. */
   readonly labels: Readonly<Record<string, string>> | undefined;
   /** Its Services, as far as they are known. */
-  readonly services?: Iterable<ServiceView>;
+  readonly services?: readonly ServiceView[];
 }
 
 export const skipped = (reason: SkipReason): Skipped => ({ inject: false, reason });
@@ -75,7 +75,7 @@ export function eligibility(
     if (wish !== 'yes') return skipped('JobLike');
     if (!nativeSidecars) return skipped('WouldNotComplete');
   }
-  const serving = servingPortOf(pod);
+  const serving = servingPortOf(pod, namespace.services);
   if (typeof serving === 'string') return skipped(serving);
   const ports = agentPortsOf(pod, namespace, serving.port);
   return ports === undefined ? skipped('PortConflict') : { inject: true, serving, ports };

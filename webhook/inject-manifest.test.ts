@@ -205,6 +205,16 @@ test.each<[string, string, string]>([
   expect(inject(text)).toEqual({ text, said: [expected] });
 });
 
+test.each<[string, string, RegExp]>([
+  ['a kind of an operator that we do not know', 'kaito.sh/v1beta1', /they get their agents from the webhook$/],
+  ["one of Kubernetes' experiments", 'disaggregatedset.x-k8s.io/v1', /they get their agents from the webhook$/],
+  ["one of Kubernetes' own", 'networking.k8s.io/v1', /makes no pods that we know of$/],
+  ['one without a group', 'v1', /makes no pods that we know of$/],
+])('%s is left alone, with what becomes of its pods', (_name, apiVersion, expected) => {
+  const text = `apiVersion: ${apiVersion}\nkind: Thing\nmetadata: {name: x}\n`;
+  expect(inject(text)).toEqual({ text, said: [expect.stringMatching(expected)] });
+});
+
 test.each<[string, string, string]>([
   ['a value', 'kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n', 'line 3'],
   ['a block', 'kind: Pod\n---\n# text\n{{- if .Values.on }}\nkind: Pod\n{{- end }}\n', 'line 4'],

@@ -217,10 +217,15 @@ const isOperated = ({ apiVersion }: KubeLike): boolean =>
 
 function whyAlone(object: KubeLike): string {
   if (typeof object.kind !== 'string') return 'left alone: without a kind it is no Kubernetes object';
-  return isOperated(object)
-    ? 'left alone: an operator makes its pods, which get their agents from the webhook'
+  if (isOperated(object)) return 'left alone: an operator makes its pods, which get their agents from the webhook';
+  return isCustom(object)
+    ? 'left alone: no kind of Kubernetes itself; if an operator makes pods of it, they get their agents from the webhook'
     : 'left alone: it makes no pods that we know of';
 }
+
+/** Groups with a dot are those of operators and of Kubernetes: its own end in .k8s.io, its experiments in .x-k8s.io. */
+const isCustom = ({ apiVersion }: KubeLike): boolean =>
+  typeof apiVersion === 'string' && /^[^/]*\.[^/]*\//.test(apiVersion) && !/\.k8s\.io\//.test(apiVersion);
 
 const stepsOf = (pointer: string): (string | number)[] =>
   pointer

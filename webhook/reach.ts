@@ -3,9 +3,9 @@
 // works for everybody but needs NET_ADMIN once. `none`: nothing passes the agent; it reads the engine and the GPU only.
 import { type Eligible, isMeshed, type NamespaceView } from './eligibility.ts';
 import { annotations, names } from './names.ts';
-import { type Container, type ContainerPort, type Pod, runningContainers } from './pod.ts';
+import { type Container, type Pod, runningContainers } from './pod.ts';
 import type { Reach } from './pod-settings.ts';
-import { type ServiceView, serviceByNumber, targetsOf } from './service-view.ts';
+import { isTarget, type ServiceView, serviceByNumber, targetsOf } from './service-view.ts';
 import { servingPorts } from './serving-port.ts';
 
 export type EffectiveReach = Exclude<Reach, 'auto'>;
@@ -26,7 +26,7 @@ export function reachOf(
 ): ReachChoice {
   const hindrance = redirectHindrance(pod, namespace, redirectAvailable);
   if (wish === 'none') return { reach: 'none' };
-  const services = [...(namespace.services ?? [])];
+  const services = namespace.services ?? [];
   const proxy = proxyInFront(serving, pod, services);
   if (proxy !== undefined && wish === 'auto') {
     const warning = `container ${proxy.name} passes requests on to port ${serving.port} inside the pod, past the agent; requests are not observed; ${annotations.port} with a port of ${proxy.name} puts the agent in front of it`;
@@ -84,16 +84,14 @@ function proxyInFront(
   const here = [container, main];
   const others = runningContainers(pod).filter((other) => !here.includes(other));
   const targets = targetsOf(pod, services);
-  const isTarget = ({ containerPort, name }: ContainerPort) =>
-    targets.has(containerPort) || (typeof name === 'string' && targets.has(name));
-  const isReached = isTarget(declared ?? { containerPort: port });
+  const isReached = isTarget(declared ?? { containerPort: port }, targets);
   return others.find((other) => {
     if (proxyNames.test(other.name)) return true;
     const own = servingPorts(other).filter(({ containerPort }) => containerPort !== port);
     if (own.length === 0) return false;
     const holdsNumber = new RegExp(`(^|[=:\\s])${port}(\\D|$)`);
     if ([...(other.command ?? []), ...(other.args ?? [])].some((text) => holdsNumber.test(text))) return true;
-    return !isReached && own.some(isTarget);
+    return !isReached && own.some((each) => isTarget(each, targets));
   });
 }
 

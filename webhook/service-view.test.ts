@@ -1,7 +1,9 @@
 import { expect, test } from '@jest/globals';
 import type { NamespaceView } from './eligibility.ts';
 import { admitPod } from './mutate-pods.ts';
+import { parsePod } from './pod.ts';
 import { createServiceIndex, serviceView } from './service-view.ts';
+import { servingPortOf } from './serving-port.ts';
 import { config, labelled, modelPod, ownNamespace } from './testing/injection.ts';
 
 const service = (targetPort: unknown, selector: unknown = { app: 'chat' }) => ({
@@ -43,6 +45,74 @@ test('redirect sees numbers and names alike', () => {
     redirectImage: 'kubeai/redirect:1',
   });
   expect(outcome).toEqual({ kind: 'injected', reach: 'redirect' });
+});
+
+const port = (containerPort: number, name?: string) => ({ containerPort, name });
+const model = (more: object = {}) => ({ name: 'model', image: 'registry/own:1', ...more });
+
+/** What is found in a pod with these labels, where a Service leads to these targets. */
+function chosen(containers: readonly object[], targets: readonly unknown[], labels: object = {}): string {
+  const parsed = parsePod({ metadata: { labels: { app: 'chat', ...labels } }, spec: { containers } });
+  if (!parsed.ok) throw new Error(parsed.problem);
+  const ports = targets.map((targetPort) => ({ port: 80, targetPort }));
+  const found = servingPortOf(parsed.pod, [serviceView({ spec: { selector: { app: 'chat' }, ports } })]);
+  return typeof found === 'string' ? found : `${found.container.name}:${found.port}`;
+}
+
+const led: readonly (readonly [evidence: string, expected: string, targets: unknown[], containers: object[]])[] = [
+  ['where nothing is declared or known', 'model:8080', [8080], [model()]],
+  ['before the default of an engine', 'model:8080', [8080], [model({ image: 'vllm' })]],
+  ["to several numbers, the engine's among them", 'model:8000', [5557, 8000], [model({ image: 'vllm' })]],
+  [
+    'to several numbers, one of which is asked whether it is ready',
+    'model:5000',
+    [6379, 5000],
+    [model({ readinessProbe: { httpGet: { port: 5000 } } })],
+  ],
+  [
+    "not before an engine's default that is asked whether it is ready",
+    'model:8000',
+    [5557],
+    [model({ image: 'vllm', readinessProbe: { httpGet: { port: 8000 } } })],
+  ],
+  ['not before the command line', 'model:8001', [8080], [model({ args: ['--port=8001'] })]],
+  [
+    "not before the engine's own, where it is declared",
+    'model:8000',
+    [5557],
+    [model({ image: 'vllm', ports: [port(5557, 'zmq'), port(8000)] })],
+  ],
+  ['to one of several that are declared', 'model:8080', [8080], [model({ ports: [port(8989), port(8080)] })]],
+  ['to the name of one', 'model:8080', ['main'], [model({ ports: [port(8989, 'other'), port(8080, 'main')] })]],
+  [
+    'to one of two containers',
+    'front:8888',
+    [8888],
+    [
+      { name: 'registry', ports: [port(10000)] },
+      { name: 'front', ports: [port(8888)] },
+    ],
+  ],
+  [
+    'to a number that nobody declares, which is the one with the GPU',
+    'model:6000',
+    [6000, 8080],
+    [{ name: 'runtime', ports: [port(8080)] }, model({ resources: { limits: { 'nvidia.com/gpu': '1' } } })],
+  ],
+  [
+    'to what another container declares, which is not mistaken for a port of the first',
+    'model:9000',
+    [9000],
+    [{ name: 'log-shipper' }, model({ ports: [port(9000)] })],
+  ],
+];
+
+test.each(led)('the serving port is found by where Services lead: %s', (_evidence, expected, targets, containers) => {
+  expect(chosen(containers, targets)).toBe(expected);
+});
+
+test('a worker of a group is not led to a port that it does not declare', () => {
+  expect(chosen([model()], [8000], { 'leaderworkerset.sigs.k8s.io/worker-index': '1' })).toBe('NoServingPort');
 });
 
 test('the index holds the Services of a namespace as they come and go', () => {

@@ -1,6 +1,6 @@
 // What a Service says about a pod's port. A Service that targets the number of a port goes past an agent that has taken
 // over its name: the agent would see no request and call a busy pod idle. So the webhook looks before it chooses.
-import type { Pod } from './pod.ts';
+import type { ContainerPort, Pod } from './pod.ts';
 
 export interface ServiceView {
   readonly name: string;
@@ -31,16 +31,20 @@ export function serviceView(object: unknown): ServiceView {
 }
 
 /** The first of these Services that sends requests to this number of this pod. */
-export const serviceByNumber = (pod: Pod, port: number, services: Iterable<ServiceView>): ServiceView | undefined =>
+export const serviceByNumber = (pod: Pod, port: number, services: readonly ServiceView[]): ServiceView | undefined =>
   servicesOf(pod, services).find(({ targets }) => targets.includes(port));
 
 /** The numbers and names of ports to which these Services send requests of this pod. */
-export const targetsOf = (pod: Pod, services: Iterable<ServiceView>): ReadonlySet<number | string> =>
+export type Targets = ReadonlySet<number | string>;
+export const targetsOf = (pod: Pod, services: readonly ServiceView[]): Targets =>
   new Set(servicesOf(pod, services).flatMap(({ targets }) => targets));
 
-function servicesOf(pod: Pod, services: Iterable<ServiceView>): readonly ServiceView[] {
+export const isTarget = ({ containerPort, name }: ContainerPort, targets: Targets): boolean =>
+  targets.has(containerPort) || (typeof name === 'string' && targets.has(name));
+
+function servicesOf(pod: Pod, services: readonly ServiceView[]): readonly ServiceView[] {
   const labels = pod.metadata?.labels ?? {};
-  return [...services].filter(({ selector }) => {
+  return services.filter(({ selector }) => {
     const wanted = Object.entries(selector);
     return wanted.length > 0 && wanted.every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value);
   });
@@ -61,6 +65,6 @@ export function createServiceIndex() {
       inside?.delete(name);
       if (inside?.size === 0) index.delete(namespace);
     },
-    of: (namespace: string): Iterable<ServiceView> => index.get(namespace)?.values() ?? [],
+    of: (namespace: string): readonly ServiceView[] => [...(index.get(namespace)?.values() ?? [])],
   };
 }

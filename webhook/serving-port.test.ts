@@ -188,6 +188,29 @@ const rows: readonly Row[] = [
     ],
   ],
   [
+    'MLServer behind the helpers of Seldon',
+    'mlserver:9000',
+    [
+      { name: 'rclone', ports: [port(5572, 'rclone')] },
+      { name: 'agent', ports: [port(9001, 'http')] },
+      {
+        name: 'mlserver',
+        image: 'seldonio/mlserver:1.6',
+        ports: [port(9500, 'server-grpc'), port(9000, 'server-http')],
+        env: [{ name: 'MLSERVER_HTTP_PORT', value: '9000' }],
+      },
+    ],
+  ],
+  [
+    "no helper of kserve's, whose organisation is no engine",
+    'triton:8000',
+    [
+      { name: 'rest-proxy', image: 'kserve/rest-proxy', ports: [port(8008, 'http')] },
+      { name: 'triton', image: 'tritonserver' },
+    ],
+  ],
+  ["kserve's own servers", 'model:8080', [model({ image: 'docker.io/kserve/sklearnserver:v0.15.0' })]],
+  [
     'the container of kubectl logs',
     'b:2',
     [

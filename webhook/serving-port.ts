@@ -1,6 +1,7 @@
 // Which port of which container takes the requests. Manifests say it in many ways and often not at all, so the evidence
 // is weighed in one order: what the pod's owner says (annotation), what the container declares, what its command line
-// says, what its engine is known for, what its probes ask. A wrong guess costs a measurement; kubeai.io/port settles it.
+// says, where Services lead, what its engine is known for, what its probes ask. A wrong guess costs a measurement;
+// kubeai.io/port settles it.
 import { annotations } from './names.ts';
 import {
   annotationOf,
@@ -12,6 +13,7 @@ import {
   type Pod,
   runningContainers,
 } from './pod.ts';
+import { isTarget, type ServiceView, type Targets, targetsOf } from './service-view.ts';
 import { isToldTls, toldPort } from './told-port.ts';
 
 export interface ServingPort {
@@ -37,7 +39,8 @@ const engines: readonly (readonly [RegExp, number])[] = [
   [/tensorrt|trtllm|\bnim\b|nim\//, 8000],
   [/vllm|lmcache/, 8000],
   [/lmdeploy/, 23333],
-  [/torchserve|kserve|huggingfaceserver/, 8080],
+  // The organisation kserve publishes servers and their helpers alike.
+  [/torchserve|mlserver|(huggingface|sklearn|xgb|lgb|pmml|paddle)server|kserve(?!\/)/, 8080],
   [/dynamo/, 8000],
   [/kubeai\/model-server/, 8000],
 ];
@@ -55,9 +58,9 @@ const otherName =
 const httpName = /(^|-)(http|api|rest|web)(-|$)/;
 const grpcName = /grpc/;
 
-/** The serving port, or why there is none. */
-export function servingPortOf(pod: Pod): ServingPort | NoPort {
-  const { container: main, found } = mainOf(pod);
+/** The serving port, or why there is none. `services`: those of the namespace, as far as they are known. */
+export function servingPortOf(pod: Pod, services: readonly ServiceView[] = []): ServingPort | NoPort {
+  const { container: main, found } = mainOf(pod, targetsOf(pod, services));
   const wish = annotationOf(pod, annotations.port);
   const wished = wish === undefined ? undefined : asWished(pod, wish, main);
   if (wished !== undefined) return wished;
@@ -87,26 +90,38 @@ function asWished(pod: Pod, wish: string, main: Container): ServingPort | undefi
 const isSideDoor = (name: string | null | undefined): boolean => otherName.test(name ?? '');
 
 /** Whether the annotation's text names a port of this pod. */
-export const namesPort = (pod: Pod, wish: string): boolean => asWished(pod, wish, mainOf(pod).container) !== undefined;
+export const namesPort = (pod: Pod, wish: string): boolean =>
+  asWished(pod, wish, pod.spec.containers[0]!) !== undefined;
 
 /**
  * The container that serves the model: the one with a GPU, else with a known engine, else the first that has a port to
- * serve on and is no sidecar, else the first that is no sidecar.
+ * serve on, before all one that Services lead to, and is no sidecar, else the first that is no sidecar.
  */
-function mainOf(pod: Pod) {
+function mainOf(pod: Pod, targets: Targets) {
   const said = annotationOf(pod, annotations.defaultContainer);
   const guess = !isGroupWorker(pod);
   const [first, ...others] = pod.spec.containers.map((container) => {
-    const found = portOf(container, guess);
+    const found = portOf(container, guess, targets);
     const rank =
-      1 +
-      (hasGpu(container) ? 16 : 0) +
-      (container.name === said ? 8 : 0) +
-      (knownPort(container) === undefined ? 0 : 4) +
-      (typeof found === 'string' ? 0 : 2);
+      2 +
+      (hasGpu(container) ? 32 : 0) +
+      (container.name === said ? 16 : 0) +
+      (knownPort(container) === undefined ? 0 : 8) +
+      (typeof found === 'string' ? 0 : 4) +
+      (servingPorts(container).some((port) => isTarget(port, targets)) ? 1 : 0);
     return { container, found, rank: isSidecar(container) ? 0 : rank };
   });
-  return others.reduce((best, each) => (each.rank > best.rank ? each : best), first!);
+  const { container, found } = others.reduce((best, each) => (each.rank > best.rank ? each : best), first!);
+  return { container, found: guess ? portOf(container, guess, targets, unclaimedTargets(pod, targets)) : found };
+}
+
+/** Numbers that Services lead to though no container declares them: the model's, wherever that is. */
+function unclaimedTargets(pod: Pod, targets: Targets): readonly number[] {
+  const declared = runningContainers(pod).flatMap(({ ports }) => ports ?? []);
+  return [...targets].filter(
+    (target): target is number =>
+      typeof target === 'number' && isPort(target) && !declared.some(({ containerPort }) => containerPort === target),
+  );
 }
 
 function hasGpu({ resources }: Container): boolean {
@@ -127,8 +142,16 @@ const knownPort = ({ image }: Container): number | undefined =>
 export const servingPorts = ({ ports }: Container): readonly ContainerPort[] =>
   (ports ?? []).filter((port) => isTcp(port) && isPort(port.containerPort) && !isSideDoor(port.name));
 
-/** `guess`: whether a port may be taken that is not declared. */
-function portOf(container: Container, guess: boolean): Omit<ServingPort, 'container' | 'main'> | NoPort {
+/**
+ * `guess`: whether a port may be taken that is not declared. `unclaimed`: numbers that Services lead to though nobody
+ * declares them; what else is known of the container chooses among them.
+ */
+function portOf(
+  container: Container,
+  guess: boolean,
+  targets: Targets,
+  unclaimed: readonly number[] = [],
+): Omit<ServingPort, 'container' | 'main'> | NoPort {
   const all = container.ports ?? [];
   const told = toldPort(container);
   const known = knownPort(container);
@@ -138,11 +161,15 @@ function portOf(container: Container, guess: boolean): Omit<ServingPort, 'contai
     candidates.find(({ containerPort }) => containerPort === told) ??
     candidates.find(({ name }) => httpName.test(name ?? '')) ??
     candidates.find(({ containerPort }) => containerPort === known) ??
+    candidates.find((port) => isTarget(port, targets)) ??
     candidates.find(({ name }) => !grpcName.test(name ?? '')) ??
     candidates[0] ??
     // An engine answers for its metrics where it answers for everything: the name says what somebody needed it for.
     (guess ? all.find((port) => isTcp(port) && port.containerPort === (told ?? known)) : undefined);
-  const guessed = guess ? (told ?? (all.length === 0 ? (known ?? probedPort(container)) : undefined)) : undefined;
+  const [engine, asked] = all.length === 0 ? [known, probedPort(container)] : [];
+  const agreed = engine === asked ? engine : undefined;
+  const led = unclaimed.find((number) => number === engine || number === asked) ?? unclaimed[0];
+  const guessed = guess ? (told ?? agreed ?? led ?? engine ?? asked) : undefined;
   const port = declared?.containerPort ?? guessed;
   if (port === undefined) {
     return all.length > 0 && !all.some(isTcp) ? 'UnsupportedProtocol' : 'NoServingPort';
