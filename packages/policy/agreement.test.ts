@@ -98,6 +98,10 @@ test.each<[string, object]>([
   ['weights as a map', { algorithm: { name: 'WeightedRatio', weights: { work: 2 } } }],
   ['scaling to zero', { minReplicas: 0 }],
   [
+    'fields that are null, which are absent',
+    { minReplicas: null, scaleUp: null, metrics: { latency: { targetP99Ms: 9, targetP95Ms: null }, work: null } },
+  ],
+  [
     'everything at once',
     {
       minReplicas: 1,

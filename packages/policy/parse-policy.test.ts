@@ -290,6 +290,18 @@ test.each<[string, object, string[]]>([
       'spec.schedule[0].cron must be five cron fields such as "0 8 * * 1-5"',
     ],
   ],
+  [
+    'a day that never comes',
+    { schedule: [{ name: 'never', cron: '0 0 30 2 *', durationSeconds: 60, minReplicas: 1 }] },
+    ['spec.schedule[0].cron must name a day that exists: this one never comes'],
+  ],
+  [
+    'a wrong word, and nothing that would follow from it',
+    { fallback: { behavior: 'Hold' } },
+    ['spec.fallback.behavior must be one of hold, static, staticIfHigher'],
+  ],
+  ["HPA's list of metrics", { preset: undefined, metrics: [{ type: 'Resource' }] }, ['spec.metrics must be an object']],
+  ['a map for a list', { metrics: { custom: { name: 'a' } } }, ['spec.metrics.custom must be a list']],
   ['plugin', { algorithm: { plugin: {} } }, ['spec.algorithm.plugin must have either module or url']],
   ['url', { prometheus: { url: 'file:///etc/passwd' } }, ['spec.prometheus.url must be an http or https URL']],
   [
@@ -305,6 +317,18 @@ test.each<[string, object, string[]]>([
   ['mode', { mode: 'active' }, ['spec.mode must be one of Observe, Recommend, Active']],
 ])('a wrong policy is refused by field: %s', (_name, spec, expected) => {
   expect(problemsOf({ ...minimal, ...spec })).toEqual(expected);
+});
+
+test('a field that is null is absent, as the API server has it', () => {
+  const { metrics, ...rest } = valid({
+    minReplicas: null,
+    metrics: { latency: { targetP99Ms: 500, targetP95Ms: null }, gpuUtilization: null },
+    scaleUp: { policies: null },
+    schedule: null,
+  });
+  expect(metrics[0]).toMatchObject({ name: 'latencyP99', target: 500 });
+  const { metrics: _metrics, ...absent } = valid({});
+  expect(rest).toEqual(absent);
 });
 
 test('every problem is told at once, those between fields included', () => {

@@ -32,13 +32,28 @@ export const policySchema = z.object({
 export function parsePolicy(input: unknown): Result<Policy, FieldProblem> {
   if (asObject(input) === undefined)
     return { ok: false, problems: [{ field: '', message: `must be an object of kind ${kind}` }] };
-  const parsed = policySchema.safeParse(input, { reportInput: true });
+  const given = withoutNulls(input) as Unchecked;
+  const parsed = policySchema.safeParse(given, { reportInput: true });
   const problems = [
     ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, []))),
-    ...brokenRules(asObject((input as Unchecked)['spec'])),
+    ...brokenRules(asObject(given['spec'])),
   ];
   if (!parsed.success || problems.length > 0) return { ok: false, problems: withoutRepeats(problems) };
   const policy = policyOf(parsed.data.metadata, withPreset(parsed.data.spec));
   if (policy.metrics.length > 0) return { ok: true, value: policy };
   return { ok: false, problems: [{ field: 'spec.metrics', message: 'must leave at least one metric enabled' }] };
+}
+
+/** No field of a policy lies deeper; what does is noise, of any depth. */
+const deepest = 8;
+
+/** In Kubernetes a field that is null is absent: a chart writes it for a value that nobody set. */
+function withoutNulls(value: unknown, depth = 0): unknown {
+  if (depth > deepest || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => withoutNulls(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== null)
+      .map(([name, field]) => [name, withoutNulls(field, depth + 1)]),
+  );
 }

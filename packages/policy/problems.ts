@@ -27,11 +27,13 @@ export function problemsOf(issue: z.core.$ZodIssue, prefix: readonly PropertyKey
 
 const articled = (noun: string) => `${/^[aeio]/.test(noun) ? 'an' : 'a'} ${noun}`;
 
+const words: Readonly<Record<string, string>> = { int: 'whole number', array: 'list' };
+
 function messageOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
       if (issue.input === undefined) return 'is required';
-      return `must be ${articled(issue.expected === 'int' ? 'whole number' : issue.expected)}`;
+      return `must be ${articled(words[issue.expected] ?? issue.expected)}`;
     case 'invalid_value':
       return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}`;
     case 'too_small':
@@ -121,8 +123,9 @@ function cronProblems(entry: Unchecked | undefined, at: string): FieldProblem[] 
   if (typeof timeZone === 'string' && !isTimeZone(timeZone)) {
     problems.push({ field: `${at}.timeZone`, message: 'must be an IANA time zone such as Europe/Berlin' });
   }
-  if (typeof cron === 'string' && !isCron(cron)) {
-    problems.push({ field: `${at}.cron`, message: 'must be five cron fields such as "0 8 * * 1-5"' });
+  if (typeof cron === 'string') {
+    const message = cronProblem(cron);
+    if (message !== undefined) problems.push({ field: `${at}.cron`, message });
   }
   return problems;
 }
@@ -136,13 +139,17 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-function isCron(text: string): boolean {
-  if (text.trim().split(/\s+/).length !== 5) return false;
+/** Asked from a fixed instant, so that the answer is the same for ever: years of every length follow it. */
+const anyInstant = new Date(0);
+
+function cronProblem(text: string): string | undefined {
+  const form = 'must be five cron fields such as "0 8 * * 1-5"';
+  if (text.trim().split(/\s+/).length !== 5) return form;
   try {
-    new Cron(text, { paused: true });
-    return true;
+    const first = new Cron(text, { paused: true }).nextRun(anyInstant);
+    return first === null ? 'must name a day that exists: this one never comes' : undefined;
   } catch {
-    return false; // croner has no other way to say that a pattern is wrong
+    return form; // croner has no other way to say that a pattern is wrong
   }
 }
 

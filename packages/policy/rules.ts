@@ -47,7 +47,8 @@ export const isEnabled = (name: string, block: Unchecked): boolean =>
 function namesNoMetric(self: Unchecked): boolean {
   if (has(self, 'preset')) return false;
   const metrics = asObject(self['metrics']);
-  if (metrics === undefined) return true;
+  // What is no object at all is told by its type.
+  if (metrics === undefined) return !has(self, 'metrics');
   const custom = metrics['custom'];
   if (Array.isArray(custom) && custom.length > 0) return false;
   return ![...enabledByDefault, ...disabledByDefault].some((name) => {
@@ -115,7 +116,7 @@ export const rules = {
       field: 'replicas',
       cel: "!has(self.behavior) || self.behavior == 'hold' || has(self.replicas)",
       message: 'is required when behavior is static or staticIfHigher',
-      broken: (self) => has(self, 'behavior') && self['behavior'] !== 'hold' && !has(self, 'replicas'),
+      broken: (self) => ['static', 'staticIfHigher'].includes(self['behavior'] as string) && !has(self, 'replicas'),
     },
   ],
   scheduleEntry: [

@@ -34,12 +34,40 @@ test.each<[string, object, Partial<Surroundings>]>([
   ['spec.scaleUp.selectPolicy', { scaleUp: { selectPolicy: 'Disabled' } }, {}],
   ['spec.scaleUp.stabilizationWindowSeconds', { scaleUp: { stabilizationWindowSeconds: 301 } }, {}],
   ['spec.scaleDown.stabilizationWindowSeconds', { scaleDown: { stabilizationWindowSeconds: 59 } }, {}],
+  ['spec.metrics.latency.targetP99Ms', { metrics: { latency: { targetP99Ms: 0.5 } } }, {}],
+  ['spec.metrics.latency.targetP99Ms', { metrics: { latency: { targetP99Ms: 500, source: 'prometheus' } } }, {}],
+  [
+    'spec.metrics.latency.targetP95Ms',
+    { metrics: { latency: { targetP99Ms: 500, targetP95Ms: 300, source: 'prometheus', prometheusQuery: 'p99' } } },
+    {},
+  ],
+  ['spec.algorithm.name', { algorithm: { name: 'MaxRation' } }, {}],
+  [
+    'spec.schedule[0].minReplicas',
+    { schedule: [{ name: 'day', cron: '0 8 * * *', durationSeconds: 60, minReplicas: 9 }] },
+    {},
+  ],
   ['spec.algorithm.tolerance', { algorithm: { tolerance: 0 } }, {}],
   ['spec.targetRef', {}, { targetExists: false }],
   ['spec.targetRef: policy other', {}, { policies: [{ name: 'other', target }] }],
   ['spec.targetRef: ScaledObject keda', {}, { autoscalers: [{ kind: 'ScaledObject', name: 'keda', target }] }],
 ])('%s is warned of', (start, spec, around) => {
   expect(warned(spec, around)).toEqual([expect.stringContaining(start)]);
+});
+
+test.each<[string, object]>([
+  ['an algorithm of a plugin', { algorithm: { name: 'mine', plugin: { url: 'https://decide.example' } } }],
+  [
+    'Prometheus with a query',
+    { metrics: { latency: { targetP99Ms: 500, source: 'prometheus', prometheusQuery: 'q' } } },
+  ],
+  ["a metric of one's own", { metrics: { custom: [{ name: 'a', prometheusQuery: 'q', target: 0.5 }] } }],
+  [
+    'an entry that raises both bounds',
+    { schedule: [{ name: 'day', cron: '0 8 * * *', durationSeconds: 60, minReplicas: 9, maxReplicas: 12 }] },
+  ],
+])('%s is no risk', (_what, spec) => {
+  expect(warned(spec)).toEqual([]);
 });
 
 test('another target with the same name is no rival', () => {

@@ -1,5 +1,6 @@
 // What is allowed and still likely a mistake. A warning never refuses a policy: it is shown by `kubectl apply`, once.
 import { type FieldProblem, inSeconds } from '@kubeai/units';
+import { type KnownMetricName, knownMetrics } from './metric.ts';
 import type { Policy } from './policy.ts';
 
 export interface ScaledTarget {
@@ -22,6 +23,9 @@ export interface Surroundings {
 export const nothingAround: Surroundings = { policies: [], autoscalers: [] };
 
 const preallocating = ['vllm', 'sglang', 'tensorrt-llm', 'nim', 'dynamo', 'auto'];
+
+/** Those that need no plugin. */
+const ownAlgorithms = ['MaxRatio', 'AverageRatio', 'WeightedRatio'];
 
 /** Risky settings, each with the field it is about and what to do. */
 export function warningsOf(policy: Policy, surroundings: Surroundings = nothingAround): FieldProblem[] {
@@ -55,6 +59,27 @@ function ownRisks(policy: Policy): FieldProblem[] {
     if (p95 !== undefined && p99 !== undefined && p95 > p99) {
       warn(`spec.metrics.${block}.targetP95Ms`, 'is above targetP99Ms and can never matter');
     }
+  }
+  for (const { name, target, shape, source, prometheusQuery } of policy.metrics) {
+    const field = Object.hasOwn(knownMetrics, name) ? knownMetrics[name as KnownMetricName].field : name;
+    if (shape === 'latency' && target < 1)
+      warn(`spec.metrics.${field}`, 'is under a millisecond: it is in milliseconds');
+    if (source === 'prometheus' && prometheusQuery === undefined) {
+      warn(
+        `spec.metrics.${field}`,
+        'has source prometheus and no prometheusQuery of its own (that of a block with two targets belongs to p99): it stays missing, and nothing shrinks',
+      );
+    }
+  }
+  const { algorithm } = policy;
+  if (algorithm.plugin === undefined && !ownAlgorithms.includes(algorithm.name))
+    warn('spec.algorithm.name', `is not one of ${ownAlgorithms.join(', ')}, and there is no plugin: MaxRatio is used`);
+  for (const [index, { minReplicas, maxReplicas }] of policy.schedule.entries()) {
+    if (maxReplicas === undefined && minReplicas !== undefined && minReplicas > policy.maxReplicas)
+      warn(
+        `spec.schedule[${index}].minReplicas`,
+        `is above maxReplicas (${policy.maxReplicas}), which holds: set maxReplicas of the entry too`,
+      );
   }
   if (policy.minReplicas === 0) {
     warn('spec.minReplicas', 'is 0: the first request after an idle time waits until a replica has loaded its model');
