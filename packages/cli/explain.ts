@@ -10,8 +10,16 @@ import {
   exitWith,
   readCommandLine,
 } from '@kubeai/daemon';
-import { createKubeClient, isKubeError, type KubeObject, loadKubeConfig, resources } from '@kubeai/kube';
-import { statusSchema } from '@kubeai/policy';
+import {
+  createDiscovery,
+  createKubeClient,
+  isKubeError,
+  KubeError,
+  type KubeObject,
+  loadKubeConfig,
+  resources,
+} from '@kubeai/kube';
+import { apiVersion, kind, statusSchema } from '@kubeai/policy';
 import { z } from 'zod';
 import { explanationOf } from './explanation.ts';
 import packageJson from './package.json' with { type: 'json' };
@@ -56,11 +64,21 @@ export async function explain(process: CommandProcess): Promise<void> {
       return fail(`the status of policy ${namespace}/${name} cannot be read: another version wrote it`);
     process.stdout.write(`${explanationOf({ namespace, name }, status.data, clock.now())}\n`);
   } catch (cause) {
-    if (isKubeError(cause, 404)) return fail(`there is no policy ${namespace}/${name}: kubectl get aiap -A lists them`);
-    const { message, code } = cause as Error & { code?: unknown };
-    // What the API server says has a number, what keeps it from being asked a word.
-    const did = typeof code === 'number' ? 'refused' : 'did not answer';
-    return fail(`the API server at ${config.value.getCurrentCluster()?.server} ${did}: ${message || code}`);
+    if (isKubeError(cause, 404)) {
+      const isInstalled = await createDiscovery(client, clock)
+        .find(apiVersion, kind)
+        .then((found) => found !== undefined)
+        .catch(() => true); // nobody says otherwise
+      return fail(
+        isInstalled
+          ? `there is no policy ${namespace}/${name}: kubectl get aiap -A lists them`
+          : `the cluster has no kind ${kind}: install the system first (docs/install.md)`,
+      );
+    }
+    const { message, code, name: sort } = cause as Error & { code?: unknown };
+    const did = cause instanceof KubeError ? 'refused' : 'did not answer';
+    const why = sort === 'TimeoutError' ? 'it took too long' : message || code;
+    return fail(`the API server at ${config.value.getCurrentCluster()?.server} ${did}: ${why}`);
   } finally {
     await config.value.close();
   }

@@ -18,7 +18,9 @@ export function explanationOf(
 ): string {
   const { lastDecision: last, signals = [], decisions = [], conditions = [] } = status;
   const title = `${namespace}/${name}`;
-  const told = conditions.map(({ type, status: state, reason, message }) => `${type} ${state}, ${reason}: ${message}`);
+  const told = conditions.map(
+    ({ type, status: state, reason, message }) => `${type} ${state}, ${reason}${message === '' ? '' : `: ${message}`}`,
+  );
   if (last === undefined)
     return [
       `${title}: nothing has been decided`,

@@ -153,6 +153,18 @@ test('a policy of the cluster is explained', async () => {
   expect(await explain()).toMatchObject({ code: 0, out: expect.stringMatching(/^models\/chat: 1 → 2: more\n/) });
 });
 
+test('a cluster without our CRD is told apart from one without the policy', async () => {
+  const bare = await startApiServer({ clock });
+  const elsewhere = join(folder, 'bare');
+  writeFileSync(elsewhere, bare.kubeconfig());
+  const { code, err } = await kubeai(['explain', 'models/chat', '--kubeconfig', elsewhere]);
+  await bare.stop();
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: 'kubeai explain: the cluster has no kind AIInferenceAutoscalerPolicy: install the system first (docs/install.md)\n',
+  });
+});
+
 test('an API server that is away is one line and exit code 1', async () => {
   const away = join(folder, 'away');
   writeFileSync(away, api.kubeconfig().replace(/(server: "?https?:\/\/[^:]+):\d+/, '$1:1'));

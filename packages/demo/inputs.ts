@@ -38,7 +38,7 @@ async function readPolicy(file: string): Promise<Result<Omit<Inputs, 'trace'>, F
   }
   const document = parseDocument(text);
   const error = document.errors[0];
-  if (error !== undefined) return wrong(`is no YAML document: ${error.message.split('\n')[0]}`);
+  if (error !== undefined) return wrong(`is no YAML document: ${error.message.split('\n')[0]!.replace(/:$/, '')}`);
   const written = document.toJS() as Partial<Manifest> | null;
   if (typeof written !== 'object' || written === null) return wrong('holds no policy');
   const aimed = aim(written);

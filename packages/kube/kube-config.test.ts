@@ -27,7 +27,11 @@ test.each([
   ['nothing to read', {}, 'kubeconfig is not given and this is no pod: set KUBECONFIG to a kubeconfig file'],
   ['a file that is not there', { KUBECONFIG: '/nowhere/config' }, 'KUBECONFIG /nowhere/config cannot be read (ENOENT)'],
   ['a file that is no YAML', { KUBECONFIG: file('broken', '{[') }, 'broken is no valid kubeconfig: '],
-  ['a file of something else', { KUBECONFIG: file('other', 'kind: Pod') }, 'other '],
+  [
+    'a file of something else',
+    { KUBECONFIG: file('other', 'kind: Pod') },
+    'other has no contexts: is it a kubeconfig?',
+  ],
   ['an unknown context', { KUBECONFIG: file('context', kubeconfig({ 'current-context': 'x' })) }, 'to one of [main]'],
   ['no such cluster', { KUBECONFIG: file('cluster', kubeconfig({ clusters: [] })) }, 'names a cluster "main"'],
   ['no such user', { KUBECONFIG: file('user', kubeconfig({ users: [] })) }, 'names a user "main"'],

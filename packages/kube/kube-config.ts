@@ -144,6 +144,7 @@ function problemOf(config: KubeConfig): string | undefined {
   const context = config.getContextObject(config.getCurrentContext());
   if (context === null) {
     const known = config.getContexts().map(({ name }) => name);
+    if (known.length === 0) return 'has no contexts: is it a kubeconfig?';
     return `has no context "${config.getCurrentContext() ?? ''}": set current-context to one of [${known.join(', ')}]`;
   }
   const cluster = config.getCurrentCluster();

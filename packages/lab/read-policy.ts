@@ -20,7 +20,7 @@ export async function readPolicy(path: string): Promise<Result<Policy, FieldProb
   if (!Array.isArray(documents)) return wrong(path, 'is empty');
   for (const document of documents) {
     const [broken] = document.errors;
-    if (broken !== undefined) return wrong(path, `is no YAML: ${broken.message.split('\n')[0]}`);
+    if (broken !== undefined) return wrong(path, `is no YAML: ${broken.message.split('\n')[0]!.replace(/:$/, '')}`);
   }
   const found = documents
     .map((document) => document.toJS() as unknown)
