@@ -1,15 +1,14 @@
 // A whole cluster in one process: the API server, the controllers, the scheduler, a kubelet that runs pods as local
 // processes, and a proxy for Services. Programs that know nothing of it reach it as they reach any cluster, by a
 // kubeconfig. What it does not have: DNS for other programs than Node's, network policies, limits on CPU and memory, images outside its table.
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Clock, createClock, createLog, type Log } from '@kubeai/daemon';
 import type { Milliseconds } from '@kubeai/units';
-import { parseAllDocuments } from 'yaml';
 import { type ApiServer, startApiServer } from './api-server/api-server.ts';
-import type { ClusterClient, KubeObject } from './cluster-client.ts';
+import type { ClusterClient } from './cluster-client.ts';
 import { buildImages } from './images.ts';
 import type { ImageTable } from './kubelet/image-table.ts';
 import { type Kubelet, startKubelet } from './kubelet/kubelet.ts';
@@ -38,8 +37,6 @@ export interface LocalClusterOptions {
   readonly nodes?: readonly NodeShape[];
   /** Left out: our own processes, bundled now, and a few plain images. */
   readonly images?: ImageTable;
-  /** CustomResourceDefinitions that are there from the start; left out: the repository's `crds/`. */
-  readonly crdDirectory?: string;
   /** Where containers find programs. */
   readonly searchPath?: string;
   /** The first wait before a crashed container is started again: a second, where a real kubelet takes ten. */
@@ -65,13 +62,12 @@ const defaultVersion = '1.36';
 
 /**
  * Resolves when the API server answers and the node takes pods. Throws when the port is taken, the kubeconfig cannot be
- * written, an image does not build or a CRD is refused; nothing is left running then.
+ * written or an image does not build; nothing is left running then.
  */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
   const clock = options.clock ?? createClock();
   const log = options.log ?? createLog({ level: 'warn', name: 'local-cluster', destination: 2 });
   const images = options.images ?? (await buildImages(repository));
-  const crds = await readManifests(options.crdDirectory ?? join(repository, 'crds'));
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'kubeai-cluster-')));
   const undo: (() => Promise<void>)[] = [];
   if (options.directory === undefined) undo.push(() => rm(directory, { recursive: true, force: true }));
@@ -83,7 +79,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     await makeDirectory(directory);
     await makeDirectory(dirname(kubeconfigPath));
     const version = options.kubernetesVersion ?? defaultVersion;
-    const server = await startApiServer({ clock, version, crds, log, ...(options.port ? { port: options.port } : {}) });
+    const server = await startApiServer({ clock, version, log, ...(options.port ? { port: options.port } : {}) });
     undo.push(() => server.stop());
     const client = server.client('kubernetes-admin');
     await publishApiServer(client, server);
@@ -202,19 +198,4 @@ async function publishApiServer(client: ClusterClient, { url }: ApiServer): Prom
   await client.create('services', service);
   await client.create('endpoints', endpoints);
   await client.create('endpointslices.discovery.k8s.io', slice);
-}
-
-/** Every object in the YAML files of a directory; none when it is not there. */
-async function readManifests(directory: string): Promise<KubeObject[]> {
-  const names = await readdir(directory).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
-    throw cause;
-  });
-  const texts = await Promise.all(
-    names
-      .filter((name) => /\.ya?ml$/.test(name))
-      .sort()
-      .map((name) => readFile(join(directory, name), 'utf8')),
-  );
-  return texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as KubeObject));
 }

@@ -123,7 +123,13 @@ test('alerts and dashboards ask only for metrics that the processes have', () =>
     ['no replica', 'controller.replicaCount=0', /replicaCount/],
     ['a reach that is none', 'agent.reach=tunnel', /reach/],
     ['a Secret without its authority', 'certificates.secretName=mine', /caBundle/],
-  ])('the schema refuses %s', async (_name, set, complaint) => {
+    [
+      'two sources of one certificate',
+      'certificates.certManager.enabled=true,certificates.secretName=mine,certificates.caBundle=theirs',
+      /choose one/,
+    ],
+    ['redirect without its image', 'agent.reach=redirect', /needs agent\.redirect\.enabled=true/],
+  ])('the chart refuses %s', async (_name, set, complaint) => {
     await expect(render(set)).rejects.toThrow(complaint);
   });
 });

@@ -138,6 +138,9 @@ subjects:
 
 {{/* Whether the webhook serves a certificate from a Secret instead of one of its own authority. */}}
 {{- define "kubeai.certificateSecret" -}}
+{{- if and .Values.certificates.certManager.enabled .Values.certificates.secretName }}
+{{- fail "certificates: certManager.enabled and secretName are two sources of one certificate; choose one" }}
+{{- end }}
 {{- if .Values.certificates.certManager.enabled }}kubeai-webhook-certificate
 {{- else }}{{ .Values.certificates.secretName }}
 {{- end }}
