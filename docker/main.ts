@@ -13,7 +13,16 @@ const options = readCommandLine(
     name,
     summary: 'Builds the images of agent, webhook, controller, model server and redirect with docker or buildah.',
     options: {
-      tag: { describe: 'Tag of the images', value: 'TAG', fallback: 'dev', schema: z.string().min(1).default('dev') },
+      tag: {
+        describe: 'Tag of the images',
+        value: 'TAG',
+        fallback: 'dev',
+        // Checked before the bases are made, which takes a minute.
+        schema: z
+          .string()
+          .regex(/^\w[\w.-]{0,127}$/, 'must be letters, digits, dots, dashes and underscores, 128 at most')
+          .default('dev'),
+      },
       bases: {
         describe: 'pull: as docker/Dockerfile names them; local: from this machine; auto: local where pulling fails',
         value: 'WAY',

@@ -80,6 +80,14 @@ test.each<[string, Record<string, string>, string[]]>([
   );
 });
 
+test('a word that is empty is said to be', () => {
+  const image = { ...line, options: { image: { value: 'IMAGE', describe: '', schema: z.string().min(1) } } };
+  expect(parseCommandLine(image, ['--image', ''], {})).toEqual({
+    kind: 'problems',
+    problems: [{ field: '--image', message: 'must not be empty' }],
+  });
+});
+
 test('what is required and absent is named with its twin', () => {
   const required = {
     ...line,

@@ -89,10 +89,8 @@ export function parseCommandLine<Options extends Record<string, CommandOption>>(
       const field = word === undefined && variable !== undefined ? option.environment! : flagOf(name);
       const nothing = word === undefined && variable === undefined;
       const twin = option.environment === undefined ? '' : ` (or ${option.environment})`;
-      problems.push({
-        field,
-        message: nothing ? `is required${twin}` : parsed.error.issues.map((issue) => issue.message).join('; '),
-      });
+      const wrong = word === '' ? 'must not be empty' : parsed.error.issues.map((issue) => issue.message).join('; ');
+      problems.push({ field, message: nothing ? `is required${twin}` : wrong });
     }
   }
   const expected = line.operands ?? [];
