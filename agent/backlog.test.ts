@@ -18,7 +18,7 @@ test.each([
   for (let at = 0; at < count; at += 1) {
     buffer.fill(at % 251);
     const read = (piece: Buffer, now: number) => seen.push(`${at} ${now} ${piece.length} ${piece[0]} ${piece.at(-1)}`);
-    expect(backlog.keep(buffer, at + 0.5, read)).toBe(true);
+    backlog.readLater(buffer, at + 0.5, read);
     expected.push(`${at} ${at + 0.5} ${length} ${at % 251} ${at % 251}`);
   }
   expect(count * length > maxBacklogBytes || count > maxBacklogPieces).toBe(true);
@@ -28,9 +28,17 @@ test.each([
   expect(seen).toEqual(expected);
 });
 
-test('a long piece is not kept', () => {
+test('a long piece is read at once, after those that wait', () => {
   const backlog = createBacklog(createManualClock());
-  expect(backlog.keep(Buffer.alloc(maxPieceBytes + 1), 0, () => undefined)).toBe(false);
+  const seen: number[] = [];
+  const read = (piece: Buffer) => seen.push(piece.length);
+  backlog.readLater(Buffer.alloc(3), 0, read);
+  backlog.readLater(Buffer.alloc(maxPieceBytes), 1, read);
+  expect(seen).toEqual([]);
+  backlog.readLater(Buffer.alloc(maxPieceBytes + 1), 2, read);
+  expect(seen).toEqual([3, maxPieceBytes, maxPieceBytes + 1]);
+  backlog.read();
+  expect(seen).toHaveLength(3);
 });
 
 test('what waits is read after its time without anybody asking, again and again', async () => {
@@ -38,7 +46,7 @@ test('what waits is read after its time without anybody asking, again and again'
   const backlog = createBacklog(clock);
   const done: string[] = [];
   for (const round of ['first', 'second']) {
-    backlog.keep(Buffer.from('a'), 0, () => done.push(round));
+    backlog.readLater(Buffer.from('a'), 0, () => done.push(round));
     await clock.advance(milliseconds(readWithin - 1));
     expect(done).not.toContain(round);
     await clock.advance(milliseconds(1));

@@ -8,8 +8,9 @@ import { maxBacklogBytes, maxBacklogPieces, maxPieceBytes, readWithin } from './
 export type ReadPiece = (bytes: Buffer, now: number) => void;
 
 export interface Backlog {
-  /** Takes a copy of bytes that came at `now`, for `read` to be called with, in order; false when they are too many to copy. */
-  keep(bytes: Buffer, now: number, read: ReadPiece): boolean;
+  /** Calls `read` with bytes that came at `now`: with a copy, later and in order; or at once, after all that is kept, when they are
+   * too many to copy. */
+  readLater(bytes: Buffer, now: number, read: ReadPiece): void;
   /** Reads all that is kept, so that the books are complete. */
   read(): void;
 }
@@ -37,8 +38,11 @@ export function createBacklog(clock: Clock): Backlog {
   };
 
   return {
-    keep(piece, now, reader) {
-      if (piece.length > maxPieceBytes) return false;
+    readLater(piece, now, reader) {
+      if (piece.length > maxPieceBytes) {
+        read();
+        return reader(piece, now);
+      }
       if (count === maxBacklogPieces || end + piece.length > maxBacklogBytes) read();
       bytes.set(piece, end);
       end += piece.length;
@@ -53,7 +57,6 @@ export function createBacklog(clock: Clock): Backlog {
           read();
         });
       }
-      return true;
     },
     read,
   };

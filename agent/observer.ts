@@ -264,15 +264,11 @@ export function createObserver({
       return readSafely(chunk, at, now);
     },
 
-    requestSoon(chunk, now) {
-      if (backlog.keep(chunk, now, readRequestLate)) return;
-      backlog.read();
-      readSafely(chunk, 0, now);
-    },
+    requestSoon: (chunk, now) => backlog.readLater(chunk, now, readRequestLate),
 
     response(chunk, now) {
+      if (!stopAtHeads) return backlog.readLater(chunk, now, readAnswer);
       // Under a limit another request waits for the end of this one.
-      if (!stopAtHeads && backlog.keep(chunk, now, readAnswer)) return;
       backlog.read();
       readAnswer(chunk, now);
     },

@@ -1,21 +1,13 @@
-import { afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { eventually } from '../packages/daemon/testing/eventually.ts';
 import { conversation, cut } from './testing/conversations.ts';
 import { judge } from './testing/llhttp.ts';
-import { answersOf, arrivalsOf, type Rig, type RigOptions, startRig, sumOf, writeApart } from './testing/rig.ts';
+import { answersOf, arrivalsOf, rigOfEachTest, sumOf, writeApart } from './testing/rig.ts';
 
 const conversations = Number(process.env['CONVERSATIONS'] ?? 2_000);
 
-let rig: Rig | undefined;
-afterEach(async () => {
-  await rig?.close();
-  rig = undefined;
-});
-const start = async (options: RigOptions): Promise<Rig> => {
-  rig = await startRig(options);
-  return rig;
-};
+const start = rigOfEachTest();
 
 async function converse(runs: number, limit: number | undefined): Promise<void> {
   const expected: Record<string, number> = {};

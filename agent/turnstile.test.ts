@@ -1,19 +1,12 @@
 // What a concurrency limit must not break: bytes that are no plain HTTP/1, and clients that close their side.
 import type { Socket } from 'node:net';
-import { afterEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { eventually } from '../packages/daemon/testing/eventually.ts';
-import { answersOf, arrivalsOf, type Rig, startRig, sumOf } from './testing/rig.ts';
+import { ok } from './testing/answering.ts';
+import { answersOf, arrivalsOf, rigOfEachTest, sumOf } from './testing/rig.ts';
 
-const rigs: Rig[] = [];
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.close();
-});
-async function startLimited(serve: (socket: Socket) => void): Promise<Rig> {
-  const rig = await startRig({ limit: 1, serve });
-  rigs.push(rig);
-  return rig;
-}
-const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const start = rigOfEachTest();
+const startLimited = (serve: (socket: Socket) => void) => start({ limit: 1, serve });
 const ask = (path: string) => `POST ${path} HTTP/1.1\r\nContent-Length: 0\r\n\r\n`;
 
 test.each([

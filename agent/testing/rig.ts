@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach } from '@jest/globals';
 import { createClock, createLog } from '@kubeai/daemon';
 import { type Milliseconds, milliseconds } from '@kubeai/units';
 import { createGate, type Gate } from '../gate.ts';
@@ -28,12 +29,7 @@ export interface RigOptions {
   readonly deadline?: Milliseconds;
 }
 
-export async function startRig({
-  serve,
-  limit,
-  maxQueued = 100,
-  deadline = milliseconds(5_000),
-}: RigOptions): Promise<Rig> {
+async function startRig({ serve, limit, maxQueued = 100, deadline = milliseconds(5_000) }: RigOptions): Promise<Rig> {
   const clock = createClock();
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): Socket => {
@@ -74,6 +70,19 @@ export async function startRig({
       await splice.close();
       if (serve !== undefined) await new Promise((resolve) => server.close(resolve));
     },
+  };
+}
+
+/** How the tests of a file start their rigs: one at a time, closed after each test. */
+export function rigOfEachTest(): (options: RigOptions) => Promise<Rig> {
+  let rig: Rig | undefined;
+  afterEach(async () => {
+    await rig?.close();
+    rig = undefined;
+  });
+  return async (options) => {
+    rig = await startRig(options);
+    return rig;
   };
 }
 
@@ -148,6 +157,9 @@ export function answersOf(totals: Totals): Record<string, number> {
     for (const [status, count] of statuses) answers[status] = (answers[status] ?? 0) + count;
   return answers;
 }
+
+/** How many connections are not observed, by reason. */
+export const unobservedOf = (totals: Totals): Record<string, number> => Object.fromEntries(totals.unobserved);
 
 export function sumOf(totals: Totals, what: 'failed' | 'aborted' | 'rejected'): number {
   let sum = 0;
