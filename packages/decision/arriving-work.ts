@@ -4,6 +4,7 @@
 // pays for nothing. What was never seen is not reckoned with.
 import { elapsed, type Instant } from '@kubeai/units';
 import type { History, HistoryDraft } from './history.ts';
+import type { Ledger } from './ledger.ts';
 import { limits } from './limits.ts';
 import type { Traffic } from './signal.ts';
 import { significant } from './significant.ts';
@@ -78,16 +79,18 @@ export function learnLevels(draft: HistoryDraft, { traffic, ledger }: Snapshot, 
     levels.spread + (Math.abs(felt - usual) - levels.spread) / Math.min(limits.spreadMean, seen),
   );
   if (elapsed(levels.since, now) >= limits.levelMinute) {
-    const span = Math.ceil((ledger.startupP90Ms + limits.reaction) / limits.levelMinute);
+    const span = spanOf(ledger);
     const minutes = [...levels.minutes, levels.top].slice(-limits.levelMinutes);
-    const burst = significant(
-      Math.max(burstOf(minutes, span, usual, limits.spreadTimes * spread), driftOf(minutes, span, usual)),
-    );
+    const chance = limits.spreadTimes * spread;
+    const burst = significant(Math.max(burstOf(minutes, span, usual, chance), driftOf(minutes, span, usual, chance)));
     draft.levels = { each, usual, felt, spread, since: now, lately, top: lately, minutes, burst };
     return;
   }
   draft.levels = { ...levels, each, usual, felt, spread, lately, top: Math.max(levels.top, lately) };
 }
+
+/** Minutes that a start takes. */
+const spanOf = ({ startupP90Ms }: Ledger): number => Math.ceil((startupP90Ms + limits.reaction) / limits.levelMinute);
 
 /** Work is told in full replicas: with more places than it was reckoned with, all of it was less. */
 export function reckonAnew(draft: HistoryDraft, traffic: Traffic, placesBefore: number): void {
@@ -167,15 +170,38 @@ function burstOf(minutes: readonly number[], span: number, usual: number, chance
 
 /**
  * What work may drift to within a start: too slowly to be off its minute, and far from it when a replica serves that is asked for now. Room
- * as for chance, for what it rises by on average within a start, falls counted as none; at most as much again as is usual.
+ * as for chance, for what it rises by on average within a start, falls counted as none and a climb as no more than chance; at most as much
+ * again as is usual.
  * @param span minutes that a start takes
+ * @param chance what it may add to the usual work
  */
-function driftOf(minutes: readonly number[], span: number, usual: number): number {
+function driftOf(minutes: readonly number[], span: number, usual: number, chance: number): number {
   const from = Math.max(span, minutes.length - limits.driftMinutes);
   let sum = 0;
-  for (let at = from; at < minutes.length; at += 1) sum += Math.max(0, minutes[at]! - minutes[at - span]!);
+  for (let at = from; at < minutes.length; at += 1) {
+    sum += Math.min(chance, Math.max(0, minutes[at]! - minutes[at - span]!));
+  }
   const rise = sum / Math.max(1, minutes.length - from);
   return usual + Math.min(usual, limits.spreadTimes * rise);
+}
+
+/**
+ * What a climb under way leads to by the time that a replica serves which is asked for now: what climbs for minutes grows in proportion, and by what it has
+ * grown within the last start it grows again; at most by as much again as is usual. It leads on from the peak of now, for the usual work is that of a minute ago.
+ * One jump is no climb, so that the steepest minute counts as the next one does.
+ * @param span minutes that a start takes
+ * @returns 0 where chance explains it, and up to where room is kept for bursts and climbs of before: these lead there again
+ */
+function climbOf({ minutes, top, usual, spread, burst }: WorkLevels, span: number): number {
+  const over = Math.max(limits.climbMinutes, span);
+  if (minutes.length < over || top <= burst) return 0;
+  const last = [...minutes.slice(-over), top];
+  const rises = last.slice(1).map((level, at) => level - last[at]!);
+  const [steepest, next] = rises.sort((left, right) => right - left);
+  const rise = top - last[0]! - steepest! + next!;
+  if (rise <= limits.spreadTimes * spread) return 0;
+  const growth = (top / (top - rise)) ** (span / over);
+  return top + Math.min(usual, top * (growth - 1));
 }
 
 /** The work of now, with what chance alone may add. */
@@ -185,4 +211,5 @@ export const workByChance = ({ usual, spread }: WorkLevels): number => usual + l
 export const chanceTolerated = ({ levels }: History): number => limits.spreadTolerated * (levels?.spread ?? 0);
 
 /** The work to be ready for by whoever promised something, until what is asked for now would serve. */
-export const workToReckonWith = (levels: WorkLevels): number => Math.max(workByChance(levels), levels.burst);
+export const workToReckonWith = (levels: WorkLevels, ledger: Ledger): number =>
+  Math.max(workByChance(levels), levels.burst, climbOf(levels, spanOf(ledger)));

@@ -11,6 +11,9 @@ import { learnAtOnce, learnPlaces, learnSteps, type WorkModel } from './work-mod
 const start = instant(1_700_000_000_000);
 const policy = policyOf({ minReplicas: 1, maxReplicas: 20, preset: 'interactive' });
 
+const reckonedWith = (history: History): number =>
+  workToReckonWith(history.levels!, ledgerOf(history.replicas, [], history, history.at));
+
 /** What is known after five minutes whose load changes each second, looked at so often. */
 function learned(looksASecond: number): Pick<History, 'levels' | 'work' | 'serviceMs'> {
   let history: History = {
@@ -57,7 +60,7 @@ test('what was learned before a replica was full is what would have been learned
       const snapshot = { replicas: 4, ledger: ledgerOf(4, [], history, now), signals: [], traffic };
       history = { ...learn(policy, snapshot, history, now), at: now };
     }
-    return workToReckonWith(history.levels!);
+    return reckonedWith(history);
   };
   const known = after(learnPlaces(steps, 10));
   expect(after(learnAtOnce(steps, 5)) / known).toBeCloseTo(1, 1);
@@ -86,7 +89,7 @@ test.each([
     }
   };
   look(0.2, 40, 4, { arrivalsPerSecond: 8, arrivalsNow: 8, generatedTokensPerRequest: 100 });
-  expect(workToReckonWith(history.levels!)).toBeGreaterThan(7);
+  expect(reckonedWith(history)).toBeGreaterThan(7);
   look(2, 0, replicas, { arrivalsPerSecond: 0, arrivalsNow: 0, idle: replicas > 0 });
-  expect(workToReckonWith(history.levels!)).toBeLessThan(0.1);
+  expect(reckonedWith(history)).toBeLessThan(0.1);
 });

@@ -115,6 +115,8 @@ export const limits = {
   levelMinutes: 90,
   /** Minutes over which it is averaged how far work rises within a start: as long as chance is. */
   driftMinutes: 30,
+  /** Minutes at least by which a climb is known: of two, one is the jump that a burst begins with. */
+  climbMinutes: 3,
   /** Looks over which the peak of a minute is averaged: who has twice the work for a quarter of a minute waits longer than the two seconds
    * that are promised, and the mean of a minute does not show it. */
   peakMean: 15,

@@ -100,7 +100,7 @@ function proposeWork(signal: Signal, scene: Scene): Proposal {
   const promised = snapshot.signals.some(({ shape }) => shape === 'latency');
   const full = signal.target / 100;
   const expected = (arriving + waiting) / full;
-  const needs = Math.max(expected, promised ? workToReckonWith(levels) + waiting : 0);
+  const needs = Math.max(expected, promised ? workToReckonWith(levels, snapshot.ledger) + waiting : 0);
   const load = Math.max(arriving / full, promised ? workByChance(levels) : 0);
   const share = traffic.measured === 0 ? 1 : (traffic.measured + traffic.silent) / traffic.measured;
   return { name: 'work', needs, load: Math.min(load, needs), keeps: needs * share };

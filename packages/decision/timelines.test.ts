@@ -345,3 +345,19 @@ test('a shrink is not regretted because a replica was lost after it', () => {
   expect(fleet.size()).toBe(2);
   expect(fleet.history().regret).toBeUndefined();
 });
+
+test('a climb that goes on for minutes is caught up with before it ends, and not overshot by half', () => {
+  const fleet = fleetOf(
+    { ...firstToken, interTokenLatency: { targetP95Ms: 200 }, work: { targetUtilization: 95 } },
+    // Batches of four are free, more share: one answer a second a replica.
+    { replicas: 5, startSeconds: 180, free: 4 },
+  );
+  fleet.setArrivals(2);
+  fleet.run(3_600);
+  for (let minute = 1; minute <= 20; minute += 1) {
+    fleet.setArrivals(2 * 10 ** (minute / 20));
+    fleet.run(60);
+  }
+  expect(fleet.last().snapshot.traffic.queue).toBeLessThan(20);
+  expect(Math.max(...fleet.decisions.map(({ decision }) => decision.replicas))).toBeLessThanOrEqual(30);
+});
