@@ -96,14 +96,9 @@ function verdictsOf(
       excellent: 1.1,
     },
     {
-      what: 'CPU of a stream of 200 chunks, as fast as they are written, to nginx',
+      // As fast as they are written: so what other proxies were measured to take comes out again. The table has them 2 ms apart too.
+      what: 'CPU of a stream of 200 chunks, to nginx',
       value: ratio(of('SSE, 200 tokens, 32 streams'), 'agent', 'nginx', cpu),
-      must: 1.25,
-      excellent: 1.08,
-    },
-    {
-      what: 'CPU of a stream of 200 chunks, 2 ms apart, to nginx',
-      value: ratio(of('SSE, 200 tokens 2 ms apart, 32 streams'), 'agent', 'nginx', cpu),
       must: 1.25,
       excellent: 1.08,
     },
