@@ -29,6 +29,8 @@ if (kind === 'http-proxy-3') {
       answer.pipe(response);
     });
     onward.on('error', () => response.destroy());
+    // Who leaves amid an answer takes no connection to the server along.
+    response.on('close', () => onward.destroy());
     request.pipe(onward);
   }).listen(Number(listen), '127.0.0.1');
 }

@@ -9,7 +9,10 @@ export const children: ChildProcess[] = [];
 export const proxyCore = '0';
 export const otherCore = '1';
 
-/** Starts a process on a core; it may open as many files as connections need. */
+/**
+ * Starts a process on a core; it may open as many files as connections need. Of our environment it gets the path alone: what a shell
+ * gives to Node there, such as certificates to read at each start, would be measured too.
+ */
 export function start(
   command: string,
   args: readonly string[],
@@ -18,7 +21,7 @@ export function start(
 ): ChildProcess {
   const child = spawn('sh', ['-c', 'ulimit -n $(ulimit -Hn); exec taskset -c "$@"', 'sh', core, command, ...args], {
     stdio: 'ignore',
-    env: { ...process.env, ...environment },
+    env: { PATH: process.env.PATH, ...environment },
   });
   children.push(child);
   return child;
