@@ -209,6 +209,7 @@ test.each<[string, string, RegExp]>([
   ['a kind of an operator that we do not know', 'kaito.sh/v1beta1', /they get their agents from the webhook$/],
   ["one of Kubernetes' experiments", 'disaggregatedset.x-k8s.io/v1', /they get their agents from the webhook$/],
   ["one of Kubernetes' own", 'networking.k8s.io/v1', /makes no pods that we know of$/],
+  ['a policy', 'kubeai.io/v1alpha1', /makes no pods that we know of$/],
   ['one without a group', 'v1', /makes no pods that we know of$/],
 ])('%s is left alone, with what becomes of its pods', (_name, apiVersion, expected) => {
   const text = `apiVersion: ${apiVersion}\nkind: Thing\nmetadata: {name: x}\n`;

@@ -223,9 +223,9 @@ function whyAlone(object: KubeLike): string {
     : 'left alone: it makes no pods that we know of';
 }
 
-/** Groups with a dot are those of operators and of Kubernetes: its own end in .k8s.io, its experiments in .x-k8s.io. */
+/** Groups with a dot are those of operators, of policies, and of Kubernetes: its own end in .k8s.io, its experiments in .x-k8s.io. */
 const isCustom = ({ apiVersion }: KubeLike): boolean =>
-  typeof apiVersion === 'string' && /^[^/]*\.[^/]*\//.test(apiVersion) && !/\.k8s\.io\//.test(apiVersion);
+  typeof apiVersion === 'string' && /^[^/]*\.[^/]*\//.test(apiVersion) && !/^kubeai\.io\/|\.k8s\.io\//.test(apiVersion);
 
 const stepsOf = (pointer: string): (string | number)[] =>
   pointer

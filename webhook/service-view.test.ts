@@ -52,10 +52,13 @@ const model = (more: object = {}) => ({ name: 'model', image: 'registry/own:1', 
 
 /** What is found in a pod with these labels, where a Service leads to these targets. */
 function chosen(containers: readonly object[], targets: readonly unknown[], labels: object = {}): string {
+  return foundBy(containers, { ports: targets.map((targetPort) => ({ port: 80, targetPort })) }, labels);
+}
+
+function foundBy(containers: readonly object[], service: object, labels: object = {}): string {
   const parsed = parsePod({ metadata: { labels: { app: 'chat', ...labels } }, spec: { containers } });
   if (!parsed.ok) throw new Error(parsed.problem);
-  const ports = targets.map((targetPort) => ({ port: 80, targetPort }));
-  const found = servingPortOf(parsed.pod, [serviceView({ spec: { selector: { app: 'chat' }, ports } })]);
+  const found = servingPortOf(parsed.pod, [serviceView({ spec: { selector: { app: 'chat' }, ...service } })]);
   return typeof found === 'string' ? found : `${found.container.name}:${found.port}`;
 }
 
@@ -109,6 +112,14 @@ const led: readonly (readonly [evidence: string, expected: string, targets: unkn
 
 test.each(led)('the serving port is found by where Services lead: %s', (_evidence, expected, targets, containers) => {
   expect(chosen(containers, targets)).toBe(expected);
+});
+
+test.each<[string, object]>([
+  ['the placeholder of a headless Service', { clusterIP: 'None', ports: [{ name: 'placeholder', port: 80 }] }],
+  ['what a Service calls its metrics', { ports: [{ name: 'metrics', port: 9400 }] }],
+  ['another protocol', { ports: [{ port: 53, protocol: 'UDP' }] }],
+])("%s does not lead away from an engine's default", (_what, spec) => {
+  expect(foundBy([model({ image: 'vllm' })], spec)).toBe('model:8000');
 });
 
 test('a worker of a group is not led to a port that it does not declare', () => {

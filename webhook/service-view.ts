@@ -8,25 +8,49 @@ export interface ServiceView {
   readonly selector: Readonly<Record<string, string>>;
   /** Numbers and names of container ports. */
   readonly targets: readonly (number | string)[];
+  /** The numbers among them by which a port may be guessed, with the Service's names for them. */
+  readonly guides?: readonly Guide[];
+}
+
+export interface Guide {
+  readonly name: string | undefined;
+  readonly number: number;
 }
 
 interface ServiceObject {
   readonly metadata?: { readonly name?: string; readonly namespace?: string } | null;
   readonly spec?: {
     readonly selector?: Readonly<Record<string, string>> | null;
-    readonly ports?: readonly { readonly port?: number; readonly targetPort?: number | string | null }[] | null;
+    readonly clusterIP?: string | null;
+    readonly ports?: readonly ServicePort[] | null;
   } | null;
+}
+
+interface ServicePort {
+  readonly name?: string | null;
+  readonly protocol?: string | null;
+  readonly port?: number;
+  readonly targetPort?: number | string | null;
 }
 
 /** The few words that matter of a Service as it is stored or written; anything else may be missing. */
 export function serviceView(object: unknown): ServiceView {
   const { metadata, spec } = object as ServiceObject;
+  const ports = (spec?.ports ?? [])
+    .filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP')
+    // Without a target the Service's own port is meant.
+    .flatMap(({ name, port, targetPort }) => {
+      const target = targetPort ?? port;
+      return target === undefined ? [] : [{ name: name ?? undefined, target }];
+    });
+  // Nobody passes the ports of a headless Service: pods are asked by their own, and what stands there is often a placeholder.
+  const guiding = spec?.clusterIP === 'None' ? [] : ports;
   return {
     name: metadata?.name ?? '',
     namespace: metadata?.namespace ?? 'default',
     selector: spec?.selector ?? {},
-    // Without a target the Service's own port is meant.
-    targets: (spec?.ports ?? []).flatMap(({ port, targetPort }) => targetPort ?? port ?? []),
+    targets: ports.map(({ target }) => target),
+    guides: guiding.flatMap(({ name, target }) => (typeof target === 'number' ? [{ name, number: target }] : [])),
   };
 }
 
@@ -38,6 +62,10 @@ export const serviceByNumber = (pod: Pod, port: number, services: readonly Servi
 export type Targets = ReadonlySet<number | string>;
 export const targetsOf = (pod: Pod, services: readonly ServiceView[]): Targets =>
   new Set(servicesOf(pod, services).flatMap(({ targets }) => targets));
+
+/** What these Services tell of numbers that the pod may not declare. */
+export const guidesOf = (pod: Pod, services: readonly ServiceView[]): readonly Guide[] =>
+  servicesOf(pod, services).flatMap(({ guides }) => guides ?? []);
 
 export const isTarget = ({ containerPort, name }: ContainerPort, targets: Targets): boolean =>
   targets.has(containerPort) || (typeof name === 'string' && targets.has(name));

@@ -13,7 +13,7 @@ import {
   type Pod,
   runningContainers,
 } from './pod.ts';
-import { isTarget, type ServiceView, type Targets, targetsOf } from './service-view.ts';
+import { type Guide, guidesOf, isTarget, type ServiceView, type Targets, targetsOf } from './service-view.ts';
 import { isToldTls, toldPort } from './told-port.ts';
 
 export interface ServingPort {
@@ -60,7 +60,7 @@ const grpcName = /grpc/;
 
 /** The serving port, or why there is none. `services`: those of the namespace, as far as they are known. */
 export function servingPortOf(pod: Pod, services: readonly ServiceView[] = []): ServingPort | NoPort {
-  const { container: main, found } = mainOf(pod, targetsOf(pod, services));
+  const { container: main, found } = mainOf(pod, targetsOf(pod, services), guidesOf(pod, services));
   const wish = annotationOf(pod, annotations.port);
   const wished = wish === undefined ? undefined : asWished(pod, wish, main);
   if (wished !== undefined) return wished;
@@ -97,7 +97,7 @@ export const namesPort = (pod: Pod, wish: string): boolean =>
  * The container that serves the model: the one with a GPU, else with a known engine, else the first that has a port to
  * serve on, before all one that Services lead to, and is no sidecar, else the first that is no sidecar.
  */
-function mainOf(pod: Pod, targets: Targets) {
+function mainOf(pod: Pod, targets: Targets, guides: readonly Guide[]) {
   const said = annotationOf(pod, annotations.defaultContainer);
   const guess = !isGroupWorker(pod);
   const [first, ...others] = pod.spec.containers.map((container) => {
@@ -112,16 +112,16 @@ function mainOf(pod: Pod, targets: Targets) {
     return { container, found, rank: isSidecar(container) ? 0 : rank };
   });
   const { container, found } = others.reduce((best, each) => (each.rank > best.rank ? each : best), first!);
-  return { container, found: guess ? portOf(container, guess, targets, unclaimedTargets(pod, targets)) : found };
+  return { container, found: guess ? portOf(container, guess, targets, unclaimedNumbers(pod, guides)) : found };
 }
 
 /** Numbers that Services lead to though no container declares them: the model's, wherever that is. */
-function unclaimedTargets(pod: Pod, targets: Targets): readonly number[] {
+function unclaimedNumbers(pod: Pod, guides: readonly Guide[]): readonly number[] {
   const declared = runningContainers(pod).flatMap(({ ports }) => ports ?? []);
-  return [...targets].filter(
-    (target): target is number =>
-      typeof target === 'number' && isPort(target) && !declared.some(({ containerPort }) => containerPort === target),
-  );
+  return guides
+    .filter(({ name, number }) => isPort(number) && !isSideDoor(name))
+    .map(({ number }) => number)
+    .filter((number) => !declared.some(({ containerPort }) => containerPort === number));
 }
 
 function hasGpu({ resources }: Container): boolean {
