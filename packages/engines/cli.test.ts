@@ -24,6 +24,12 @@ const file = (name: string, content: string | Buffer) => {
   return path;
 };
 
+test('an option that there is not is refused as one', async () => {
+  const { code, err } = await run(['engine', '--no-such-flag']);
+  expect(code).toBe(2);
+  expect(err).toContain('--no-such-flag is no option');
+});
+
 test('pages, tables and bodies become JSON', async () => {
   const page = await run(['engine', '-'], 'vllm:num_requests_waiting{model_name="m"} 4\n');
   expect(JSON.parse(page.out)).toMatchObject({

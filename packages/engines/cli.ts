@@ -2,7 +2,7 @@
 // stand in the JSON; the exit code is 2 only when a file cannot be read or the command is wrong.
 import { readFileSync } from 'node:fs';
 import { readDcgm } from './dcgm.ts';
-import { readDcgmiDmon } from './dcgmi-dmon.ts';
+import { dcgmiHeader, readDcgmiDmon } from './dcgmi-dmon.ts';
 import { printedDcgm, printedDcgmi, printedEngine, printedTokens } from './printed-names.ts';
 import { readPage } from './prometheus-answer.ts';
 import { createTokenReader } from './token-reader.ts';
@@ -36,8 +36,7 @@ function bodyOf(file: string, text: string): Record<string, unknown> {
 
 const parsers: Readonly<Record<string, (file: string, text: string) => Record<string, unknown>>> = {
   engine: (_file, text) => printedEngine(readPage(text)),
-  dcgm: (_file, text) =>
-    /^\s*#\s?Entity\b/m.test(text) ? printedDcgmi(readDcgmiDmon(text)) : printedDcgm(readDcgm(text)),
+  dcgm: (_file, text) => (dcgmiHeader.test(text) ? printedDcgmi(readDcgmiDmon(text)) : printedDcgm(readDcgm(text))),
   sse: bodyOf,
 };
 
@@ -48,6 +47,8 @@ function main([what, ...files]: readonly string[]): number {
   }
   const parse = parsers[what ?? ''];
   if (parse === undefined) return refuse(`${what ?? 'nothing'} is none of engine, dcgm and sse; see --help`);
+  const flag = files.find((file) => /^-./.test(file));
+  if (flag !== undefined) return refuse(`${flag} is no option; a file of that name is ./${flag}; see --help`);
   if (files.length === 0) return refuse('name a file, or - for standard input; see --help');
   const printed: unknown[] = [];
   for (const file of files) {

@@ -168,7 +168,7 @@ test('a share of more than the whole is a problem and no figure', () => {
     '55.5 is no value of DCGM_FI_PROF_SM_ACTIVE',
     '-1 is no value of DCGM_FI_DEV_FB_USED',
   ]);
-  const table = readDcgmiDmon('#Entity  GRACT  GPUTL  POWER\nID\nGPU 0  0.5  250  400.5\nGPU 1  7  99  -3\n');
+  const table = readDcgmiDmon('#   Entity  GRACT  GPUTL  POWER\nID\nGPU 0  0.5  250  400.5\nGPU 1  7  99  -3\n');
   expect(table.rows.map(({ values }) => values)).toEqual([
     [0.5, undefined, 400.5],
     [undefined, 99, undefined],

@@ -26,6 +26,9 @@ const mostOf = (column: string): number =>
       ? limits.fullShare
       : Number.POSITIVE_INFINITY;
 
+/** The first line of a table. Looks at blanks of its own line only, lest it try all empty lines at each of them. */
+export const dcgmiHeader = /^[ \t]*#[ \t]*Entity\b/m;
+
 /** Never throws. */
 export function readDcgmiDmon(text: string): DcgmiReading {
   let columns: readonly string[] = [];
@@ -35,7 +38,7 @@ export function readDcgmiDmon(text: string): DcgmiReading {
     const words = line.trim().split(/\s+/);
     if (words[0] === '') continue;
     if (words[0]!.startsWith('#')) {
-      if (!/^#\s?Entity\b/.test(line.trim())) continue; // somebody's comment between the runs
+      if (!dcgmiHeader.test(line)) continue; // somebody's comment between the runs
       columns = (words[0] === '#' ? words.slice(2) : words.slice(1)).filter((word) => word !== '');
       continue;
     }

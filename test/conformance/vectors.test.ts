@@ -69,6 +69,12 @@ test('a failure is listed with what was expected and what came out, and the exit
   expect(status).toBe(1);
 });
 
+test('asked for help it says what it takes', () => {
+  const { status, lines } = run('--help');
+  expect(lines[0]).toBe('Usage: npm run vectors -- DIR');
+  expect(status).toBe(0);
+});
+
 test.each([
   ['no directory given', [], /^DIR: name one directory/],
   [

@@ -6,6 +6,13 @@ import { readVectors } from './vector-file.ts';
 
 onOutputLost(process, 'vectors');
 const [directory, ...rest] = process.argv.slice(2);
+if (directory === '-h' || directory === '--help') {
+  console.log(`Usage: npm run vectors -- DIR
+
+Runs every decision vector of the files in DIR, such as test/conformance/vectors.
+Exit code: 0, all passed; 1, some failed; 2, there is nothing to run.`);
+  process.exit(0);
+}
 if (directory === undefined || rest.length > 0) {
   console.error(
     'DIR: name one directory that holds files of vectors, as in `npm run vectors -- test/conformance/vectors`',
