@@ -138,7 +138,7 @@ export const playedText = (trace: string, requests: number, hours: number): stri
   `${trace}: ${requests} request${requests === 1 ? '' : 's'} in ${hours < 1 ? `${Math.round(60 * hours)} min` : `${hours.toFixed(1)} h`}`;
 
 export const cutText = (cut: number): string =>
-  `${cut} of them read and write ${longest} tokens or more, or write half as many, and are played as if it were so much: that is what a server takes`;
+  `${cut} of them reach what a server takes and are cut to it: ${longest} tokens in all, at most ${longest / 2} of them written`;
 
 /** The Pareto curve of each contender over its knob, cheapest first, a line each; without a newline at the end. */
 export function frontsText(ranked: readonly Ranked[]): string {

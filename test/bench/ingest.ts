@@ -167,7 +167,7 @@ async function answerOf(child: ChildProcess): Promise<unknown> {
 }
 
 const startReceiver = async (file: string, from: Start) => {
-  // As docker/Dockerfile starts it.
+  // As docker/Dockerfile starts it, which says why.
   const child = fork(file, ['--receive', JSON.stringify(from)], { execArgv: ['--max-semi-space-size=8'] });
   const ready = (await answerOf(child)) as Required<Start> & { readonly bundle: string };
   return { child, ...ready };

@@ -5,6 +5,7 @@ import { decide, emptyHistory, type History, type Signal, type Snapshot } from '
 import { type HpaPass, proposeByAverage, proposeByPods, reconcileHpa } from '@kubeai/peers';
 import { type Policy, parsePolicy, type SpecInput } from '@kubeai/policy';
 import { type Instant, instant, milliseconds } from '@kubeai/units';
+import { ledgerWith } from '../../packages/decision/testing/ledger-with.ts';
 
 const now = instant(1_700_000_000_000);
 const ago = (seconds: number): Instant => instant(now - 1_000 * seconds);
@@ -52,24 +53,14 @@ function snapshotOf(
   const starting = replicas - serving;
   return {
     replicas,
-    ledger: {
-      counts: {
-        requested: 0,
-        unschedulable: 0,
-        pulling: 0,
-        loading: starting,
-        warming: 0,
-        serving,
-        failing: 0,
-        lost: 0,
-        draining: 0,
-      },
+    ledger: ledgerWith({
+      loading: starting,
+      serving,
       credited: starting,
-      dead: 0,
       startup: { samples: [milliseconds(180_000)], lastReady: instant(0) },
       startupP50Ms: 180_000,
       startupP90Ms: 180_000,
-    },
+    }),
     signals: [signal],
     traffic: {
       inFlight,
