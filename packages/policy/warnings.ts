@@ -29,80 +29,105 @@ const ownAlgorithms = ['MaxRatio', 'AverageRatio', 'WeightedRatio'];
 
 /** Risky settings, each with the field it is about and what to do. */
 export function warningsOf(policy: Policy, surroundings: Surroundings = nothingAround): FieldProblem[] {
-  return [...ownRisks(policy), ...sharedTarget(policy, surroundings), ...presentSize(policy, surroundings)];
+  return [
+    ...soleSignal(policy),
+    ...targets(policy),
+    ...algorithm(policy),
+    ...bounds(policy),
+    ...pace(policy),
+    ...sharedTarget(policy, surroundings),
+    ...presentSize(policy, surroundings),
+  ];
 }
 
-function ownRisks(policy: Policy): FieldProblem[] {
-  const warnings: FieldProblem[] = [];
-  const warn = (field: string, message: string) => warnings.push({ field, message });
-  const target = (name: string) => policy.metrics.find((metric) => metric.name === name)?.target;
-  const sole = policy.metrics.length === 1 ? policy.metrics[0]?.name : undefined;
+/** A warning where it applies. */
+const when = (applies: boolean, field: string, message: string): FieldProblem[] =>
+  applies ? [{ field, message }] : [];
 
-  if (sole === 'gpuMemory' && preallocating.includes(policy.engine)) {
-    warn(
+function soleSignal({ metrics, engine }: Policy): FieldProblem[] {
+  const sole = metrics.length === 1 ? metrics[0]?.name : undefined;
+  return [
+    ...when(
+      sole === 'gpuMemory' && preallocating.includes(engine),
       'spec.metrics.gpuMemory',
       'is the only signal, and engines that take all GPU memory at start never move it; add concurrency, work or kvCacheUtilization',
-    );
-  }
-  if (sole === 'gpuUtilization') {
-    warn(
+    ),
+    ...when(
+      sole === 'gpuUtilization',
       'spec.metrics.gpuUtilization',
       'is the only signal, and it says busy, not full; add latency, concurrency or work',
-    );
-  }
-  for (const [block, metric] of [
-    ['latency', 'latency'],
-    ['timeToFirstToken', 'timeToFirstToken'],
-    ['interTokenLatency', 'interTokenLatency'],
-  ] as const) {
-    const [p95, p99] = [target(`${metric}P95`), target(`${metric}P99`)];
-    if (p95 !== undefined && p99 !== undefined && p95 > p99) {
-      warn(`spec.metrics.${block}.targetP95Ms`, 'is above targetP99Ms and can never matter');
-    }
-  }
-  for (const { name, target, shape, source, prometheusQuery } of policy.metrics) {
-    const field = Object.hasOwn(knownMetrics, name) ? knownMetrics[name as KnownMetricName].field : name;
-    if (shape === 'latency' && target < 1)
-      warn(`spec.metrics.${field}`, 'is under a millisecond: it is in milliseconds');
-    if (source === 'prometheus' && prometheusQuery === undefined) {
-      warn(
-        `spec.metrics.${field}`,
-        'has source prometheus and no prometheusQuery of its own (that of a block with two targets belongs to p99): it stays missing, and nothing shrinks',
-      );
-    }
-  }
-  const { algorithm } = policy;
-  if (algorithm.plugin === undefined && !ownAlgorithms.includes(algorithm.name))
-    warn('spec.algorithm.name', `is not one of ${ownAlgorithms.join(', ')}, and there is no plugin: MaxRatio is used`);
-  for (const [index, { minReplicas, maxReplicas }] of policy.schedule.entries()) {
-    if (maxReplicas === undefined && minReplicas !== undefined && minReplicas > policy.maxReplicas)
-      warn(
+    ),
+  ];
+}
+
+function targets({ metrics }: Policy): FieldProblem[] {
+  const targetOf = (name: string) => metrics.find((metric) => metric.name === name)?.target ?? Number.NaN;
+  return [
+    ...['latency', 'timeToFirstToken', 'interTokenLatency'].flatMap((block) =>
+      when(
+        targetOf(`${block}P95`) > targetOf(`${block}P99`),
+        `spec.metrics.${block}.targetP95Ms`,
+        'is above targetP99Ms and can never matter',
+      ),
+    ),
+    ...metrics.flatMap(({ name, target, shape, source, prometheusQuery }) => {
+      const field = `spec.metrics.${Object.hasOwn(knownMetrics, name) ? knownMetrics[name as KnownMetricName].field : name}`;
+      return [
+        ...when(shape === 'latency' && target < 1, field, 'is under a millisecond: it is in milliseconds'),
+        ...when(
+          source === 'prometheus' && prometheusQuery === undefined,
+          field,
+          'has source prometheus and no prometheusQuery of its own (that of a block with two targets belongs to p99): it stays missing, and nothing shrinks',
+        ),
+      ];
+    }),
+  ];
+}
+
+const algorithm = ({ algorithm: { name, plugin } }: Policy): FieldProblem[] =>
+  when(
+    plugin === undefined && !ownAlgorithms.includes(name),
+    'spec.algorithm.name',
+    `is not one of ${ownAlgorithms.join(', ')}, and there is no plugin: MaxRatio is used`,
+  );
+
+function bounds({ schedule, minReplicas, maxReplicas }: Policy): FieldProblem[] {
+  return [
+    ...schedule.flatMap((entry, index) =>
+      when(
+        entry.maxReplicas === undefined && (entry.minReplicas ?? 0) > maxReplicas,
         `spec.schedule[${index}].minReplicas`,
-        `is above maxReplicas (${policy.maxReplicas}), which holds: set maxReplicas of the entry too`,
-      );
-  }
-  if (policy.minReplicas === 0) {
-    warn('spec.minReplicas', 'is 0: the first request after an idle time waits until a replica has loaded its model');
-  }
-  if (policy.minReplicas === policy.maxReplicas) warn('spec.minReplicas', 'equals maxReplicas: the size is fixed');
-  if (policy.scaleUp.selectPolicy === 'Disabled')
-    warn('spec.scaleUp.selectPolicy', 'is Disabled: the target never grows');
-  if (inSeconds(policy.scaleUp.stabilizationWindow) > 300) {
-    warn(
+        `is above maxReplicas (${maxReplicas}), which holds: set maxReplicas of the entry too`,
+      ),
+    ),
+    ...when(
+      minReplicas === 0,
+      'spec.minReplicas',
+      'is 0: the first request after an idle time waits until a replica has loaded its model',
+    ),
+    ...when(minReplicas === maxReplicas, 'spec.minReplicas', 'equals maxReplicas: the size is fixed'),
+  ];
+}
+
+function pace({ scaleUp, scaleDown }: Policy): FieldProblem[] {
+  return [
+    ...when(scaleUp.selectPolicy === 'Disabled', 'spec.scaleUp.selectPolicy', 'is Disabled: the target never grows'),
+    ...when(
+      inSeconds(scaleUp.stabilizationWindow) > 300,
       'spec.scaleUp.stabilizationWindowSeconds',
       'delays growth by more than five minutes on top of the start-up time',
-    );
-  }
-  if (inSeconds(policy.scaleDown.stabilizationWindow) < 60) {
-    warn(
+    ),
+    ...when(
+      inSeconds(scaleDown.stabilizationWindow) < 60,
       'spec.scaleDown.stabilizationWindowSeconds',
       'is under a minute: replicas that take minutes to start will be stopped and started again',
-    );
-  }
-  if (policy.scaleDown.tolerance === 0 || policy.scaleUp.tolerance === 0) {
-    warn('spec.algorithm.tolerance', 'is 0: every small change of load changes the size');
-  }
-  return warnings;
+    ),
+    ...when(
+      scaleDown.tolerance === 0 || scaleUp.tolerance === 0,
+      'spec.algorithm.tolerance',
+      'is 0: every small change of load changes the size',
+    ),
+  ];
 }
 
 const sameTarget = (one: ScaledTarget, other: ScaledTarget) => one.kind === other.kind && one.name === other.name;
@@ -123,24 +148,19 @@ function sharedTarget(policy: Policy, { policies, autoscalers }: Surroundings): 
 
 function presentSize(policy: Policy, { currentReplicas, targetExists }: Surroundings): FieldProblem[] {
   const { kind, name } = policy.target;
-  if (targetExists === false) {
-    return [
-      { field: 'spec.targetRef', message: `${kind} ${name} does not exist in namespace ${policy.namespace} yet` },
-    ];
-  }
+  const missing = `${kind} ${name} does not exist in namespace ${policy.namespace} yet`;
+  if (targetExists === false) return when(true, 'spec.targetRef', missing);
   if (currentReplicas === undefined) return [];
-  if (policy.minReplicas > currentReplicas) {
-    return [
-      {
-        field: 'spec.minReplicas',
-        message: `is above the ${currentReplicas} replicas of now: the target grows at once`,
-      },
-    ];
-  }
-  if (policy.maxReplicas < currentReplicas) {
-    return [
-      { field: 'spec.maxReplicas', message: `is below the ${currentReplicas} replicas of now: the target shrinks` },
-    ];
-  }
-  return [];
+  return [
+    ...when(
+      policy.minReplicas > currentReplicas,
+      'spec.minReplicas',
+      `is above the ${currentReplicas} replicas of now: the target grows at once`,
+    ),
+    ...when(
+      policy.maxReplicas < currentReplicas,
+      'spec.maxReplicas',
+      `is below the ${currentReplicas} replicas of now: the target shrinks`,
+    ),
+  ];
 }
