@@ -1,11 +1,14 @@
 // What the default policy is judged on. Nothing was chosen with the validation cases in sight: other days, other seeds.
+import { createRandom } from '../random.ts';
+import { type MadeName, madeAs, madeNames } from './made-traffic.ts';
+
 export type Traffic = 'diurnal' | 'bursty' | 'smooth' | 'shape';
 
 export interface BenchCase {
   readonly name: string;
   readonly kind: Traffic;
   readonly split: 'train' | 'validation';
-  /** A shape, or a file of the directory of traces. */
+  /** A shape, made-up traffic, or a file of the directory of traces. */
   readonly trace: string;
   readonly thin: number;
   readonly copies: number;
@@ -50,6 +53,32 @@ const shape = (name: string): BenchCase => ({
   seed: 1,
 });
 
+const lots = createRandom(2_026);
+/** Half of each kind, drawn by lot before anything was played. */
+const keptApart: ReadonlySet<MadeName> = new Set(
+  ['diurnal', 'bursty', 'smooth'].flatMap((kind) => {
+    const drawn = madeNames
+      .filter((name) => madeAs(name).kind === kind)
+      .map((name) => ({ name, lot: lots.uniform() }))
+      .sort((left, right) => left.lot - right.lot);
+    return drawn.slice(0, drawn.length / 2).map(({ name }) => name);
+  }),
+);
+
+const made = (name: MadeName): BenchCase => {
+  const { kind, startUpSeconds } = madeAs(name);
+  const split = keptApart.has(name) ? 'validation' : 'train';
+  return {
+    ...plain,
+    name: `made: ${name}, start ${startUpSeconds} s`,
+    kind,
+    split,
+    trace: name,
+    startUpSeconds,
+    seed: 1,
+  };
+};
+
 export const cases: readonly BenchCase[] = [
   {
     ...plain,
@@ -80,4 +109,5 @@ export const cases: readonly BenchCase[] = [
   shape('metric-outage'),
   shape('no-free-gpus'),
   shape('rollout'),
+  ...madeNames.map(made),
 ];

@@ -10,12 +10,13 @@ import { z } from 'zod';
 import { type RivalName, rivalNames } from '../contenders.ts';
 import { defaultPolicy } from '../ours.ts';
 import { createProgress } from '../progress.ts';
-import { readWorkload } from '../read-workload.ts';
+import { type ReadWorkload, readWorkload } from '../read-workload.ts';
 import { playedOf, ranking } from '../report.ts';
 import { isShape } from '../shapes.ts';
 import { study } from '../study.ts';
 import { type BenchCase, cases } from './cases.ts';
 import { forecastSection } from './forecast-section.ts';
+import { isMade, madeTraffic } from './made-traffic.ts';
 import { setting } from './setting.ts';
 import { markdown, type PlayedCase, sectionOf } from './tables.ts';
 import { verdictsOf } from './verdict.ts';
@@ -26,7 +27,7 @@ const line = {
   options: {
     traces: {
       value: 'DIRECTORY',
-      describe: 'where the recorded traces lie; without it only shapes are played',
+      describe: 'where the recorded traces lie; without it only shapes and made-up traffic are played',
       schema: z.string().optional(),
     },
     case: { value: 'NAME', describe: 'only cases whose name has these words', schema: z.string().default('') },
@@ -72,25 +73,23 @@ if (chosen.length === 0 && !playsForecast) {
   ]);
 }
 for (const bench of chosen) {
-  const path = isShape(bench.trace) ? bench.trace : join(options.traces ?? '', bench.trace);
-  if (!isShape(bench.trace) && (options.traces === undefined || !existsSync(path))) {
+  const traffic = await trafficOf(bench);
+  if (traffic === undefined) {
     process.stderr.write(`bench:lab: ${bench.name} is left out: --traces has no ${bench.trace}\n`);
     continue;
   }
-  const read = await readWorkload(path, { ...bench, speed: 1 });
-  if (!read.ok) exitWith(process, line.name, read.problems);
   const before = earlier.find((each) => JSON.stringify(each.bench) === JSON.stringify(bench));
   const progress = createProgress(process.stderr, `${bench.name}: `);
   const result = study(
     {
       ...setting,
-      ...read.value,
+      ...traffic,
       startUpMs: bench.startUpSeconds * 1_000,
       warmUpMs: bench.warmUpSeconds * 1_000,
       seed: bench.seed,
       policies: [{ name: 'interactive', policy: defaultPolicy() }],
       rivals: before === undefined ? rivalsOf(bench) : [],
-      isSearching: read.value.workload.at.length > longDay,
+      isSearching: traffic.workload.at.length > longDay,
     },
     progress.tell,
   );
@@ -112,6 +111,16 @@ if (playsForecast) {
   }
 }
 
+/** Nothing where it lies in a file that is not there. */
+async function trafficOf(bench: BenchCase): Promise<ReadWorkload | undefined> {
+  const { trace, seed } = bench;
+  if (isMade(trace)) return { workload: madeTraffic(trace, seed), incidents: [] };
+  const path = isShape(trace) ? trace : join(options.traces ?? '', trace);
+  if (!isShape(trace) && (options.traces === undefined || !existsSync(path))) return undefined;
+  const read = await readWorkload(path, { ...bench, speed: 1 });
+  return read.ok ? read.value : exitWith(process, line.name, read.problems);
+}
+
 function inOrder(): readonly PlayedCase[] {
   return cases.flatMap(({ name }) => kept.get(name) ?? []);
 }
@@ -131,5 +140,6 @@ async function readCases(flag: string, path: string): Promise<readonly PlayedCas
 
 function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
   if (trace.startsWith('servegen')) return ['hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant'];
+  if (isMade(trace)) return ['hpa-queue', 'hpa-concurrency', 'kpa', 'static', 'clairvoyant'];
   return rivalNames;
 }
