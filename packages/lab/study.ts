@@ -17,6 +17,8 @@ export interface StudyOptions extends Setting {
   readonly curves: boolean;
   /** Plays of a rival's grid only what must be known to tune it and to set it beside the first policy: for very long traces. */
   readonly isSearching: boolean;
+  /** Shares of kept promises for which a search finds the cheapest value: 0.99 unless said. */
+  readonly shares?: readonly number[];
 }
 
 /** A contender: every value that was tried, and the one in force. */
@@ -86,7 +88,13 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
     const played =
       isOurs || first === undefined || !options.isSearching
         ? contenders.map(play)
-        : [...searched(contenders.length, (index) => play(contenders[index]!), questionsOf(name, first)).values()];
+        : [
+            ...searched(
+              contenders.length,
+              (index) => play(contenders[index]!),
+              questionsOf(name, first, options.shares),
+            ).values(),
+          ];
     const scores = played.map(({ score }) => score);
     // Ours is what the user wrote, whatever would have been better; rivals are tuned.
     const chosen = isOurs ? scores[0]! : tuned(scores);
@@ -102,14 +110,18 @@ export function study(options: StudyOptions, progress?: (who: string, share: num
   };
 }
 
-/** What has to be known of a rival: its tuned value, and for HPA and the bound what our misses cost them; for HPA also what it misses at our cost. */
-function questionsOf(rival: string, first: Score): readonly Question[] {
-  const keepsEnough: Question = ({ attainment }) => attainment >= 0.99;
+/** What has to be known of a rival: its tuned value, what it misses at our cost, and for HPA and the bound what our misses cost them. */
+function questionsOf(rival: string, first: Score, shares: readonly number[] = [0.99]): readonly Question[] {
+  const keepsEnough = shares.map(
+    (share): Question =>
+      ({ attainment }) =>
+        attainment >= share,
+  );
   const keepsAsMuch: Question = ({ misses }) => misses <= first.misses;
   const costsMore: Question = ({ gpuHours }) => gpuHours > first.gpuHours;
-  if (rival.startsWith('hpa')) return [keepsEnough, costsMore, keepsAsMuch];
-  if (rival === 'clairvoyant') return [keepsAsMuch];
-  return [keepsEnough];
+  if (rival.startsWith('hpa')) return [...keepsEnough, costsMore, keepsAsMuch];
+  if (rival === 'clairvoyant') return [...keepsEnough, keepsAsMuch];
+  return [...keepsEnough, costsMore];
 }
 
 const nameOf = ({ name, value }: Contender): string => (Number.isNaN(value) ? name : `${name} ${value}`);

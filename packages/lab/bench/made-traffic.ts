@@ -209,8 +209,9 @@ export const isMade = (name: string): name is MadeName => Object.hasOwn(traffic,
 /** What it is judged as, and how long a replica takes to start. */
 export const madeAs = (name: MadeName): Pick<Made, 'kind' | 'startUpSeconds'> => traffic[name];
 
-export function madeTraffic(name: MadeName, seed: number): Workload {
-  const { streams, hours }: Made = traffic[name];
+/** @param hours  its first hours alone, if fewer are asked for than it has */
+export function madeTraffic(name: MadeName, seed: number, hours: number = traffic[name].hours): Workload {
+  const { streams }: Made = traffic[name];
   const random = createRandom(seed);
   const draft = createDraft();
   for (const stream of streams(random, hours)) addStream(draft, stream, hours, random);

@@ -19,7 +19,6 @@ function bench(...words: readonly string[]) {
   return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
 }
 
-const spikes = cases.find(({ name }) => name.startsWith('spikes'))!;
 const score = (value: number, misses: number, gpuHours: number): Score => ({
   contender: '',
   knob: 'replicas',
@@ -43,10 +42,10 @@ const score = (value: number, misses: number, gpuHours: number): Score => ({
   recoverySeconds: 0,
 });
 const standing = (name: string, ...scores: Score[]) => ({ name, chosen: scores[0]!, scores });
-/** As an earlier run may have kept it: what it says of ours is not looked at. */
-const earlier: PlayedCase = {
-  bench: spikes,
-  what: { trace: 'spikes', requests: 10_000, hours: 2, startUpSeconds: 60 },
+/** As an earlier run may have kept a bursty case: what it says of ours is not looked at. */
+const earlierOf = (trace: string): PlayedCase => ({
+  bench: cases.find((each) => each.trace === trace)!,
+  what: { trace, requests: 10_000, hours: 2, startUpSeconds: 60 },
   contenders: [
     standing('interactive', score(1, 9_999, 1)),
     standing('hpa-concurrency', score(26, 400, 500)),
@@ -55,13 +54,17 @@ const earlier: PlayedCase = {
     standing('clairvoyant', score(1.1, 40, 450)),
   ],
   verdicts: [],
-};
+});
 
-test('plays ours beside rivals of an earlier run, prints what is asked of the traffic, and keeps it', () => {
+test.each([
+  ['a shape', 'spikes'],
+  ['made-up traffic', 'outages'],
+])('plays ours on %s beside rivals of an earlier run, prints what is asked of it, and keeps it', (_, trace) => {
+  const earlier = earlierOf(trace);
   const rivals = join(directory, 'rivals.json');
-  const json = join(directory, 'played.json');
+  const json = join(directory, `${trace}.json`);
   writeFileSync(rivals, JSON.stringify([earlier]));
-  const { status, stdout, stderr } = bench('--case', 'spikes', '--rivals', rivals, '--json', json);
+  const { status, stdout, stderr } = bench('--case', trace, '--rivals', rivals, '--json', json);
   expect([status, stderr.split('\n').filter((each) => each.includes('Error'))]).toEqual([0, []]);
   const [kept] = JSON.parse(readFileSync(json, 'utf8')) as PlayedCase[];
   expect(kept!.contenders.slice(1).map(({ name, scores }) => ({ name, scores }))).toEqual(
@@ -83,7 +86,7 @@ test.each([
 
 test('every row of a table has as many cells as its heading', () => {
   const verdict = { what: 'misses vs HPA', value: 0.5, bound: 0.25, must: 0.75, excellent: 0.4, word: 'must' } as const;
-  const page = markdown([{ ...earlier, verdicts: [verdict] }], '## The forecast\n', 'a day').split('\n');
+  const page = markdown([{ ...earlierOf('spikes'), verdicts: [verdict] }], '## The forecast\n', 'a day').split('\n');
   const cells = (line: string) => line.split('|').length;
   const rows = page.flatMap((line, index) => (line.startsWith('|') ? [[cells(page[index - 1]!), cells(line)]] : []));
   expect(rows.length).toBeGreaterThan(6);

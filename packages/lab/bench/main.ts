@@ -55,7 +55,7 @@ onOutputLost(process, line.name);
 const options = readCommandLine(line, process);
 /** What --case calls the section on the forecast. */
 const forecastCase = 'the forecast, off and on';
-/** Requests from which on single values are dear enough to be searched for. */
+/** Requests from which on single values are dear enough to be searched for; those of made-up traffic, of which there is much, always are. */
 const longDay = 3_000_000;
 const earlier: readonly PlayedCase[] = options.rivals === undefined ? [] : await readCases('--rivals', options.rivals);
 const kept = new Map<string, PlayedCase>();
@@ -89,7 +89,8 @@ for (const bench of chosen) {
       seed: bench.seed,
       policies: [{ name: 'interactive', policy: defaultPolicy() }],
       rivals: before === undefined ? rivalsOf(bench) : [],
-      isSearching: traffic.workload.at.length > longDay,
+      isSearching: isMade(bench.trace) || traffic.workload.at.length > longDay,
+      shares: bench.kind === 'smooth' ? [0.99, 0.999] : [0.99],
     },
     progress.tell,
   );
@@ -138,8 +139,9 @@ async function readCases(flag: string, path: string): Promise<readonly PlayedCas
   return (read as PlayedCase[]).map((one) => ({ ...one, verdicts: verdictsOf(one.bench.kind, one.contenders) }));
 }
 
-function rivalsOf({ trace }: BenchCase): readonly RivalName[] {
+function rivalsOf({ trace, kind }: BenchCase): readonly RivalName[] {
   if (trace.startsWith('servegen')) return ['hpa-concurrency', 'keda', 'kpa', 'static', 'clairvoyant'];
-  if (isMade(trace)) return ['hpa-queue', 'hpa-concurrency', 'kpa', 'static', 'clairvoyant'];
+  if (isMade(trace))
+    return ['hpa-concurrency', ...(kind === 'bursty' ? ['kpa' as const] : []), 'static', 'clairvoyant'];
   return rivalNames;
 }
