@@ -2,7 +2,7 @@
 // moments of their interval (Poisson), and their lengths are spread log-normally around the mean.
 import type { FieldProblem, Result } from '@kubeai/units';
 import type { DrawOptions } from './draw-options.ts';
-import { createRandom } from './random.ts';
+import { createRandom, logNormal } from './random.ts';
 import { columnNames, parseTable, spanProblem } from './servegen.ts';
 import { createDraft, type Workload } from './workload.ts';
 
@@ -67,7 +67,7 @@ export function drawIntervals(
   const draft = createDraft();
   const last = intervals.at(-1)!;
   const until = Math.min(last.second + last.seconds, fromSecond + (seconds ?? Number.POSITIVE_INFINITY));
-  const length = (mean: number) => Math.round(mean * Math.exp(0.8 * random.normal() - 0.32));
+  const length = (mean: number) => Math.round(mean * logNormal(random.normal(), 0.8));
   for (const interval of intervals) {
     const expected = interval.requests * thin;
     const count = Math.floor(expected) + (random.uniform() < expected % 1 ? 1 : 0);

@@ -11,6 +11,13 @@ export interface Random {
   weibull(shape: number, scale: number): number;
 }
 
+/** What a normal number makes of something by which it is multiplied: log-normal, 1 on average. */
+export const logNormal = (normal: number, spread: number): number => Math.exp(spread * normal - spread ** 2 / 2);
+
+/** Tokens, log-normal around their mean, at least one. */
+export const tokensAround = (mean: number, spread: number, random: Random): number =>
+  Math.max(1, Math.round(mean * logNormal(random.normal(), spread)));
+
 export function createRandom(seed: number): Random {
   let state = seed | 0;
   // mulberry32: small, seeded, and good enough for arrivals.

@@ -1,6 +1,6 @@
 // Traffic that nobody recorded but everybody meets, by name. Requests arrive at random (Poisson) around a rate; prompts and
 // answers are log-normal, about 1,000 and 200 tokens. `scale` multiplies every rate: 1 takes a handful of replicas.
-import { createRandom } from './random.ts';
+import { createRandom, tokensAround } from './random.ts';
 import { createDraft, type Workload } from './workload.ts';
 import type { Incident } from './world.ts';
 
@@ -79,9 +79,8 @@ export function shapeOf(
       continue;
     }
     at += gap;
-    const length = (mean: number, spread: number) =>
-      Math.max(1, Math.round(mean * Math.exp(spread * random.normal() - spread ** 2 / 2)));
-    draft.add(at, length(1_000, 0.8), length(shape.output?.(at / minute) ?? 200, 0.8));
+    const length = (mean: number) => tokensAround(mean, 0.8, random);
+    draft.add(at, length(1_000), length(shape.output?.(at / minute) ?? 200));
   }
   const steps = (shape.steps ?? []).map((at) => at * minute);
   return { workload: { ...draft.workload(name, span), steps }, incidents: shape.incidents ?? [] };

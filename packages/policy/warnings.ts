@@ -148,8 +148,11 @@ function sharedTarget(policy: Policy, { policies, autoscalers }: Surroundings): 
 
 function presentSize(policy: Policy, { currentReplicas, targetExists }: Surroundings): FieldProblem[] {
   const { kind, name } = policy.target;
-  const missing = `${kind} ${name} does not exist in namespace ${policy.namespace} yet`;
-  if (targetExists === false) return when(true, 'spec.targetRef', missing);
+  if (targetExists === false) {
+    return [
+      { field: 'spec.targetRef', message: `${kind} ${name} does not exist in namespace ${policy.namespace} yet` },
+    ];
+  }
   if (currentReplicas === undefined) return [];
   return [
     ...when(

@@ -1,9 +1,9 @@
 // Made-up traffic, as lifelike as a page of code allows: users join, stay and ask again; how many come wanders from minute to
 // minute; no day is as large as the one before; lengths have heavy tails. What is drawn once in a trace (when an outage
 // comes, how large a job is) depends on the seed as all else does.
-import { createRandom, type Random } from '../random.ts';
+import { createRandom, logNormal, type Random, tokensAround } from '../random.ts';
 import { createDraft, type Draft, type Workload } from '../workload.ts';
-import { dayMs } from './office-days.ts';
+import { climbed, dayMs, wandered } from './office-days.ts';
 
 /** Who asks for the same kind of thing. */
 interface Stream {
@@ -226,8 +226,8 @@ function addStream(draft: Draft, stream: Stream, hours: number, random: Random):
   const { rate, asks = 1, wander = 0.1, memory = 0.9 } = stream;
   let noise = random.normal();
   for (let from = 0; from < 3_600 * hours; from += slotSeconds) {
-    if (from % minuteSeconds === 0) noise = memory * noise + Math.sqrt(1 - memory ** 2) * random.normal();
-    const joining = (rate(from) * Math.exp(wander * noise - wander ** 2 / 2)) / asks;
+    if (from % minuteSeconds === 0) noise = wandered(noise, memory, random);
+    const joining = (rate(from) * logNormal(noise, wander)) / asks;
     if (joining <= 0) continue;
     for (let at = from; ; ) {
       at += random.exponential() / joining;
@@ -251,11 +251,8 @@ function addUser(draft: Draft, stream: Stream, joined: number, end: number, rand
 }
 
 function lengthOf(mean: number, { spread = 0.8, pareto: exponent }: Stream, random: Random): number {
-  const factor =
-    exponent === undefined
-      ? Math.exp(spread * random.normal() - spread ** 2 / 2)
-      : (pareto(random, exponent) * (exponent - 1)) / exponent;
-  return Math.max(1, Math.round(mean * factor));
+  if (exponent === undefined) return tokensAround(mean, spread, random);
+  return Math.max(1, Math.round(mean * ((pareto(random, exponent) * (exponent - 1)) / exponent)));
 }
 
 /** At least 1, and the larger the exponent the seldomer much more. */
@@ -278,10 +275,6 @@ interface Workday {
   readonly lunch?: number;
 }
 
-/** From 0 to 1 around an hour. */
-const climbed = (second: number, hour: number, minutes: number): number =>
-  1 / (1 + Math.exp((-4 * (second / 60 - 60 * hour)) / minutes));
-
 /** Days of which each has its size and its beginning. */
 function days(random: Random, hours: number, day: Workday): Stream['rate'] {
   const { low, high, from = 9, until = 18, climbMinutes = 60, lunch = 0 } = day;
@@ -293,7 +286,7 @@ function days(random: Random, hours: number, day: Workday): Stream['rate'] {
     const { size, late } = drawn[Math.floor((1_000 * second) / dayMs)]!;
     const between = (first: number, last: number) => {
       const at = (second % 86_400) - 3_600 * late;
-      return climbed(at, first, climbMinutes) * (1 - climbed(at, last, climbMinutes));
+      return climbed(at / 60 - 60 * first, climbMinutes) * (1 - climbed(at / 60 - 60 * last, climbMinutes));
     };
     const noon = (from + until) / 2;
     return size * (low + (high - low) * Math.max(0, between(from, until) - lunch * between(noon - 0.5, noon + 0.5)));
@@ -303,7 +296,7 @@ function days(random: Random, hours: number, day: Workday): Stream['rate'] {
 /** Documents that are read when nobody is at work: until some hour of the morning, and from some hour of the evening. */
 function night(random: Random, high: number): Stream['rate'] {
   const [until, from] = [5 + random.uniform(), 21 + random.uniform()];
-  return (second) => high * (1 - climbed(second, until, 20) + climbed(second, from, 20));
+  return (second) => high * (1 - climbed(second / 60 - 60 * until, 20) + climbed(second / 60 - 60 * from, 20));
 }
 
 /** Nothing until an hour, all of it after so many minutes, then less, by half in so many hours. */
@@ -330,10 +323,12 @@ function stretches(random: Random, hours: number, apartMinutes: number, longMinu
   }
 }
 
+const covers = ({ from, until }: Stretch, second: number): boolean => second >= from && second < until;
+
 const within =
-  ({ from, until }: Stretch, rate: number): Stream['rate'] =>
+  (stretch: Stretch, rate: number): Stream['rate'] =>
   (second) =>
-    second >= from && second < until ? rate : 0;
+    covers(stretch, second) ? rate : 0;
 
 /** Half an hour of hardly anybody, now and then. */
 function lulls(random: Random, hours: number, rate: number): Stream['rate'] {
@@ -346,7 +341,7 @@ function outages(random: Random, hours: number, rate: number): Stream['rate'] {
   const drawn = stretches(random, hours, 90, 6);
   const backSeconds = 75;
   return (second) => {
-    if (drawn.some(({ from, until }) => second >= from && second < until)) return 0;
+    if (drawn.some((outage) => covers(outage, second))) return 0;
     const returning = drawn
       .filter(({ until }) => second >= until)
       .map(({ from, until }) => ((until - from) / 2 / backSeconds) * Math.exp(-(second - until) / backSeconds));
@@ -364,7 +359,7 @@ function clients(random: Random, hours: number, count: number, mean: number): St
   const total = drawn.reduce((all, { weight }) => all + weight, 0);
   const levels = Float64Array.from({ length: 60 * hours }, (_, minute) =>
     drawn.reduce((all, { weight, away, peak }) => {
-      if (away.some(({ from, until }) => 60 * minute >= from && 60 * minute < until)) return all;
+      if (away.some((stretch) => covers(stretch, 60 * minute))) return all;
       return all + weight * (0.5 + 2.5 * Math.exp(-(((minute / 60 - peak) / 3) ** 2)));
     }, 0),
   );
